@@ -1,0 +1,62 @@
+//! Countersign: a standalone identity provider and token issuer.
+//!
+//! This page is the map of the house: its words, its rooms, which way the doors open, and the ways through.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | instance | one deployment with one issuer |
+//! | user | a person, global to the instance |
+//! | client | an application that asks for tokens (an OAuth client) |
+//! | resource | an API: the `aud` of an access token, with its scopes |
+//! | session | a browser signed in as one user; a browser may hold several |
+//! | authorization request | what a client asked for, stored once validated, while the browser is on its way |
+//! | consent | what a user allows a client, remembered |
+//! | grant | one authorization that was given; owns one family of refresh tokens |
+//! | signing key | a private key sealed in the database, its public half in the JWKS |
+//! | revocation | an access token that died before its time |
+//! | outbox | mail waiting to be sent |
+//! | admission | the one decision whether a subject may receive a credential now |
+//!
+//! # Rooms
+//!
+//! - [`clock`], [`crypto`], [`model`]: time, secrets, plain data. They import nothing above them.
+//! - [`protocol`]: the rules of OAuth and OpenID Connect as pure functions. No I/O, no actix, no diesel.
+//! - [`config`]: every setting, its default and its check; all problems reported at once.
+//! - [`store`]: the only SQL. One code path over SQLite and PostgreSQL.
+//! - [`keys`]: signing keys, JWKS, JWTs.
+//! - [`mail`]: the outbox and its worker.
+//! - [`audit`]: what is recorded of every security event.
+//! - [`identity`]: who is at the browser. Passwords, sessions, registration, limits.
+//! - [`tenancy`]: who belongs where, and [`tenancy::admission`].
+//! - [`grants`]: issuing, rotating and revoking tokens; one file per grant.
+//! - [`web`]: HTTP. Handlers extract, call one function, and answer.
+//! - [`cli`]: the same functions from a shell.
+//! - [`app`]: the parts put together; [`jobs`]: what runs beside the requests.
+//!
+//! # Doors
+//!
+//! Imports point one way: `web`, `cli` → `identity`, `tenancy`, `grants` → `store`, `keys`, `mail`, `audit` →
+//! `model`, `crypto`, `clock`. Only `store` names diesel; only `web` and `app` name actix; `protocol` names
+//! neither. `tests/architecture.rs` holds all of this.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![allow(missing_docs)] // Until every public item has its sentence; the last commit of the first issue lifts this.
+
+pub mod app;
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod crypto;
+pub mod grants;
+pub mod identity;
+pub mod jobs;
+pub mod keys;
+pub mod mail;
+pub mod model;
+pub mod protocol;
+pub mod store;
+pub mod tenancy;
+pub mod web;

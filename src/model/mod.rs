@@ -1,0 +1,11 @@
+//! Plain data that every layer speaks: identifiers, the closed sets of words that columns hold, e-mail addresses.
+//!
+//! Nothing here reads a database, a clock or a socket. Rows are described beside their queries in [`crate::store`].
+
+pub mod email;
+pub mod id;
+pub mod words;
+
+pub use email::EmailAddress;
+pub use id::*;
+pub use words::*;

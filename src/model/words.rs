@@ -1,0 +1,137 @@
+//! Closed sets of words that columns, settings and protocol messages hold.
+//!
+//! Each is an enum with one spelling per value; text becomes a value at the edge, once.
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)+ }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::parse(text).ok_or_else(|| {
+                    let known: Vec<_> = Self::ALL.iter().map(|word| word.as_str()).collect();
+                    format!("expected one of {}", known.join(", "))
+                })
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+words! {
+    /// Whether something may be used. Disabling keeps the row and its history.
+    Status {
+        Active = "active",
+        Disabled = "disabled",
+    }
+
+    /// How a client proves who it is at the token endpoint (OpenID Connect Core §9).
+    ClientAuthMethod {
+        SecretBasic = "client_secret_basic",
+        SecretPost = "client_secret_post",
+        PrivateKeyJwt = "private_key_jwt",
+        /// A public client: it has no secret and proves nothing but its PKCE verifier.
+        None = "none",
+    }
+
+    /// Grant types that exist here (RFC 6749 §4, §6). There is no password and no implicit grant (TE-8).
+    GrantType {
+        AuthorizationCode = "authorization_code",
+        RefreshToken = "refresh_token",
+        ClientCredentials = "client_credentials",
+    }
+
+    /// `application_type` (OpenID Connect Dynamic Client Registration §2): decides which redirect URIs may be registered.
+    ApplicationType {
+        Web = "web",
+        Native = "native",
+    }
+
+    /// Signature algorithms of our own keys, and the ones that we accept from clients (RFC 7518 §3.1, RFC 8037).
+    SigningAlg {
+        Rs256 = "RS256",
+        Ps256 = "PS256",
+        Es256 = "ES256",
+        EdDsa = "EdDSA",
+    }
+
+    /// What a client's list of values means: one row of `client_values` holds one value of one kind.
+    ClientValueKind {
+        RedirectUri = "redirect_uri",
+        PostLogoutRedirectUri = "post_logout_redirect_uri",
+        GrantType = "grant_type",
+        Scope = "scope",
+        Contact = "contact",
+        DefaultAcrValue = "default_acr_value",
+    }
+
+    /// How a user proved to be who they are: values of `amr` (RFC 8176 §2).
+    AuthMethod {
+        Password = "pwd",
+        OneTimePassword = "otp",
+        /// Proof of possession of a key: a passkey.
+        HardwareKey = "hwk",
+        /// A link or code that was mailed.
+        Mail = "mail",
+        /// An upstream identity provider vouched.
+        Federated = "fed",
+        /// More than one factor was used. Derived, never stored.
+        MultiFactor = "mfa",
+    }
+
+    /// What a one-time link is good for. A link of one purpose is nothing to another (PW-8).
+    LinkPurpose {
+        Setup = "setup",
+        Register = "register",
+        Invite = "invite",
+        VerifyEmail = "verify_email",
+        MagicLink = "magic_link",
+        ResetPassword = "reset_password",
+    }
+
+    /// Caches that a write elsewhere makes stale. Each has a version row that every node watches.
+    Topic {
+        Clients = "clients",
+        Keys = "keys",
+        Resources = "resources",
+    }
+
+    /// How an audited act ended.
+    Outcome {
+        Success = "success",
+        Failure = "failure",
+        Denied = "denied",
+    }
+}
