@@ -89,9 +89,9 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => {
-                Timestamp(i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX))
-            }
+            Source::System => Timestamp(
+                i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX),
+            ),
             Source::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
         }
     }

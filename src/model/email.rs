@@ -82,16 +82,33 @@ mod tests {
             ("ada@localhost", "ada@localhost"),
         ];
         for (typed, folded) in cases {
-            assert_eq!(EmailAddress::parse(typed).map(|e| e.folded().to_owned()), Ok(folded.to_owned()), "{typed}");
+            assert_eq!(
+                EmailAddress::parse(typed).map(|e| e.folded().to_owned()),
+                Ok(folded.to_owned()),
+                "{typed}"
+            );
         }
     }
 
     #[test]
     fn pw_11_only_one_plain_address() {
         let bad = [
-            "", "ada", "@example.com", "ada@", "ada@example", "a@b@example.com", "ada@example.com,eve@example.com",
-            "ada@example.com\r\nBcc: eve@example.com", "Ada <ada@example.com>", "ada @example.com", "ada@exa mple.com",
-            ".ada@example.com", "a..da@example.com", "ada@-example.com", "\u{0430}da@example.com", "ada@example.com\0",
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@example",
+            "a@b@example.com",
+            "ada@example.com,eve@example.com",
+            "ada@example.com\r\nBcc: eve@example.com",
+            "Ada <ada@example.com>",
+            "ada @example.com",
+            "ada@exa mple.com",
+            ".ada@example.com",
+            "a..da@example.com",
+            "ada@-example.com",
+            "\u{0430}da@example.com",
+            "ada@example.com\0",
         ];
         for text in bad {
             assert_eq!(EmailAddress::parse(text), Err(BadEmail), "{text:?}");

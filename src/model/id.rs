@@ -128,7 +128,9 @@ mod tests {
     fn one_kind_is_not_another_and_has_one_spelling() {
         let id = UserId::new(Timestamp::from_seconds(1_700_000_000), &Random::system());
         assert!(id.to_string().parse::<SessionId>().is_err());
-        for bad in ["", "usr_", "usr_zz", &id.to_string().to_uppercase(), &format!(" {id}"), &format!("{id}0")] {
+        for bad in
+            ["", "usr_", "usr_zz", &id.to_string().to_uppercase(), &format!(" {id}"), &format!("{id}0")]
+        {
             assert!(bad.parse::<UserId>().is_err(), "{bad}");
         }
     }

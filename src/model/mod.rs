@@ -2,10 +2,12 @@
 //!
 //! Nothing here reads a database, a clock or a socket. Rows are described beside their queries in [`crate::store`].
 
+pub mod client;
 pub mod email;
 pub mod id;
 pub mod words;
 
+pub use client::{Client, ClientSecret, Resource};
 pub use email::EmailAddress;
 pub use id::*;
 pub use words::*;
