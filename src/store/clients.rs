@@ -1,0 +1,259 @@
+//! OAuth clients. Every change bumps the version that tells each node's cache to read again.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::schema::{client_secrets, client_values, clients};
+use super::{Conn, Error, upsert};
+use crate::clock::Timestamp;
+use crate::crypto::Digest;
+use crate::model::{
+    ApplicationType, Client, ClientAuthMethod, ClientKey, ClientSecret, ClientSecretId, ClientValueKind,
+    GrantType, SigningAlg, Status, Topic,
+};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = clients, treat_none_as_null = true)]
+struct Row {
+    id: ClientKey,
+    client_id: String,
+    name: String,
+    status: Status,
+    application_type: ApplicationType,
+    auth_method: ClientAuthMethod,
+    first_party: bool,
+    pkce_required: bool,
+    require_par: bool,
+    require_auth_time: bool,
+    default_max_age: Option<i64>,
+    id_token_alg: SigningAlg,
+    userinfo_alg: Option<SigningAlg>,
+    assertion_alg: Option<SigningAlg>,
+    assertion_aud_token_endpoint: bool,
+    jwks: Option<String>,
+    jwks_uri: Option<String>,
+    logo_uri: Option<String>,
+    client_uri: Option<String>,
+    policy_uri: Option<String>,
+    tos_uri: Option<String>,
+    initiate_login_uri: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Row {
+    fn of(client: &Client, now: Timestamp) -> Self {
+        Self {
+            id: client.key,
+            client_id: client.client_id.clone(),
+            name: client.name.clone(),
+            status: client.status,
+            application_type: client.application_type,
+            auth_method: client.auth_method,
+            first_party: client.first_party,
+            pkce_required: client.pkce_required,
+            require_par: client.require_par,
+            require_auth_time: client.require_auth_time,
+            default_max_age: client.default_max_age,
+            id_token_alg: client.id_token_alg,
+            userinfo_alg: client.userinfo_alg,
+            assertion_alg: client.assertion_alg,
+            assertion_aud_token_endpoint: client.assertion_aud_token_endpoint,
+            jwks: client.jwks.clone(),
+            jwks_uri: client.jwks_uri.clone(),
+            logo_uri: client.logo_uri.clone(),
+            client_uri: client.client_uri.clone(),
+            policy_uri: client.policy_uri.clone(),
+            tos_uri: client.tos_uri.clone(),
+            initiate_login_uri: client.initiate_login_uri.clone(),
+            created_at: client.created_at,
+            updated_at: now,
+        }
+    }
+
+    fn into_client(
+        self,
+        mut values: HashMap<ClientValueKind, Vec<String>>,
+        secrets: Vec<ClientSecret>,
+    ) -> Result<Client, Error> {
+        let mut list = |kind| values.remove(&kind).unwrap_or_default();
+        let grant_types = list(ClientValueKind::GrantType)
+            .iter()
+            .map(|text| GrantType::parse(text).ok_or_else(|| Error::broken("a client's grant type", text)))
+            .collect::<Result<_, _>>()?;
+        Ok(Client {
+            redirect_uris: list(ClientValueKind::RedirectUri),
+            post_logout_redirect_uris: list(ClientValueKind::PostLogoutRedirectUri),
+            scopes: list(ClientValueKind::Scope),
+            contacts: list(ClientValueKind::Contact),
+            default_acr_values: list(ClientValueKind::DefaultAcrValue),
+            grant_types,
+            secrets,
+            key: self.id,
+            client_id: self.client_id,
+            name: self.name,
+            status: self.status,
+            application_type: self.application_type,
+            auth_method: self.auth_method,
+            first_party: self.first_party,
+            pkce_required: self.pkce_required,
+            require_par: self.require_par,
+            default_max_age: self.default_max_age,
+            require_auth_time: self.require_auth_time,
+            id_token_alg: self.id_token_alg,
+            userinfo_alg: self.userinfo_alg,
+            assertion_alg: self.assertion_alg,
+            assertion_aud_token_endpoint: self.assertion_aud_token_endpoint,
+            jwks: self.jwks,
+            jwks_uri: self.jwks_uri,
+            logo_uri: self.logo_uri,
+            client_uri: self.client_uri,
+            policy_uri: self.policy_uri,
+            tos_uri: self.tos_uri,
+            initiate_login_uri: self.initiate_login_uri,
+            created_at: self.created_at,
+        })
+    }
+}
+
+/// Adds a client with its lists and secrets.
+pub fn insert(db: &mut Conn, client: &Client, now: Timestamp) -> Result<(), Error> {
+    diesel::insert_into(clients::table).values(Row::of(client, now)).execute(db)?;
+    insert_lists(db, client)?;
+    for secret in &client.secrets {
+        insert_secret(db, client.key, secret)?;
+    }
+    upsert::bump_version(db, Topic::Clients)?;
+    Ok(())
+}
+
+/// Writes the client as it is now, except its secrets.
+pub fn update(db: &mut Conn, client: &Client, now: Timestamp) -> Result<(), Error> {
+    diesel::update(clients::table.find(client.key)).set(Row::of(client, now)).execute(db)?;
+    diesel::delete(client_values::table.filter(client_values::client_id.eq(client.key))).execute(db)?;
+    insert_lists(db, client)?;
+    upsert::bump_version(db, Topic::Clients)?;
+    Ok(())
+}
+
+fn insert_lists(db: &mut Conn, client: &Client) -> Result<(), Error> {
+    let grant_types: Vec<String> = client.grant_types.iter().map(ToString::to_string).collect();
+    let lists = [
+        (ClientValueKind::RedirectUri, &client.redirect_uris),
+        (ClientValueKind::PostLogoutRedirectUri, &client.post_logout_redirect_uris),
+        (ClientValueKind::GrantType, &grant_types),
+        (ClientValueKind::Scope, &client.scopes),
+        (ClientValueKind::Contact, &client.contacts),
+        (ClientValueKind::DefaultAcrValue, &client.default_acr_values),
+    ];
+    for (kind, values) in lists {
+        for (position, value) in (0_i64..).zip(values) {
+            diesel::insert_into(client_values::table)
+                .values((
+                    client_values::client_id.eq(client.key),
+                    client_values::kind.eq(kind),
+                    client_values::value.eq(value),
+                    client_values::position.eq(position),
+                ))
+                .execute(db)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a secret beside those that the client has (CA-2).
+pub fn add_secret(db: &mut Conn, client: ClientKey, secret: &ClientSecret) -> Result<(), Error> {
+    insert_secret(db, client, secret)?;
+    upsert::bump_version(db, Topic::Clients)?;
+    Ok(())
+}
+
+fn insert_secret(db: &mut Conn, client: ClientKey, secret: &ClientSecret) -> Result<(), Error> {
+    diesel::insert_into(client_secrets::table)
+        .values((
+            client_secrets::id.eq(secret.id),
+            client_secrets::client_id.eq(client),
+            client_secrets::digest.eq(secret.digest),
+            client_secrets::created_at.eq(secret.created_at),
+            client_secrets::expires_at.eq(secret.expires_at),
+        ))
+        .execute(db)?;
+    Ok(())
+}
+
+/// Lets the client's present secrets end at `at`, unless they end sooner.
+pub fn expire_secrets(db: &mut Conn, client: ClientKey, at: Timestamp) -> Result<(), Error> {
+    let outliving = client_secrets::table
+        .filter(client_secrets::client_id.eq(client))
+        .filter(client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(at)));
+    diesel::update(outliving).set(client_secrets::expires_at.eq(at)).execute(db)?;
+    upsert::bump_version(db, Topic::Clients)?;
+    Ok(())
+}
+
+pub fn set_status(db: &mut Conn, client: ClientKey, status: Status, now: Timestamp) -> Result<bool, Error> {
+    let changed = diesel::update(clients::table.find(client))
+        .set((clients::status.eq(status), clients::updated_at.eq(now)))
+        .execute(db)?;
+    upsert::bump_version(db, Topic::Clients)?;
+    Ok(changed == 1)
+}
+
+/// Removes the client with its grants, consents and requests.
+pub fn remove(db: &mut Conn, client: ClientKey) -> Result<bool, Error> {
+    let removed = diesel::delete(clients::table.find(client)).execute(db)?;
+    upsert::bump_version(db, Topic::Clients)?;
+    Ok(removed == 1)
+}
+
+pub fn find_by_client_id(db: &mut Conn, client_id: &str) -> Result<Option<Client>, Error> {
+    let row = clients::table
+        .filter(clients::client_id.eq(client_id))
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(|row| complete(db, row)).transpose()
+}
+
+pub fn find(db: &mut Conn, key: ClientKey) -> Result<Option<Client>, Error> {
+    let row = clients::table.find(key).select(Row::as_select()).first(db).optional()?;
+    row.map(|row| complete(db, row)).transpose()
+}
+
+/// Up to `limit` clients in order of creation, after the one named.
+pub fn list(db: &mut Conn, after: Option<ClientKey>, limit: i64) -> Result<Vec<Client>, Error> {
+    let mut query = clients::table.select(Row::as_select()).into_boxed();
+    if let Some(after) = after {
+        query = query.filter(clients::id.gt(after));
+    }
+    let rows: Vec<Row> = query.order(clients::id.asc()).limit(limit).load(db)?;
+    rows.into_iter().map(|row| complete(db, row)).collect()
+}
+
+fn complete(db: &mut Conn, row: Row) -> Result<Client, Error> {
+    let rows: Vec<(ClientValueKind, String)> = client_values::table
+        .filter(client_values::client_id.eq(row.id))
+        .order((client_values::kind.asc(), client_values::position.asc()))
+        .select((client_values::kind, client_values::value))
+        .load(db)?;
+    let mut values: HashMap<_, Vec<String>> = HashMap::new();
+    for (kind, value) in rows {
+        values.entry(kind).or_default().push(value);
+    }
+    let secrets: Vec<(ClientSecretId, Digest, Timestamp, Option<Timestamp>)> = client_secrets::table
+        .filter(client_secrets::client_id.eq(row.id))
+        .order(client_secrets::id.asc())
+        .select((
+            client_secrets::id,
+            client_secrets::digest,
+            client_secrets::created_at,
+            client_secrets::expires_at,
+        ))
+        .load(db)?;
+    let secrets = secrets
+        .into_iter()
+        .map(|(id, digest, created_at, expires_at)| ClientSecret { id, digest, created_at, expires_at })
+        .collect();
+    row.into_client(values, secrets)
+}

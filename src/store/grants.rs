@@ -1,0 +1,136 @@
+//! Grants, their families of refresh tokens, revoked access tokens, and what may be presented only once.
+
+use diesel::prelude::*;
+
+use super::schema::{grants, refresh_tokens, revocations};
+use super::{Conn, Error, upsert};
+use crate::clock::Timestamp;
+use crate::crypto::Digest;
+use crate::model::{ClientKey, GrantId, SessionId, UserId};
+
+/// One authorization that was given.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = grants)]
+pub struct Grant {
+    pub id: GrantId,
+    pub user_id: UserId,
+    pub client_id: ClientKey,
+    pub session_id: Option<SessionId>,
+    /// Whether it outlives its session.
+    pub offline: bool,
+    /// What was granted, as JSON that [`crate::grants`] writes and reads.
+    pub detail: String,
+    pub auth_time: Timestamp,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+pub fn insert(db: &mut Conn, grant: &Grant) -> Result<(), Error> {
+    diesel::insert_into(grants::table).values(grant).execute(db)?;
+    Ok(())
+}
+
+pub fn find(db: &mut Conn, id: GrantId) -> Result<Option<Grant>, Error> {
+    Ok(grants::table.find(id).select(Grant::as_select()).first(db).optional()?)
+}
+
+/// Revokes the grant with all tokens of it. `false` if it was revoked before.
+pub fn revoke(db: &mut Conn, id: GrantId, now: Timestamp) -> Result<bool, Error> {
+    let live = grants::table.filter(grants::id.eq(id)).filter(grants::revoked_at.is_null());
+    Ok(diesel::update(live).set(grants::revoked_at.eq(now)).execute(db)? == 1)
+}
+
+/// Revokes the grants that end with this session: all but the offline ones.
+pub fn revoke_of_session(db: &mut Conn, session: SessionId, now: Timestamp) -> Result<usize, Error> {
+    let ending = grants::table
+        .filter(grants::session_id.eq(session))
+        .filter(grants::offline.eq(false))
+        .filter(grants::revoked_at.is_null());
+    Ok(diesel::update(ending).set(grants::revoked_at.eq(now)).execute(db)?)
+}
+
+/// Revokes all of a user's grants, offline ones too: the user was disabled, or the password was reset (SE-5).
+pub fn revoke_of_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<usize, Error> {
+    let live = grants::table.filter(grants::user_id.eq(user)).filter(grants::revoked_at.is_null());
+    Ok(diesel::update(live).set(grants::revoked_at.eq(now)).execute(db)?)
+}
+
+/// Revokes what one user granted one client.
+pub fn revoke_of_user_and_client(
+    db: &mut Conn,
+    user: UserId,
+    client: ClientKey,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    let live = grants::table
+        .filter(grants::user_id.eq(user))
+        .filter(grants::client_id.eq(client))
+        .filter(grants::revoked_at.is_null());
+    Ok(diesel::update(live).set(grants::revoked_at.eq(now)).execute(db)?)
+}
+
+/// A refresh token, as its digest.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_tokens)]
+pub struct RefreshToken {
+    pub digest: Digest,
+    pub grant_id: GrantId,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub consumed_at: Option<Timestamp>,
+    pub successor_digest: Option<Digest>,
+    /// The successor, sealed under a key that the consumed token yields (TE-5).
+    pub successor_sealed: Option<Vec<u8>>,
+}
+
+pub fn insert_refresh(db: &mut Conn, token: &RefreshToken) -> Result<(), Error> {
+    diesel::insert_into(refresh_tokens::table).values(token).execute(db)?;
+    Ok(())
+}
+
+pub fn find_refresh(db: &mut Conn, digest: &Digest) -> Result<Option<RefreshToken>, Error> {
+    Ok(refresh_tokens::table.find(digest).select(RefreshToken::as_select()).first(db).optional()?)
+}
+
+/// Consumes the token in favour of its successor, if nobody has consumed it.
+pub fn consume_refresh(
+    db: &mut Conn,
+    digest: &Digest,
+    successor: &Digest,
+    sealed: &[u8],
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let unused = refresh_tokens::table
+        .filter(refresh_tokens::digest.eq(digest))
+        .filter(refresh_tokens::consumed_at.is_null())
+        .filter(refresh_tokens::expires_at.gt(now));
+    let consumed = diesel::update(unused)
+        .set((
+            refresh_tokens::consumed_at.eq(now),
+            refresh_tokens::successor_digest.eq(successor),
+            refresh_tokens::successor_sealed.eq(sealed),
+        ))
+        .execute(db)?;
+    Ok(consumed == 1)
+}
+
+/// Makes an access token dead before its time.
+pub fn revoke_access_token(
+    db: &mut Conn,
+    jti: &str,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), Error> {
+    upsert::insert_revocation(db, jti, now, expires_at)?;
+    Ok(())
+}
+
+pub fn is_revoked(db: &mut Conn, jti: &str) -> Result<bool, Error> {
+    Ok(revocations::table.find(jti).select(revocations::jti).first::<String>(db).optional()?.is_some())
+}
+
+/// Notes that something was presented that may be presented once. `false` if it had been before (AR-1).
+pub fn present_once(db: &mut Conn, digest: &Digest, expires_at: Timestamp) -> Result<bool, Error> {
+    Ok(upsert::insert_replay(db, digest, expires_at)? == 1)
+}

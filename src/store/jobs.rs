@@ -1,0 +1,87 @@
+//! What periodic work needs: leases, versions of caches, and the sweep of expired rows.
+
+use diesel::prelude::*;
+
+use super::schema::*;
+use super::{Conn, Error, upsert};
+use crate::clock::Timestamp;
+use crate::crypto::Digest;
+use crate::model::{GrantId, MessageId, RequestId, SessionId, Topic};
+
+/// Takes or keeps the lease `name` until `until`. `false` if another holder has it (CR-8).
+pub fn take_lease(
+    db: &mut Conn,
+    name: &str,
+    holder: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool, Error> {
+    Ok(upsert::take_lease(db, name, holder, now, until)? == 1)
+}
+
+/// Gives the lease back, so that another node need not wait for it to expire.
+pub fn release_lease(db: &mut Conn, name: &str, holder: &str) -> Result<(), Error> {
+    let ours = leases::table.filter(leases::name.eq(name)).filter(leases::holder.eq(holder));
+    diesel::delete(ours).execute(db)?;
+    Ok(())
+}
+
+/// The version of every cache: a node whose copy is of another version reads again.
+pub fn versions(db: &mut Conn) -> Result<Vec<(Topic, i64)>, Error> {
+    Ok(versions::table.select((versions::topic, versions::value)).order(versions::topic.asc()).load(db)?)
+}
+
+/// The database's own clock, to compare with ours (CR-7).
+pub fn database_time(db: &mut Conn) -> Result<Timestamp, Error> {
+    use diesel::sql_types::Double;
+    #[derive(QueryableByName)]
+    struct Now {
+        #[diesel(sql_type = Double)]
+        now: f64,
+    }
+    const PG: &str = "SELECT EXTRACT(EPOCH FROM clock_timestamp())::double precision AS now";
+    const SQLITE: &str = "SELECT (julianday('now') - 2440587.5) * 86400.0 AS now";
+    let row = match db {
+        Conn::Postgres(conn) => diesel::sql_query(PG).get_result::<Now>(conn)?,
+        Conn::Sqlite(conn) => diesel::sql_query(SQLITE).get_result::<Now>(conn)?,
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970 in microseconds fit for ages")]
+    Ok(Timestamp((row.now * 1e6) as i64))
+}
+
+/// Most rows that one step of the sweep deletes from one table (CR-11).
+const BATCH: i64 = 500;
+
+/// Deletes up to [`BATCH`] rows whose time column is before `$before`, oldest first, by the column's index.
+macro_rules! sweep {
+    ($db:ident, $table:ident, $key:ident: $type:ty, $by:ident, $before:expr) => {{
+        let keys: Vec<$type> = $table::table
+            .filter($table::$by.lt($before))
+            .order($table::$by.asc())
+            .limit(BATCH)
+            .select($table::$key)
+            .load($db)?;
+        diesel::delete($table::table.filter($table::$key.eq_any(&keys))).execute($db)?
+    }};
+}
+
+/// One step of the sweep: deletes a batch of expired rows from each table and says how many rows went. Nothing
+/// relies on it: expiry is judged at use (AR-4). `keep_history` is before when finished mail is forgotten.
+pub fn sweep_expired(db: &mut Conn, now: Timestamp, keep_history: Timestamp) -> Result<usize, Error> {
+    Ok(sweep!(db, codes, digest: Digest, expires_at, keep_codes(now))
+        + sweep!(db, refresh_tokens, digest: Digest, expires_at, now)
+        + sweep!(db, grants, id: GrantId, expires_at, now)
+        + sweep!(db, authorization_requests, id: RequestId, expires_at, now)
+        + sweep!(db, pushed_requests, digest: Digest, expires_at, keep_codes(now))
+        + sweep!(db, sessions, id: SessionId, expires_at, keep_history)
+        + sweep!(db, one_time_links, digest: Digest, expires_at, keep_history)
+        + sweep!(db, revocations, jti: String, expires_at, now)
+        + sweep!(db, replays, digest: Digest, expires_at, now)
+        + sweep!(db, rate_limits, bucket: Digest, resets_at, now)
+        + sweep!(db, outbox, id: MessageId, created_at, keep_history))
+}
+
+/// A spent code is remembered for a day, so that its replay still revokes what was issued from it (TE-3).
+fn keep_codes(now: Timestamp) -> Timestamp {
+    now.minus(std::time::Duration::from_secs(24 * 60 * 60))
+}

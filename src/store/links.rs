@@ -1,0 +1,81 @@
+//! One-time links: good for one act, once, by whoever holds them.
+
+use diesel::prelude::*;
+
+use super::schema::one_time_links;
+use super::{Conn, Error};
+use crate::clock::Timestamp;
+use crate::crypto::Digest;
+use crate::model::{LinkPurpose, UserId};
+
+/// A link that was handed out.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = one_time_links)]
+pub struct Link {
+    pub digest: Digest,
+    pub purpose: LinkPurpose,
+    pub user_id: Option<UserId>,
+    /// Folded.
+    pub email: Option<String>,
+    /// JSON that the flow itself wrote.
+    pub detail: String,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub consumed_at: Option<Timestamp>,
+}
+
+/// Stores a link and voids those of the same purpose for the same address or user (PW-8: the newest counts).
+pub fn insert(db: &mut Conn, link: &Link) -> Result<(), Error> {
+    let same = one_time_links::table
+        .filter(one_time_links::purpose.eq(link.purpose))
+        .filter(one_time_links::consumed_at.is_null());
+    if let Some(email) = &link.email {
+        diesel::update(same.filter(one_time_links::email.eq(email)))
+            .set(one_time_links::consumed_at.eq(link.created_at))
+            .execute(db)?;
+    } else if let Some(user) = link.user_id {
+        diesel::update(same.filter(one_time_links::user_id.eq(user)))
+            .set(one_time_links::consumed_at.eq(link.created_at))
+            .execute(db)?;
+    } else {
+        diesel::update(same).set(one_time_links::consumed_at.eq(link.created_at)).execute(db)?;
+    }
+    diesel::insert_into(one_time_links::table).values(link).execute(db)?;
+    Ok(())
+}
+
+/// Looks without consuming: what a GET may do (PW-7).
+pub fn peek(
+    db: &mut Conn,
+    digest: &Digest,
+    purpose: LinkPurpose,
+    now: Timestamp,
+) -> Result<Option<Link>, Error> {
+    Ok(one_time_links::table
+        .filter(one_time_links::digest.eq(digest))
+        .filter(one_time_links::purpose.eq(purpose))
+        .filter(one_time_links::consumed_at.is_null())
+        .filter(one_time_links::expires_at.gt(now))
+        .select(Link::as_select())
+        .first(db)
+        .optional()?)
+}
+
+/// Spends the link, if nobody has and it is still good (AR-1).
+pub fn consume(
+    db: &mut Conn,
+    digest: &Digest,
+    purpose: LinkPurpose,
+    now: Timestamp,
+) -> Result<Option<Link>, Error> {
+    let good = one_time_links::table
+        .filter(one_time_links::digest.eq(digest))
+        .filter(one_time_links::purpose.eq(purpose))
+        .filter(one_time_links::consumed_at.is_null())
+        .filter(one_time_links::expires_at.gt(now));
+    Ok(diesel::update(good)
+        .set(one_time_links::consumed_at.eq(now))
+        .returning(one_time_links::all_columns)
+        .get_result(db)
+        .optional()?)
+}

@@ -1,0 +1,87 @@
+//! Bringing the schema to the version that this build knows: forward only, once, under a lock (BU-3).
+
+use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::conn::{Conn, DatabaseUrl, Mode};
+use super::{Error, OpenError};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// Any number, the same for every node: the advisory lock that migrating nodes take in turn.
+const PG_LOCK: i64 = 0x636f_756e_7465;
+
+/// Migrations by name: those in the database and those of this build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchemaState {
+    pub applied: Vec<String>,
+    pub pending: Vec<String>,
+    /// In the database, but not known to this build: a newer version has been here.
+    pub unknown: Vec<String>,
+}
+
+/// Reads the state without changing anything.
+pub fn state(url: &DatabaseUrl) -> Result<SchemaState, OpenError> {
+    match &mut Conn::open(url, Mode::Write)? {
+        Conn::Postgres(conn) => read_state(conn),
+        Conn::Sqlite(conn) => read_state(conn),
+    }
+}
+
+/// Applies what is pending and names it. Refuses a schema newer than this build.
+pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
+    match &mut Conn::open(url, Mode::Write)? {
+        Conn::Postgres(conn) => {
+            diesel::sql_query(format!("SELECT pg_advisory_lock({PG_LOCK})"))
+                .execute(conn)
+                .map_err(Error::from)?;
+            // The lock goes with the connection.
+            apply(conn)
+        }
+        Conn::Sqlite(conn) => {
+            let DatabaseUrl::Sqlite(path) = url else {
+                return Err(OpenError::Schema("a SQLite connection without a path".to_owned()));
+            };
+            let lock = std::fs::File::create(path.with_extension("migrate.lock"))
+                .and_then(|file| file.lock().map(|()| file))
+                .map_err(|error| {
+                    OpenError::Schema(format!("cannot lock {} for migration: {error}", path.display()))
+                })?;
+            let applied = apply(conn);
+            drop(lock);
+            applied
+        }
+    }
+}
+
+fn apply<C, DB>(conn: &mut C) -> Result<Vec<String>, OpenError>
+where
+    C: MigrationHarness<DB>,
+    DB: diesel::backend::Backend,
+{
+    let before = read_state(conn)?;
+    if !before.unknown.is_empty() {
+        return Err(OpenError::Newer(before.unknown.join(", ")));
+    }
+    conn.run_pending_migrations(MIGRATIONS).map_err(|error| OpenError::Schema(error.to_string()))?;
+    Ok(before.pending)
+}
+
+fn read_state<C, DB>(conn: &mut C) -> Result<SchemaState, OpenError>
+where
+    C: MigrationHarness<DB>,
+    DB: diesel::backend::Backend,
+{
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| OpenError::Schema(error.to_string());
+    let known: Vec<Box<dyn Migration<DB>>> = MIGRATIONS.migrations().map_err(failed)?;
+    let known: Vec<String> = known.iter().map(|migration| migration.name().version().to_string()).collect();
+    let mut applied: Vec<String> =
+        conn.applied_migrations().map_err(failed)?.iter().map(ToString::to_string).collect();
+    applied.sort();
+    Ok(SchemaState {
+        pending: known.iter().filter(|version| !applied.contains(version)).cloned().collect(),
+        unknown: applied.iter().filter(|version| !known.contains(version)).cloned().collect(),
+        applied,
+    })
+}

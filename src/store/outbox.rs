@@ -1,0 +1,88 @@
+//! Mail waiting to be sent, written in the transaction of its cause (AR-8).
+
+use diesel::prelude::*;
+
+use super::schema::outbox;
+use super::{Conn, Error};
+use crate::clock::Timestamp;
+use crate::model::MessageId;
+
+/// A message in the outbox.
+#[derive(Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = outbox)]
+pub struct Message {
+    pub id: MessageId,
+    pub recipient: String,
+    pub subject: String,
+    pub body_text: String,
+    pub body_html: String,
+    pub created_at: Timestamp,
+    /// When what it says is no longer true: it is not sent after that.
+    pub expires_at: Option<Timestamp>,
+    pub due_at: Timestamp,
+    pub attempts: i64,
+    pub last_error: Option<String>,
+    pub sent_at: Option<Timestamp>,
+    pub failed_at: Option<Timestamp>,
+}
+
+pub fn insert(db: &mut Conn, message: &Message) -> Result<(), Error> {
+    diesel::insert_into(outbox::table).values(message).execute(db)?;
+    Ok(())
+}
+
+/// Up to `limit` messages that are to be sent now, in order of their time.
+pub fn due(db: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<Message>, Error> {
+    Ok(outbox::table
+        .filter(outbox::due_at.le(now))
+        .filter(outbox::sent_at.is_null())
+        .filter(outbox::failed_at.is_null())
+        .order((outbox::due_at.asc(), outbox::id.asc()))
+        .limit(limit)
+        .select(Message::as_select())
+        .load(db)?)
+}
+
+/// Claims one try for this node: whoever sees `true` sends. The next try, if this one is lost, is due at `next`.
+pub fn claim(db: &mut Conn, message: &Message, next: Timestamp) -> Result<bool, Error> {
+    let unclaimed = outbox::table
+        .filter(outbox::id.eq(message.id))
+        .filter(outbox::attempts.eq(message.attempts))
+        .filter(outbox::sent_at.is_null())
+        .filter(outbox::failed_at.is_null());
+    let claimed = diesel::update(unclaimed)
+        .set((outbox::attempts.eq(message.attempts + 1), outbox::due_at.eq(next)))
+        .execute(db)?;
+    Ok(claimed == 1)
+}
+
+pub fn mark_sent(db: &mut Conn, id: MessageId, now: Timestamp) -> Result<(), Error> {
+    diesel::update(outbox::table.find(id)).set(outbox::sent_at.eq(now)).execute(db)?;
+    Ok(())
+}
+
+/// Notes a failed try; with `failed_at` it was the last one.
+pub fn mark_failed(
+    db: &mut Conn,
+    id: MessageId,
+    reason: &str,
+    failed_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    diesel::update(outbox::table.find(id))
+        .set((outbox::last_error.eq(reason), outbox::failed_at.eq(failed_at)))
+        .execute(db)?;
+    Ok(())
+}
+
+/// The newest messages first: what the development mailbox shows.
+pub fn newest(db: &mut Conn, limit: i64) -> Result<Vec<Message>, Error> {
+    Ok(outbox::table
+        .order((outbox::created_at.desc(), outbox::id.desc()))
+        .limit(limit)
+        .select(Message::as_select())
+        .load(db)?)
+}
+
+pub fn find(db: &mut Conn, id: MessageId) -> Result<Option<Message>, Error> {
+    Ok(outbox::table.find(id).select(Message::as_select()).first(db).optional()?)
+}

@@ -1,0 +1,238 @@
+//! The tables, as `migrations/` makes them.
+
+macro_rules! tables {
+    ($($name:ident ($($key:ident),+) { $($column:ident -> $type:ty,)+ })+) => {
+        $(diesel::table! { $name ($($key),+) { $($column -> $type,)+ } })+
+        diesel::allow_tables_to_appear_in_same_query!($($name,)+);
+    };
+}
+
+tables! {
+    users (id) {
+        id -> Binary,
+        username -> Nullable<Text>,
+        name -> Text,
+        locale -> Nullable<Text>,
+        zoneinfo -> Nullable<Text>,
+        status -> Text,
+        is_admin -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+    emails (folded) {
+        folded -> Text,
+        address -> Text,
+        user_id -> Binary,
+        is_primary -> Bool,
+        verified_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+    user_claims (user_id, name) {
+        user_id -> Binary,
+        name -> Text,
+        value -> Text,
+    }
+    password_credentials (user_id) {
+        user_id -> Binary,
+        phc -> Text,
+        changed_at -> BigInt,
+    }
+    clients (id) {
+        id -> Binary,
+        client_id -> Text,
+        name -> Text,
+        status -> Text,
+        application_type -> Text,
+        auth_method -> Text,
+        first_party -> Bool,
+        pkce_required -> Bool,
+        require_par -> Bool,
+        require_auth_time -> Bool,
+        default_max_age -> Nullable<BigInt>,
+        id_token_alg -> Text,
+        userinfo_alg -> Nullable<Text>,
+        assertion_alg -> Nullable<Text>,
+        assertion_aud_token_endpoint -> Bool,
+        jwks -> Nullable<Text>,
+        jwks_uri -> Nullable<Text>,
+        logo_uri -> Nullable<Text>,
+        client_uri -> Nullable<Text>,
+        policy_uri -> Nullable<Text>,
+        tos_uri -> Nullable<Text>,
+        initiate_login_uri -> Nullable<Text>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+    client_values (client_id, kind, value) {
+        client_id -> Binary,
+        kind -> Text,
+        value -> Text,
+        position -> BigInt,
+    }
+    client_secrets (id) {
+        id -> Binary,
+        client_id -> Binary,
+        digest -> Binary,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+    }
+    resources (id) {
+        id -> Binary,
+        identifier -> Text,
+        name -> Text,
+        status -> Text,
+        access_ttl -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+    resource_scopes (resource_id, scope) {
+        resource_id -> Binary,
+        scope -> Text,
+        description -> Text,
+    }
+    sessions (id) {
+        id -> Binary,
+        user_id -> Binary,
+        secret_digest -> Binary,
+        created_at -> BigInt,
+        auth_time -> BigInt,
+        last_seen_at -> BigInt,
+        expires_at -> BigInt,
+        idle_limit -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+    session_methods (session_id, method) {
+        session_id -> Binary,
+        method -> Text,
+        proven_at -> BigInt,
+    }
+    one_time_links (digest) {
+        digest -> Binary,
+        purpose -> Text,
+        user_id -> Nullable<Binary>,
+        email -> Nullable<Text>,
+        detail -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        consumed_at -> Nullable<BigInt>,
+    }
+    consents (user_id, client_id, item) {
+        user_id -> Binary,
+        client_id -> Binary,
+        item -> Text,
+        granted_at -> BigInt,
+    }
+    pushed_requests (digest) {
+        digest -> Binary,
+        client_id -> Binary,
+        request -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        consumed_at -> Nullable<BigInt>,
+    }
+    authorization_requests (id) {
+        id -> Binary,
+        client_id -> Binary,
+        browser_digest -> Binary,
+        request -> Text,
+        pushed_digest -> Nullable<Binary>,
+        session_id -> Nullable<Binary>,
+        consented_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        completed_at -> Nullable<BigInt>,
+    }
+    grants (id) {
+        id -> Binary,
+        user_id -> Binary,
+        client_id -> Binary,
+        session_id -> Nullable<Binary>,
+        offline -> Bool,
+        detail -> Text,
+        auth_time -> BigInt,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+    codes (digest) {
+        digest -> Binary,
+        grant_id -> Binary,
+        redirect_uri -> Text,
+        code_challenge -> Nullable<Text>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        redeemed_at -> Nullable<BigInt>,
+    }
+    refresh_tokens (digest) {
+        digest -> Binary,
+        grant_id -> Binary,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        consumed_at -> Nullable<BigInt>,
+        successor_digest -> Nullable<Binary>,
+        successor_sealed -> Nullable<Binary>,
+    }
+    revocations (jti) {
+        jti -> Text,
+        revoked_at -> BigInt,
+        expires_at -> BigInt,
+    }
+    replays (digest) {
+        digest -> Binary,
+        expires_at -> BigInt,
+    }
+    signing_keys (kid) {
+        kid -> Text,
+        alg -> Text,
+        public_jwk -> Text,
+        sealed -> Binary,
+        master_key_id -> Text,
+        created_at -> BigInt,
+        published_at -> BigInt,
+        active_from -> BigInt,
+        retired_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+    versions (topic) {
+        topic -> Text,
+        value -> BigInt,
+    }
+    rate_limits (bucket) {
+        bucket -> Binary,
+        tries -> BigInt,
+        resets_at -> BigInt,
+    }
+    outbox (id) {
+        id -> Binary,
+        recipient -> Text,
+        subject -> Text,
+        body_text -> Text,
+        body_html -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        due_at -> BigInt,
+        attempts -> BigInt,
+        last_error -> Nullable<Text>,
+        sent_at -> Nullable<BigInt>,
+        failed_at -> Nullable<BigInt>,
+    }
+    audit_events (id) {
+        id -> Binary,
+        at -> BigInt,
+        action -> Text,
+        outcome -> Text,
+        user_id -> Nullable<Binary>,
+        actor_id -> Nullable<Binary>,
+        client_id -> Nullable<Binary>,
+        session_id -> Nullable<Binary>,
+        ip -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        detail -> Text,
+    }
+    leases (name) {
+        name -> Text,
+        holder -> Text,
+        expires_at -> BigInt,
+    }
+}

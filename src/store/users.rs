@@ -1,0 +1,187 @@
+//! People: their addresses, their claims, their passwords.
+
+use diesel::prelude::*;
+
+use super::schema::{emails, password_credentials, user_claims, users};
+use super::{Conn, Error, upsert};
+use crate::clock::Timestamp;
+use crate::model::{EmailAddress, Status, UserId};
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = users)]
+pub struct User {
+    pub id: UserId,
+    /// Folded to lower case.
+    pub username: Option<String>,
+    pub name: String,
+    pub locale: Option<String>,
+    pub zoneinfo: Option<String>,
+    pub status: Status,
+    pub is_admin: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// One of a person's addresses.
+#[derive(Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = emails)]
+pub struct Email {
+    pub folded: String,
+    pub address: String,
+    pub user_id: UserId,
+    pub is_primary: bool,
+    pub verified_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+impl std::fmt::Debug for Email {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Email")
+            .field("user_id", &self.user_id)
+            .field("verified_at", &self.verified_at)
+            .finish()
+    }
+}
+
+pub fn insert(db: &mut Conn, user: &User) -> Result<(), Error> {
+    diesel::insert_into(users::table).values(user).execute(db)?;
+    Ok(())
+}
+
+/// Adds an address; [`Error::Taken`] if anyone has it.
+pub fn insert_email(
+    db: &mut Conn,
+    user: UserId,
+    email: &EmailAddress,
+    is_primary: bool,
+    verified_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    diesel::insert_into(emails::table)
+        .values(Email {
+            folded: email.folded().to_owned(),
+            address: email.as_str().to_owned(),
+            user_id: user,
+            is_primary,
+            verified_at,
+            created_at: now,
+        })
+        .execute(db)?;
+    Ok(())
+}
+
+/// States that the user controls this address. Only the verification flow and an operator call this (PW-13).
+pub fn mark_email_verified(
+    db: &mut Conn,
+    user: UserId,
+    email: &EmailAddress,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let theirs = emails::table.filter(emails::folded.eq(email.folded())).filter(emails::user_id.eq(user));
+    Ok(diesel::update(theirs).set(emails::verified_at.eq(now)).execute(db)? == 1)
+}
+
+pub fn find(db: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
+    Ok(users::table.find(id).select(User::as_select()).first(db).optional()?)
+}
+
+/// By user name or by any address, whichever the text is.
+pub fn find_by_login(db: &mut Conn, login: &str) -> Result<Option<User>, Error> {
+    if let Ok(email) = EmailAddress::parse(login)
+        && let Some(user) = find_by_email(db, &email)?
+    {
+        return Ok(Some(user));
+    }
+    Ok(users::table
+        .filter(users::username.eq(fold_username(login)))
+        .select(User::as_select())
+        .first(db)
+        .optional()?)
+}
+
+pub fn find_by_email(db: &mut Conn, email: &EmailAddress) -> Result<Option<User>, Error> {
+    Ok(emails::table
+        .inner_join(users::table.on(users::id.eq(emails::user_id)))
+        .filter(emails::folded.eq(email.folded()))
+        .select(User::as_select())
+        .first(db)
+        .optional()?)
+}
+
+/// The form in which user names are stored and compared.
+pub fn fold_username(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// The addresses, the primary one first.
+pub fn emails(db: &mut Conn, user: UserId) -> Result<Vec<Email>, Error> {
+    Ok(emails::table
+        .filter(emails::user_id.eq(user))
+        .order((emails::is_primary.desc(), emails::created_at.asc(), emails::folded.asc()))
+        .select(Email::as_select())
+        .load(db)?)
+}
+
+pub fn primary_email(db: &mut Conn, user: UserId) -> Result<Option<Email>, Error> {
+    Ok(emails(db, user)?.into_iter().next())
+}
+
+/// The rarer standard claims, by name.
+pub fn claims(db: &mut Conn, user: UserId) -> Result<Vec<(String, String)>, Error> {
+    Ok(user_claims::table
+        .filter(user_claims::user_id.eq(user))
+        .order(user_claims::name.asc())
+        .select((user_claims::name, user_claims::value))
+        .load(db)?)
+}
+
+pub fn set_claim(db: &mut Conn, user: UserId, name: &str, value: &str) -> Result<(), Error> {
+    upsert::set_user_claim(db, user, name, value)?;
+    Ok(())
+}
+
+/// The password's hash (PHC string), if the user has a password (PW-5).
+pub fn password(db: &mut Conn, user: UserId) -> Result<Option<String>, Error> {
+    Ok(password_credentials::table.find(user).select(password_credentials::phc).first(db).optional()?)
+}
+
+pub fn set_password(db: &mut Conn, user: UserId, phc: &str, now: Timestamp) -> Result<(), Error> {
+    upsert::set_password(db, user, phc, now)?;
+    Ok(())
+}
+
+/// Replaces a hash made with weaker parameters, unless the password was changed meanwhile (PW-1).
+pub fn upgrade_password(db: &mut Conn, user: UserId, old_phc: &str, new_phc: &str) -> Result<(), Error> {
+    let same = password_credentials::table
+        .filter(password_credentials::user_id.eq(user))
+        .filter(password_credentials::phc.eq(old_phc));
+    diesel::update(same).set(password_credentials::phc.eq(new_phc)).execute(db)?;
+    Ok(())
+}
+
+pub fn set_status(db: &mut Conn, user: UserId, status: Status, now: Timestamp) -> Result<bool, Error> {
+    let changed = diesel::update(users::table.find(user))
+        .set((users::status.eq(status), users::updated_at.eq(now)))
+        .execute(db)?;
+    Ok(changed == 1)
+}
+
+pub fn remove(db: &mut Conn, user: UserId) -> Result<bool, Error> {
+    Ok(diesel::delete(users::table.find(user)).execute(db)? == 1)
+}
+
+/// Whether anyone administers this instance: until then the set-up link exists (AD-1).
+pub fn any_admin(db: &mut Conn) -> Result<bool, Error> {
+    let admins = users::table.filter(users::is_admin.eq(true)).select(users::id);
+    Ok(admins.first::<UserId>(db).optional()?.is_some())
+}
+
+/// Up to `limit` users in order of creation, after the one named.
+pub fn list(db: &mut Conn, after: Option<UserId>, limit: i64) -> Result<Vec<User>, Error> {
+    let mut query = users::table.select(User::as_select()).into_boxed();
+    if let Some(after) = after {
+        query = query.filter(users::id.gt(after));
+    }
+    Ok(query.order(users::id.asc()).limit(limit).load(db)?)
+}
