@@ -1,1 +1,27 @@
-//! (to be written)
+//! Every setting: its name, its default, its check, and where its value came from.
+//!
+//! [`load`] reads a TOML file and the environment (`COUNTERSIGN__SECTION__KEY`, which wins), and answers with a
+//! [`Config`] that has passed every check, or with all [`Problems`] at once (BU-5). What the settings mean to a
+//! request is left to those who read them; nothing here opens a socket or a database.
+//!
+//! A secret `x` can be given as `x_file = "path"`. Relative paths start at the working directory.
+
+mod check;
+mod duration;
+mod issuer;
+mod load;
+mod network;
+mod problem;
+mod schema;
+mod sections;
+
+pub use check::{WeakMasterKey, decode_master_key};
+pub use issuer::{BadIssuer, Issuer};
+pub use load::{CONFIG_VARIABLE, Loaded, Setting, environment, load};
+pub use network::{BadNetwork, Network};
+pub use problem::{Problem, Problems, Source, Sources};
+pub use schema::keys;
+pub use sections::{
+    Branding, Config, Database, ForwardedHeader, Keys, Lifetimes, Limit, Limits, Log, LogFormat, Mail,
+    Outbound, Password, Pkce, Protocol, Registration, RegistrationMode, Server, Tls,
+};

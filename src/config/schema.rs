@@ -1,0 +1,173 @@
+//! Which settings exist, read from the section structs themselves, so that no second list can drift.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde::de::value::Error as Unread;
+use serde::de::{Deserializer, Error as _, Visitor};
+
+use super::sections::{
+    Branding, Config, Database, Keys, Lifetimes, Limit, Limits, Log, Mail, Outbound, Password, Protocol,
+    Registration, Server, Tls,
+};
+
+type Fields = &'static [&'static str];
+
+static SECTIONS: LazyLock<Vec<(String, Fields)>> = LazyLock::new(|| {
+    let mut sections = vec![
+        (String::new(), fields::<Config>()),
+        ("server".to_owned(), fields::<Server>()),
+        ("server.tls".to_owned(), fields::<Tls>()),
+        ("database".to_owned(), fields::<Database>()),
+        ("keys".to_owned(), fields::<Keys>()),
+        ("lifetimes".to_owned(), fields::<Lifetimes>()),
+        ("password".to_owned(), fields::<Password>()),
+        ("registration".to_owned(), fields::<Registration>()),
+        ("limits".to_owned(), fields::<Limits>()),
+        ("mail".to_owned(), fields::<Mail>()),
+        ("log".to_owned(), fields::<Log>()),
+        ("outbound".to_owned(), fields::<Outbound>()),
+        ("protocol".to_owned(), fields::<Protocol>()),
+        ("branding".to_owned(), fields::<Branding>()),
+    ];
+    sections.extend(fields::<Limits>().iter().map(|name| (join("limits", name), fields::<Limit>())));
+    sections
+});
+
+/// Every setting's full name, such as `server.listen` or `limits.login_failures.count`.
+pub fn keys() -> Vec<String> {
+    let mut keys: Vec<String> = SECTIONS
+        .iter()
+        .flat_map(|(section, fields)| fields.iter().map(move |field| join(section, field)))
+        .filter(|key| fields_of(key).is_none())
+        .collect();
+    keys.sort();
+    keys
+}
+
+/// The names directly below `section` (`""` is the top), or `None` if it is no section.
+pub fn fields_of(section: &str) -> Option<Fields> {
+    SECTIONS.iter().find(|(name, _)| name == section).map(|(_, fields)| *fields)
+}
+
+/// The setting that names a file with this secret, if `key` is a secret: exactly the keys with such a neighbour.
+pub fn file_key(key: &str) -> Option<String> {
+    let (section, name) = key.rsplit_once('.')?;
+    let file = format!("{name}_file");
+    fields_of(section)?.contains(&file.as_str()).then(|| join(section, &file))
+}
+
+/// The secret whose file `key` names, if it names one.
+pub fn secret_of(key: &str) -> Option<String> {
+    let secret = key.strip_suffix("_file")?;
+    let (section, name) = secret.rsplit_once('.')?;
+    fields_of(section)?.contains(&name).then(|| secret.to_owned())
+}
+
+pub fn join(section: &str, name: &str) -> String {
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
+}
+
+/// What somebody who wrote the unknown `name` in `section` may have meant: a near spelling there, or the same
+/// name in another section.
+pub fn suggestion(section: &str, name: &str) -> Option<String> {
+    let name: String = name.chars().take(40).collect();
+    let near = fields_of(section)?
+        .iter()
+        .map(|field| (distance(field, &name), *field))
+        .filter(|(steps, field)| *steps <= 1 + field.len() / 4)
+        .min();
+    if let Some((_, field)) = near {
+        return Some(join(section, field));
+    }
+    let suffix = format!(".{name}");
+    keys().into_iter().find(|key| key.ends_with(&suffix))
+}
+
+/// Levenshtein's edit distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.chars().enumerate() {
+            let replace = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// The field names of a struct, as its derived `Deserialize` tells them to a deserializer.
+fn fields<T: for<'de> Deserialize<'de>>() -> Fields {
+    struct Listener<'a>(&'a mut Fields);
+
+    impl<'de> Deserializer<'de> for Listener<'_> {
+        type Error = Unread;
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Unread> {
+            Err(Unread::custom("only structs have fields"))
+        }
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: Fields,
+            _: V,
+        ) -> Result<V::Value, Unread> {
+            *self.0 = fields;
+            Err(Unread::custom("the names are all that is asked"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut names: Fields = &[];
+    let told = T::deserialize(Listener(&mut names));
+    debug_assert!(told.is_err(), "the listener always stops the reading");
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_the_keys_with_a_file_beside_them() {
+        let secrets: Vec<_> = keys().into_iter().filter(|key| file_key(key).is_some()).collect();
+        assert_eq!(secrets, ["database.url", "keys.master_key", "mail.url"]);
+        for secret in secrets {
+            assert_eq!(secret_of(&file_key(&secret).unwrap()), Some(secret));
+        }
+        assert_eq!(secret_of("server.tls.cert_file"), None);
+        assert_eq!(secret_of("outbound.extra_ca_file"), None);
+    }
+
+    #[test]
+    fn suggestions_are_near_or_absent() {
+        let cases = [
+            ("server", "lissten", Some("server.listen")),
+            ("server", "trusted_proxy", Some("server.trusted_proxies")),
+            ("", "isuer", Some("issuer")),
+            ("", "listen", Some("server.listen")),
+            ("limits.login_failures", "counts", Some("limits.login_failures.count")),
+            ("server", "colour", None),
+            ("nowhere", "listen", None),
+        ];
+        for (section, name, expected) in cases {
+            assert_eq!(suggestion(section, name).as_deref(), expected, "{section} {name}");
+        }
+    }
+
+    #[test]
+    fn edit_distance() {
+        for (a, b, steps) in [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("pool", "pool", 0)] {
+            assert_eq!(distance(a, b), steps, "{a} {b}");
+            assert_eq!(distance(b, a), steps, "{b} {a}");
+        }
+    }
+}

@@ -1,0 +1,609 @@
+//! The settings themselves: one struct per section, one sentence per setting. These sentences are the reference.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Host;
+
+use super::{Issuer, Network, decode_master_key, duration};
+use crate::crypto::{MasterKey, Secret};
+use crate::model::EmailAddress;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// Everything that an operator can set.
+///
+/// Serialised, a secret reads `(set)`; printed with `Debug`, it prints nothing (LO-2).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The address that names this instance in every token. A public one is https.
+    pub issuer: Issuer,
+    pub server: Server,
+    pub database: Database,
+    pub keys: Keys,
+    pub lifetimes: Lifetimes,
+    pub password: Password,
+    pub registration: Registration,
+    pub limits: Limits,
+    pub mail: Mail,
+    pub log: Log,
+    pub outbound: Outbound,
+    pub protocol: Protocol,
+    pub branding: Branding,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            issuer: "http://localhost:8080".parse().expect("the default issuer is a good one"),
+            server: Server::default(),
+            database: Database::default(),
+            keys: Keys::default(),
+            lifetimes: Lifetimes::default(),
+            password: Password::default(),
+            registration: Registration::default(),
+            limits: Limits::default(),
+            mail: Mail::default(),
+            log: Log::default(),
+            outbound: Outbound::default(),
+            protocol: Protocol::default(),
+            branding: Branding::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Who may register. Unless it is set: anybody on a loopback issuer, nobody on a public one.
+    pub fn registration_mode(&self) -> RegistrationMode {
+        self.registration.mode.unwrap_or(if self.issuer.is_loopback() {
+            RegistrationMode::Open
+        } else {
+            RegistrationMode::Closed
+        })
+    }
+
+    /// Whether `/dev/*` exists: only on a loopback http issuer.
+    pub fn has_dev_pages(&self) -> bool {
+        self.issuer.is_loopback() && !self.issuer.is_https()
+    }
+
+    /// Whether `/metrics` is answered by the main listener. On a public issuer it needs a listener of its own.
+    pub fn metrics_on_main_listener(&self) -> bool {
+        self.server.metrics_listen.is_none() && self.issuer.is_loopback()
+    }
+
+    /// The address that mail comes from: `mail.from`, or `no-reply@` the issuer's host.
+    pub fn mail_from(&self) -> EmailAddress {
+        self.mail.from.clone().or_else(|| self.own_address()).unwrap_or_else(|| {
+            EmailAddress::parse("no-reply@localhost").expect("localhost is accepted as a domain")
+        })
+    }
+
+    /// `no-reply@` the issuer's host, if the host is a name that can stand in an address.
+    pub(super) fn own_address(&self) -> Option<EmailAddress> {
+        match self.issuer.url().host() {
+            Some(Host::Domain(name)) => EmailAddress::parse(&format!("no-reply@{name}")).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// `[server]`: where requests come in.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// The address and port to listen on.
+    #[serde(deserialize_with = "read::address")]
+    pub listen: SocketAddr,
+    /// Reverse proxies whose word about the client's address is taken: addresses or networks.
+    pub trusted_proxies: Vec<Network>,
+    /// The one header in which those proxies name the client: `x-forwarded-for` or `forwarded`.
+    pub forwarded_header: ForwardedHeader,
+    /// A listener of its own for `/metrics`. Unset: with the rest on a loopback issuer, nowhere on a public one.
+    #[serde(deserialize_with = "read::optional_address")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Threads that answer requests. Unset: one per processor.
+    pub workers: Option<NonZeroUsize>,
+    /// A certificate, where no proxy in front speaks TLS.
+    pub tls: Option<Tls>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::XForwardedFor,
+            metrics_listen: None,
+            workers: None,
+            tls: None,
+        }
+    }
+}
+
+/// The header in which a trusted proxy names the client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    XForwardedFor,
+    /// RFC 7239.
+    Forwarded,
+}
+
+impl ForwardedHeader {
+    /// The header's name in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+}
+
+/// `[server.tls]`: both files are needed.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate chain in PEM.
+    pub cert_file: PathBuf,
+    /// Its private key in PEM.
+    pub key_file: PathBuf,
+}
+
+/// `[database]`: where everything is stored.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite:PATH` or `postgres://user:password@host/name`.
+    #[serde(serialize_with = "write::secret")]
+    pub url: Secret,
+    /// A file that holds the URL.
+    pub url_file: Option<PathBuf>,
+    /// Connections at most.
+    pub pool: NonZeroU32,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: Secret::from_text("sqlite:data/countersign.db"),
+            url_file: None,
+            pool: NonZeroU32::new(10).expect("ten is not zero"),
+        }
+    }
+}
+
+impl Database {
+    /// The database file, if the database is SQLite.
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        self.url.expose().strip_prefix("sqlite:").map(Path::new)
+    }
+
+    /// The URL as it may be shown: without user, password and parameters.
+    pub fn label(&self) -> String {
+        let url = self.url.expose();
+        if self.sqlite_path().is_some() {
+            return url.to_owned();
+        }
+        let Some((scheme, rest)) = url.split_once("://") else { return "(set)".to_owned() };
+        // From the last `@`, so that a password with an `@` in it is cut off whole.
+        let rest = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        format!("{scheme}://{}", rest.split('?').next().unwrap_or_default())
+    }
+}
+
+/// `[keys]`: the master key and the rotation of signing keys.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// The folder of `master.key`, which is made at first start.
+    pub dir: PathBuf,
+    /// How long a signing key signs.
+    #[serde(with = "duration")]
+    pub rotate_every: Duration,
+    /// How long a new key is in the JWKS before it signs.
+    #[serde(with = "duration")]
+    pub publish_ahead: Duration,
+    /// The master key itself (32 random bytes in base64), instead of the file in `dir`.
+    #[serde(serialize_with = "write::optional_secret")]
+    pub master_key: Option<Secret>,
+    /// A file that holds the master key, instead of the one in `dir`.
+    pub master_key_file: Option<PathBuf>,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("keys"),
+            rotate_every: Duration::from_secs(90 * DAY),
+            publish_ahead: Duration::from_secs(DAY),
+            master_key: None,
+            master_key_file: None,
+        }
+    }
+}
+
+impl Keys {
+    /// The configured master key, if there is one. A configuration that [`super::load`] gave holds no weak one.
+    pub fn configured_master_key(&self) -> Option<MasterKey> {
+        self.master_key.as_ref().and_then(|text| decode_master_key(text).ok())
+    }
+}
+
+/// `[lifetimes]`: how long things live.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lifetimes {
+    /// An authorization code; at most 60s.
+    #[serde(with = "duration")]
+    pub code: Duration,
+    /// A pushed authorization request; at most 10m.
+    #[serde(with = "duration")]
+    pub par: Duration,
+    /// An access token; at most 24h.
+    #[serde(with = "duration")]
+    pub access: Duration,
+    /// An ID token; at most 24h.
+    #[serde(with = "duration")]
+    pub id_token: Duration,
+    /// A refresh token that nobody uses.
+    #[serde(with = "duration")]
+    pub refresh_idle: Duration,
+    /// A family of refresh tokens, however much it is used.
+    #[serde(with = "duration")]
+    pub refresh_max: Duration,
+    /// How long a spent refresh token still gives the same successor; at most 60s, 0s for never.
+    #[serde(with = "duration")]
+    pub refresh_grace: Duration,
+    /// A browser session that nobody uses.
+    #[serde(with = "duration")]
+    pub session_idle: Duration,
+    /// A browser session, however much it is used.
+    #[serde(with = "duration")]
+    pub session_max: Duration,
+    /// A browser session with "stay signed in".
+    #[serde(with = "duration")]
+    pub remember: Duration,
+    /// A sign-in link; at most 15m.
+    #[serde(with = "duration")]
+    pub magic: Duration,
+    /// A link to reset a password; at most 30m.
+    #[serde(with = "duration")]
+    pub reset: Duration,
+    /// A link to verify an address; at most 24h.
+    #[serde(with = "duration")]
+    pub verify: Duration,
+    /// How long a browser may take from authorization request to answer; at most 24h.
+    #[serde(with = "duration")]
+    pub request: Duration,
+    /// The link that makes the first administrator; at most 7d.
+    #[serde(with = "duration")]
+    pub setup: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            code: Duration::from_secs(60),
+            par: Duration::from_secs(60),
+            access: Duration::from_secs(15 * MINUTE),
+            id_token: Duration::from_secs(HOUR),
+            refresh_idle: Duration::from_secs(30 * DAY),
+            refresh_max: Duration::from_secs(90 * DAY),
+            refresh_grace: Duration::from_secs(10),
+            session_idle: Duration::from_secs(8 * HOUR),
+            session_max: Duration::from_secs(24 * HOUR),
+            remember: Duration::from_secs(30 * DAY),
+            magic: Duration::from_secs(10 * MINUTE),
+            reset: Duration::from_secs(30 * MINUTE),
+            verify: Duration::from_secs(24 * HOUR),
+            request: Duration::from_secs(30 * MINUTE),
+            setup: Duration::from_secs(24 * HOUR),
+        }
+    }
+}
+
+/// `[password]`: what a password must have, and what hashing it costs (Argon2id).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Password {
+    /// Characters at least; 8 or more. NIST asks for 15 where the password is the only factor.
+    pub min_length: usize,
+    /// Memory for one hash in KiB; 19456 or more.
+    pub memory_kib: u32,
+    /// Passes over that memory; 2 or more.
+    pub passes: u32,
+    /// Lanes computed side by side.
+    pub lanes: u32,
+}
+
+impl Default for Password {
+    fn default() -> Self {
+        Self { min_length: 12, memory_kib: 19_456, passes: 2, lanes: 1 }
+    }
+}
+
+/// `[registration]`: who may make an account.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registration {
+    /// `open`, `invited` or `closed`. Unset: `open` on a loopback issuer, else `closed`.
+    pub mode: Option<RegistrationMode>,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationMode {
+    /// Anybody.
+    Open,
+    /// Nobody; administrators make accounts.
+    Closed,
+    /// Who has an invitation link.
+    Invited,
+}
+
+impl RegistrationMode {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Invited => "invited",
+        }
+    }
+}
+
+/// `[limits]`: how often something may be tried (RL-3).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Failed sign-ins to one account from one address.
+    pub login_failures: Limit,
+    /// Failed sign-ins from one address.
+    pub login_per_address: Limit,
+    /// Failed sign-ins to one account from anywhere; a public issuer allows at most 100.
+    pub login_per_account: Limit,
+    /// Registrations from one address.
+    pub registration_per_address: Limit,
+    /// Mails to one mail address.
+    pub mail_per_address: Limit,
+    /// Mails asked for from one network address.
+    pub mail_per_ip: Limit,
+    /// Wrong client secrets for one client from one address.
+    pub client_secret_failures: Limit,
+    /// Wrong set-up links from one address.
+    pub setup_tries: Limit,
+    /// Wrong one-time links from one address.
+    pub link_tries: Limit,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let limit = |count, seconds| Limit { count, per: Duration::from_secs(seconds) };
+        Self {
+            login_failures: limit(10, 15 * MINUTE),
+            login_per_address: limit(30, 15 * MINUTE),
+            login_per_account: limit(100, DAY),
+            registration_per_address: limit(5, HOUR),
+            mail_per_address: limit(3, HOUR),
+            mail_per_ip: limit(10, HOUR),
+            client_secret_failures: limit(30, 15 * MINUTE),
+            setup_tries: limit(10, 15 * MINUTE),
+            link_tries: limit(30, 15 * MINUTE),
+        }
+    }
+}
+
+/// So many times in so long a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// How many times; 1 or more.
+    pub count: u32,
+    /// In how long a time; 1s to 7d.
+    #[serde(with = "duration")]
+    pub per: Duration,
+}
+
+/// `[mail]`: how mail leaves.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mail {
+    /// The mail server: `smtps://user:password@host`, or `smtp://host:587?tls=required`.
+    #[serde(serialize_with = "write::optional_secret")]
+    pub url: Option<Secret>,
+    /// A file that holds the URL.
+    pub url_file: Option<PathBuf>,
+    /// The sender's address. Unset: `no-reply@` the issuer's host.
+    #[serde(deserialize_with = "read::optional_email", serialize_with = "write::optional_email")]
+    pub from: Option<EmailAddress>,
+}
+
+/// `[log]`: what is logged, and how it is written.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug` or `trace`, also per module: `info,countersign::mail=debug`.
+    pub level: String,
+    /// `text` for people, `json` for collectors.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How log records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// `[outbound]`: requests that the server itself makes.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outbound {
+    /// Further certificate authorities in PEM, beside the public ones.
+    pub extra_ca_file: Option<PathBuf>,
+    /// Whether loopback and private addresses may be fetched from.
+    pub allow_private_network: bool,
+}
+
+/// `[protocol]`: choices that OAuth leaves open.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Protocol {
+    /// Who must use PKCE: `required` for every client, `public` for clients without a secret.
+    pub pkce: Pkce,
+}
+
+/// Who must use PKCE (RFC 7636).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pkce {
+    #[default]
+    Required,
+    Public,
+}
+
+/// `[branding]`: what people see.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Branding {
+    /// The name on pages and in mails.
+    pub product_name: String,
+}
+
+impl Default for Branding {
+    fn default() -> Self {
+        Self { product_name: "Countersign".to_owned() }
+    }
+}
+
+/// Types whose own reading would not say what to write instead.
+mod read {
+    use std::net::SocketAddr;
+
+    use serde::de::{Deserialize, Deserializer, Error};
+
+    use crate::model::EmailAddress;
+
+    pub fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| {
+            D::Error::custom(format_args!(
+                "`{text}` is not an IP address with a port; write it like `127.0.0.1:8080`, `0.0.0.0:8080` \
+                 or `[::]:8080`"
+            ))
+        })
+    }
+
+    pub fn optional_address<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        address(deserializer).map(Some)
+    }
+
+    pub fn optional_email<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<EmailAddress>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        EmailAddress::parse(&text).map(Some).map_err(|e| D::Error::custom(format_args!("`{text}` is {e}")))
+    }
+}
+
+/// How settings are listed.
+mod write {
+    use serde::Serializer;
+
+    use crate::crypto::Secret;
+    use crate::model::EmailAddress;
+
+    pub fn secret<S: Serializer>(_: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(set)")
+    }
+
+    pub fn optional_secret<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+        match secret {
+            Some(_) => serializer.serialize_str("(set)"),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn optional_email<S: Serializer>(
+        email: &Option<EmailAddress>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match email {
+            Some(email) => serializer.serialize_str(email.as_str()),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lo_2_a_database_is_shown_without_its_password() {
+        let cases = [
+            ("sqlite:data/a.db", "sqlite:data/a.db"),
+            ("postgres://db.internal:5432/id", "postgres://db.internal:5432/id"),
+            ("postgres://u:hunter2@db/id", "postgres://db/id"),
+            ("postgresql://u:hun@ter/2@db/id?sslmode=require", "postgresql://db/id"),
+            ("postgres://u:hunt?er2@db/id", "postgres://db/id"),
+            ("postgres://db/id?password=hunter2", "postgres://db/id"),
+            ("hunter2", "(set)"),
+        ];
+        for (url, label) in cases {
+            let database = Database { url: Secret::from_text(url), ..Database::default() };
+            assert_eq!(database.label(), label, "{url}");
+        }
+    }
+
+    #[test]
+    fn registration_follows_the_issuer_unless_it_is_set() {
+        let config = |issuer: &str, mode| Config {
+            issuer: issuer.parse().unwrap(),
+            registration: Registration { mode },
+            ..Config::default()
+        };
+        assert_eq!(config("http://localhost", None).registration_mode(), RegistrationMode::Open);
+        assert_eq!(config("https://id.example.com", None).registration_mode(), RegistrationMode::Closed);
+        assert_eq!(
+            config("https://id.example.com", Some(RegistrationMode::Invited)).registration_mode(),
+            RegistrationMode::Invited
+        );
+    }
+
+    #[test]
+    fn mail_comes_from_the_issuers_host_unless_it_is_set() {
+        for (issuer, from) in [
+            ("http://localhost:8080", "no-reply@localhost"),
+            ("https://id.example.com/id", "no-reply@id.example.com"),
+            ("http://127.0.0.1", "no-reply@localhost"),
+        ] {
+            let config = Config { issuer: issuer.parse().unwrap(), ..Config::default() };
+            assert_eq!(config.mail_from().as_str(), from);
+        }
+    }
+
+    #[test]
+    fn metrics_need_their_own_listener_on_a_public_issuer() {
+        let mut config = Config::default();
+        assert!(config.metrics_on_main_listener() && config.has_dev_pages());
+        config.issuer = "https://id.example.com".parse().unwrap();
+        assert!(!config.metrics_on_main_listener() && !config.has_dev_pages());
+    }
+}
