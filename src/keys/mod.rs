@@ -1,1 +1,28 @@
-//! (to be written)
+//! Signing keys, the JWKS, and JWTs: what we sign, what we verify, and how private keys rest.
+//!
+//! - [`master`]: the one key outside the database, under which private keys are sealed.
+//! - [`generate`] makes a key, [`schedule`] says when each key is published, signs and leaves.
+//! - [`keyring`]: the keys of this instance, opened: signers, JWKS, and the verification of our own tokens.
+//! - [`client_keys`]: the verification of what clients sign with keys of their own.
+//!
+//! Rows come in and go out as [`SealedKey`]; reading and writing them is left to [`crate::store`], and deciding
+//! what a token says to [`crate::grants`]. Nothing outside this module names a JOSE library.
+
+pub mod client_keys;
+pub mod generate;
+pub mod json;
+mod jwk;
+mod jws;
+pub mod keyring;
+pub mod master;
+pub mod schedule;
+mod signer;
+pub mod verify;
+
+pub use client_keys::{check_jwks_registration, verify_with_jwks};
+pub use generate::{GenerateError, Generated, generate};
+pub use keyring::{JwksDocument, Keyring, KeyringError, SealedKey, seal_new};
+pub use master::{MasterKeyError, load_existing, load_or_create};
+pub use schedule::{KeyPolicy, KeyTimes, RotationPlan, plan_rotation, rotation_due};
+pub use signer::{SignError, Signer};
+pub use verify::{Expect, Header, Verified, VerifyError};
