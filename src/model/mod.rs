@@ -5,9 +5,11 @@
 pub mod client;
 pub mod email;
 pub mod id;
+pub mod language;
 pub mod words;
 
 pub use client::{Client, ClientSecret, Resource};
 pub use email::EmailAddress;
 pub use id::*;
+pub use language::Language;
 pub use words::*;

@@ -1,1 +1,5 @@
 //! (to be written)
+
+pub mod assets;
+pub mod page;
+pub mod ui;

@@ -1,0 +1,148 @@
+//! `/login`: name and password.
+
+use std::time::Duration;
+
+use askama::Template;
+
+use crate::web::ui::Ui;
+
+use super::{ClientCard, Page};
+
+/// The sign-in page.
+#[derive(Clone, Debug, Template)]
+#[template(path = "pages/login.html")]
+pub struct LoginPage<'a> {
+    pub ui: &'a Ui<'a>,
+    /// The authorization request that waits for this sign-in. Without one there is nothing to cancel.
+    pub request: Option<&'a str>,
+    pub client: Option<ClientCard<'a>>,
+    pub reason: LoginReason<'a>,
+    /// What the field for name or e-mail holds already: `login_hint`, or what was typed before.
+    pub username: &'a str,
+    pub remember: bool,
+    pub problem: Option<LoginProblem>,
+    /// Whether anyone may register here.
+    pub may_register: bool,
+}
+
+/// Why the page is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LoginReason<'a> {
+    /// Nobody is signed in.
+    SignIn,
+    /// The person wants to use an account that is not signed in yet. Offers the way back to those that are.
+    AnotherAccount,
+    /// This account is signed in, but the application wants the password again (`prompt=login`, `max_age`).
+    Again { account: &'a str },
+}
+
+/// Why the last attempt did not succeed. One text for every kind of wrong credentials (PW-6).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LoginProblem {
+    Credentials,
+    /// Too many attempts (RL-1).
+    Throttled {
+        wait: Duration,
+    },
+    /// The queue for checking passwords is full (PW-4).
+    Busy,
+    /// The form was too old, or did not come from this browser (CH-1).
+    FormExpired,
+}
+
+impl LoginProblem {
+    pub fn text(self, ui: &Ui<'_>) -> String {
+        match self {
+            Self::Credentials => ui.t("login.wrong").to_owned(),
+            Self::Throttled { wait } => ui.with("login.throttled", &[("span", &ui.span(wait))]),
+            Self::Busy => ui.t("login.busy").to_owned(),
+            Self::FormExpired => ui.t("error.form_expired_user").to_owned(),
+        }
+    }
+}
+
+impl LoginPage<'_> {
+    /// Whether the fields themselves are what is wrong.
+    fn fields_wrong(&self) -> bool {
+        self.problem == Some(LoginProblem::Credentials)
+    }
+}
+
+impl Page for LoginPage<'_> {
+    fn image_origins(&self) -> Vec<String> {
+        self.client.as_ref().map(ClientCard::image_origins).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{AWKWARD, check, each_language};
+    use super::*;
+
+    #[test]
+    fn renders_with_awkward_values() {
+        each_language(|ui| {
+            for text in AWKWARD {
+                for problem in [
+                    None,
+                    Some(LoginProblem::Credentials),
+                    Some(LoginProblem::Throttled { wait: Duration::from_secs(61) }),
+                    Some(LoginProblem::Busy),
+                    Some(LoginProblem::FormExpired),
+                ] {
+                    for reason in [
+                        LoginReason::SignIn,
+                        LoginReason::AnotherAccount,
+                        LoginReason::Again { account: text },
+                    ] {
+                        let full = !text.is_empty();
+                        check(&LoginPage {
+                            ui,
+                            request: full.then_some(text),
+                            client: full.then(|| ClientCard::sample(text, true)),
+                            reason,
+                            username: text,
+                            remember: full,
+                            problem,
+                            may_register: full,
+                        });
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn az_15_2_the_names_that_other_programs_use_are_there() {
+        each_language(|ui| {
+            let mut page = LoginPage {
+                ui,
+                request: Some("arq_1"),
+                client: None,
+                reason: LoginReason::SignIn,
+                username: "ada",
+                remember: false,
+                problem: Some(LoginProblem::Credentials),
+                may_register: false,
+            };
+            let html = check(&page);
+            for name in [
+                r#"id="login-form""#,
+                r#"id="username" name="username""#,
+                r#"id="password" name="password""#,
+                r#"id="login-submit""#,
+                r#"id="login-cancel" name="action" value="deny" formnovalidate"#,
+                r#"id="login-error" role="alert""#,
+                r#"autocomplete="username""#,
+                r#"autocomplete="current-password""#,
+                r#"name="request" value="arq_1""#,
+            ] {
+                assert!(html.contains(name), "{name} in {html}");
+            }
+            page.request = None;
+            page.problem = None;
+            let html = check(&page);
+            assert!(!html.contains("login-cancel") && !html.contains("login-error"));
+        });
+    }
+}

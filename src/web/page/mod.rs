@@ -1,0 +1,29 @@
+//! The pages, one file each: a struct whose fields are exactly what its template shows.
+//!
+//! Pages decide nothing. Handlers fill them, send them with the headers of CH-2 and CH-3, and ask [`Page`] which
+//! outside pictures the content security policy must allow.
+
+mod chooser;
+mod consent;
+mod error;
+mod login;
+mod logout;
+mod parts;
+
+pub use chooser::{ChooserAccount, ChooserPage};
+pub use consent::{ConsentPage, Lifetime, Permission};
+pub use error::{ErrorPage, Problem};
+pub use login::{LoginPage, LoginProblem, LoginReason};
+pub use logout::{BackLink, LoggedOutPage, LogoutPage};
+pub use parts::{ClientCard, Person};
+
+/// What a handler needs to know of a page besides its HTML.
+pub trait Page: askama::Template {
+    /// Origins outside ours that the page shows pictures from, for `img-src`.
+    fn image_origins(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod testing;
