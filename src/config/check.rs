@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,8 +20,10 @@ use crate::crypto::{MasterKey, Secret};
 /// Why a text is not taken as master key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WeakMasterKey {
+    /// Not base64, or not 32 bytes.
     #[error("is not base64 of exactly 32 bytes; make one with `openssl rand -base64 32`")]
     Shape,
+    /// Too few different bytes.
     #[error("is not random; make one with `openssl rand -base64 32`")]
     NotRandom,
 }
@@ -288,10 +291,27 @@ fn mail_url(text: &str) -> Result<(), &'static str> {
     const SHAPE: &str = "is not a mail server's URL; write it like `smtps://user:password@mail.example.com` (special \
                          characters in the password percent-encoded) or `smtp://localhost:1025`";
     let url = Url::parse(text).map_err(|_| SHAPE)?;
-    if !matches!(url.scheme(), "smtp" | "smtps") || url.host_str().is_none_or(str::is_empty) {
+    if url.host_str().is_none_or(str::is_empty) {
         return Err(SHAPE);
     }
+    let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value);
+    let encrypted = match (url.scheme(), tls.as_deref()) {
+        ("smtps", _) | ("smtp", Some("required")) => true,
+        ("smtp", None | Some("opportunistic")) => false,
+        ("smtp", Some(_)) => return Err("has a `tls` other than `required` or `opportunistic`"),
+        _ => return Err(SHAPE),
+    };
+    let has_login = !url.username().is_empty() || url.password().is_some();
+    if has_login && !encrypted && !is_this_machine(&url) {
+        return Err("would send a password in the clear; use `smtps://`, or `smtp://` with `?tls=required`");
+    }
     Ok(())
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 const fn minutes(minutes: u64) -> Duration {
@@ -300,4 +320,51 @@ const fn minutes(minutes: u64) -> Duration {
 
 const fn days(days: u64) -> Duration {
     Duration::from_secs(days * 86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bu_5_a_master_key_is_32_random_bytes() {
+        let cases = [
+            ("q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=", Some(WeakMasterKey::NotRandom)),
+            ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", None),
+            ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", None),
+            (" AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n", None),
+            ("__79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eA", None),
+            ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", Some(WeakMasterKey::NotRandom)),
+            ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", Some(WeakMasterKey::Shape)),
+            ("correct horse battery staple", Some(WeakMasterKey::Shape)),
+            ("", Some(WeakMasterKey::Shape)),
+        ];
+        for (text, weak) in cases {
+            assert_eq!(decode_master_key(&Secret::from_text(text)).err(), weak, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_mail_password_is_not_sent_in_the_clear() {
+        let cases = [
+            ("smtps://u:p@mail.example.com", true),
+            ("smtp://u:p@mail.example.com:587?tls=required", true),
+            ("smtp://mail.internal", true),
+            ("smtp://mail.internal?tls=opportunistic", true),
+            ("smtp://u:p@localhost:1025", true),
+            ("smtp://u:p@127.0.0.1:1025", true),
+            ("smtp://u:p@[::1]:1025", true),
+            ("smtp://u:p@mail.example.com", false),
+            ("smtp://u:p@mail.example.com?tls=opportunistic", false),
+            ("smtp://mail.example.com?tls=yes", false),
+            ("smtp://", false),
+            ("smtp:mail.example.com", false),
+            ("https://mail.example.com", false),
+            ("mail.example.com", false),
+            ("", false),
+        ];
+        for (url, accepted) in cases {
+            assert_eq!(mail_url(url).is_ok(), accepted, "{url}");
+        }
+    }
 }

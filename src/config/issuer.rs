@@ -19,21 +19,28 @@ pub struct Issuer {
 /// Why a text cannot be the issuer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadIssuer {
+    /// Not an absolute http or https URL.
     #[error("is not an absolute http or https URL; write it like `https://id.example.com`")]
     NotAUrl,
+    /// `user:password@`.
     #[error("holds a user name or password; remove them")]
     UserInfo,
+    /// `?…` or `#…`, even empty.
     #[error("has a query or fragment; remove it")]
     QueryOrFragment,
+    /// A slash at the end.
     #[error("ends in `/`; remove the trailing slash")]
     TrailingSlash,
+    /// A default port, upper case, dot segments, …; holds the plain form.
     #[error("is not in its one plain form, and verifiers compare it byte for byte; write `{0}`")]
     OtherSpelling(String),
+    /// http where others can read along.
     #[error("uses http on a public host; use https (http is for localhost and loopback addresses)")]
     PublicHttp,
 }
 
 impl Issuer {
+    /// Byte for byte as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -58,6 +65,7 @@ impl Issuer {
         format!("{}{path}", self.text)
     }
 
+    /// Whether cookies can be `Secure` and prefixed `__Host-`.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }

@@ -7,15 +7,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
 use serde_path_to_error::Segment;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use super::check::check;
+use super::check::{WeakMasterKey, check, decode_master_key};
 use super::problem::{Problem, Problems, Source, Sources};
 use super::schema::{self, fields_of, join};
 use super::sections::{Config, Limits};
+use crate::crypto::Secret;
 
 /// The variable that names the configuration file where the command line does not.
 pub const CONFIG_VARIABLE: &str = "COUNTERSIGN_CONFIG";
@@ -28,15 +28,20 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// A configuration without problems, and where its values came from.
 #[derive(Clone, Debug)]
 pub struct Loaded {
+    /// What is in force.
     pub config: Config,
+    /// Where each of its values came from.
     pub sources: Sources,
 }
 
 /// One setting in force, fit to be shown: a secret reads `(set)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
+    /// Its full name, such as `server.listen`.
     pub key: String,
+    /// Its value as it is shown.
     pub value: String,
+    /// Where that came from.
     pub source: Source,
 }
 
@@ -254,6 +259,7 @@ impl Reader {
                 // Sections that lack a required setting, such as `server.tls` with one of two files.
                 let source = self.take_section_away(&path);
                 let known = source.is_some();
+                let reason = reason.replace("missing field", "lacks the setting");
                 self.problem(path, source.unwrap_or(Source::Default), reason);
                 if known { continue } else { return Config::default() }
             };
@@ -310,17 +316,17 @@ impl Reader {
             (Some(as_text), value) if !value.is_array() => as_text.clone(),
             _ => reason,
         };
-        let left = match (element, &mut given.value) {
-            (Some(index), toml::Value::Array(list)) if index < list.len() => {
-                list.remove(index);
-                true
-            }
-            _ => false,
-        };
-        if !left {
+        let reason = advice(key, &reason);
+        if let (Some(index), toml::Value::Array(list)) = (element, &mut given.value)
+            && index < list.len()
+        {
+            list.remove(index);
+            // Not troubled: the elements that are left are still to be checked.
+            self.problems.push(Problem { key: key.to_owned(), source, reason });
+        } else {
             self.given.remove(key);
+            self.problem(key, source, reason);
         }
-        self.problem(key, source, advice(key, &reason));
     }
 
     /// Leaves out everything below `section`; answers where its first value came from.
@@ -437,11 +443,11 @@ fn read_text(path: &Path) -> Result<Zeroizing<String>, String> {
 }
 
 fn read_secret(name: &str) -> Result<Zeroizing<String>, String> {
-    if looks_like_secret(name) {
-        // The mistake is to write the secret where its file belongs: then the "path" must not be printed.
-        return Err("looks like the secret itself; write the path of a file that holds it".to_owned());
-    }
-    let text = read_text(Path::new(name)).map_err(|reason| format!("cannot read `{name}`: {reason}"))?;
+    let text = read_text(Path::new(name)).map_err(|reason| match looks_like_secret(name) {
+        // The secret was written where its file belongs: what was meant as a path must not be printed.
+        true => "looks like the secret itself; write the path of a file that holds it".to_owned(),
+        false => format!("cannot read `{name}`: {reason}"),
+    })?;
     match text.trim() {
         "" => Err(format!("`{name}` is empty; write the secret into it")),
         secret => Ok(Zeroizing::new(secret.to_owned())),
@@ -449,6 +455,368 @@ fn read_secret(name: &str) -> Result<Zeroizing<String>, String> {
 }
 
 fn looks_like_secret(name: &str) -> bool {
-    let bytes = base64::engine::general_purpose::STANDARD.decode(name);
-    name.contains("://") || bytes.is_ok_and(|bytes| bytes.len() == 32)
+    name.contains("://") || !matches!(decode_master_key(&Secret::from_text(name)), Err(WeakMasterKey::Shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{ForwardedHeader, RegistrationMode};
+
+    const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const EXAMPLE: &str = include_str!("../../deploy/countersign.example.toml");
+
+    /// Loads `toml` from a file (none if it is empty) with these variables. Problems name that file `F`.
+    fn try_load(toml: &str, env: &[(&str, &str)]) -> Result<Loaded, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("countersign.toml");
+        std::fs::write(&path, toml).unwrap();
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let loaded = load((!toml.is_empty()).then_some(path.as_path()), env);
+        loaded.map_err(|problems| problems.to_string().replace(path.to_str().unwrap(), "F"))
+    }
+
+    fn problems(toml: &str, env: &[(&str, &str)]) -> Vec<String> {
+        try_load(toml, env).expect_err("there are problems").lines().map(str::to_owned).collect()
+    }
+
+    /// Each expected text stands in the problem at its place.
+    fn assert_problems(toml: &str, env: &[(&str, &str)], expected: &[&str]) {
+        let found = problems(toml, env);
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (problem, text) in found.iter().zip(expected) {
+            assert!(problem.contains(text), "{problem}\nlacks {text}");
+        }
+    }
+
+    #[test]
+    fn nothing_set_gives_the_defaults() {
+        let loaded = try_load("", &[("PATH", "/bin"), ("COUNTERSIGN_LOG", "debug")]).unwrap();
+        assert_eq!(flatten(&loaded.config), flatten(&Config::default()));
+        assert_eq!(loaded.sources.of("server.listen"), Source::Default);
+    }
+
+    #[test]
+    fn the_environment_wins_and_sources_are_told() {
+        let toml =
+            "issuer = \"https://id.example.com\"\n[server]\nlisten = \"[::1]:80\"\n\n[log]\nlevel = \"warn\"";
+        let loaded = try_load(toml, &[("COUNTERSIGN__LOG__LEVEL", "debug")]).unwrap();
+        assert_eq!(loaded.config.log.level, "debug");
+        assert_eq!(loaded.config.server.listen.to_string(), "[::1]:80");
+        let source = |key| loaded.sources.of(key).to_string();
+        assert!(source("issuer").ends_with("countersign.toml:1"), "{}", source("issuer"));
+        assert!(source("server.listen").ends_with("countersign.toml:3"));
+        assert_eq!(source("log.level"), "COUNTERSIGN__LOG__LEVEL");
+        assert_eq!(source("log.format"), "default");
+    }
+
+    #[test]
+    fn variables_take_the_type_of_their_setting() {
+        let config = try_load(
+            "",
+            &[
+                ("COUNTERSIGN__BRANDING__PRODUCT_NAME", "12345"),
+                ("COUNTERSIGN__DATABASE__POOL", "7"),
+                ("COUNTERSIGN__OUTBOUND__ALLOW_PRIVATE_NETWORK", "true"),
+                ("COUNTERSIGN__SERVER__TRUSTED_PROXIES", r#"["10.0.0.0/8", "::1"]"#),
+                ("COUNTERSIGN__SERVER__FORWARDED_HEADER", "forwarded"),
+                ("COUNTERSIGN__SERVER__WORKERS", "3"),
+                ("COUNTERSIGN__REGISTRATION__MODE", "invited"),
+                ("COUNTERSIGN__LIMITS__LOGIN_FAILURES__COUNT", "3"),
+                ("COUNTERSIGN__KEYS__MASTER_KEY", MASTER_KEY),
+                ("COUNTERSIGN__MAIL__FROM", "ada@example.com"),
+            ],
+        )
+        .unwrap()
+        .config;
+        assert_eq!(config.branding.product_name, "12345");
+        assert_eq!(config.database.pool.get(), 7);
+        assert!(config.outbound.allow_private_network);
+        assert_eq!(config.server.trusted_proxies.len(), 2);
+        assert_eq!(config.server.forwarded_header, ForwardedHeader::Forwarded);
+        assert_eq!(config.server.workers.map(|n| n.get()), Some(3));
+        assert_eq!(config.registration_mode(), RegistrationMode::Invited);
+        assert_eq!(config.limits.login_failures.count, 3);
+        assert_eq!(config.limits.login_failures.per, Duration::from_secs(900));
+        assert!(config.keys.configured_master_key().is_some());
+        assert_eq!(config.mail_from().as_str(), "ada@example.com");
+    }
+
+    #[test]
+    fn the_file_may_be_named_by_a_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "log.format = \"json\"").unwrap();
+        let env = [(CONFIG_VARIABLE.to_owned(), path.to_str().unwrap().to_owned())];
+        let loaded = load(None, env.into_iter()).unwrap();
+        assert_eq!(loaded.config.log.format, crate::config::LogFormat::Json);
+    }
+
+    #[test]
+    fn an_unset_issuer_has_the_port_that_is_listened_on() {
+        for (listen, issuer) in [
+            ("127.0.0.1:8080", "http://localhost:8080"),
+            ("0.0.0.0:9000", "http://localhost:9000"),
+            ("[::]:80", "http://localhost"),
+            ("127.0.0.1:0", "http://localhost:8080"),
+        ] {
+            let loaded = try_load("", &[("COUNTERSIGN__SERVER__LISTEN", listen)]).unwrap();
+            assert_eq!(loaded.config.issuer.as_str(), issuer, "{listen}");
+        }
+    }
+
+    #[test]
+    fn bu_5_all_problems_at_once() {
+        let toml = r#"
+issuer = "https://id.example.com/"
+isuer = 1
+[server]
+lissten = "x"
+listen = "localhost:80"
+trusted_proxies = ["10.0.0.0/8", "proxy", "0.0.0.0/0", "router"]
+[server.tls]
+cert_file = "/nowhere"
+[database]
+url = "mysql://u:hunter2@db/x"
+pool = 0
+[lifetimes]
+code = "61s"
+par = 60
+access = "15 minutes"
+[password]
+min_length = 7
+[limits]
+login_failures = { count = 0 }
+[colour]
+x = 1
+"#;
+        let env = [
+            ("COUNTERSIGN__KEYS__MASTER_KEY", "hunter2"),
+            ("COUNTERSIGN__SERVER__WORKERS", "many"),
+            ("COUNTERSIGN__SERVER__WORKRES", "1"),
+            ("COUNTERSIGN__LIMITS__MAIL_PER_IP", "3"),
+            ("COUNTERSIGN__log__LEVEL", "info"),
+            ("COUNTERSIGN__MAIL__URL_FILE", "/nowhere/mail"),
+        ];
+        let expected = [
+            "colour (F:21): is not a setting",
+            "database.pool (F:12): invalid value: integer `0`, expected a nonzero u32; write it like `10`",
+            "database.url (F:11): is neither `sqlite:PATH` nor `postgres://",
+            "issuer (F:2): ends in `/`; remove the trailing slash",
+            "isuer (F:3): is not a setting; did you mean `issuer`?",
+            "keys.master_key (COUNTERSIGN__KEYS__MASTER_KEY): is not base64 of exactly 32 bytes",
+            "lifetimes.access (F:16): `15 minutes` is not a duration",
+            "lifetimes.code (F:14): is 1m1s; it must be from 1s to 1m",
+            "lifetimes.par (F:15): invalid type: integer `60`, expected a string; write it like `\"1m\"`",
+            "limits.login_failures.count (F:20): must be 1 or more",
+            "limits.mail_per_ip (COUNTERSIGN__LIMITS__MAIL_PER_IP): is a section; set its settings one by one, such \
+             as `COUNTERSIGN__LIMITS__MAIL_PER_IP__COUNT`",
+            "log.level (COUNTERSIGN__log__LEVEL): is not a setting; did you mean `COUNTERSIGN__LOG__LEVEL`?",
+            "mail.url_file (COUNTERSIGN__MAIL__URL_FILE): cannot read `/nowhere/mail`: No such file",
+            "password.min_length (F:18): is 7; it must be from 8 to 64",
+            "server.lissten (F:5): is not a setting; did you mean `server.listen`?",
+            "server.listen (F:6): `localhost:80` is not an IP address with a port",
+            "server.tls (F:9): lacks the setting `key_file`",
+            "server.trusted_proxies (F:7): `proxy` is not an IP address or network",
+            "server.trusted_proxies (F:7): `router` is not an IP address or network",
+            "server.trusted_proxies (F:7): `0.0.0.0/0` lets strangers",
+            "server.workers (COUNTERSIGN__SERVER__WORKERS): invalid type: string \"many\", expected a nonzero usize",
+            "server.workres (COUNTERSIGN__SERVER__WORKRES): is not a setting; did you mean \
+             `COUNTERSIGN__SERVER__WORKERS`?",
+        ];
+        assert_problems(toml, &env, &expected);
+    }
+
+    #[test]
+    fn bu_5_what_is_refused_alone() {
+        let cases: [(&str, &str); 24] = [
+            ("issuer = \"http://id.example.com\"", "issuer (F:1): uses http on a public host"),
+            ("issuer = [", "F:1: is not valid TOML"),
+            ("[issuer]", "issuer (F:1): invalid type: map, expected a string"),
+            ("server = 5", "server (F:1): is a section and holds listen,"),
+            ("[[server]]", "server (F:1): is a section and holds listen,"),
+            ("\"server.listen\" = \"127.0.0.1:1\"", "server.listen (F:1): is not a setting"),
+            ("[server]\nforwarded_header = \"x-real-ip\"", "`x-forwarded-for` or `forwarded`"),
+            ("[server]\nmetrics_listen = \"127.0.0.1:8080\"", "is the same as `server.listen`"),
+            ("[database]\nurl = \"sqlite:\"", "names no file"),
+            ("[database]\nurl = \"sqlite://data/x.db\"", "slashes"),
+            ("[database]\nurl = \"sqlite::memory:\"", "would be lost"),
+            ("[database]\nurl = \"data/x.db\"", "is neither"),
+            (
+                "[database]\nurl = \"a\"\nurl_file = \"b\"",
+                "database.url_file (F:3): stands beside `database.url`",
+            ),
+            ("[keys]\nrotate_every = \"1h\"", "must be shorter than `keys.rotate_every`"),
+            ("[lifetimes]\nrefresh_grace = \"61s\"", "from 0s to 1m"),
+            ("[lifetimes]\nmagic = \"16m\"", "from 1s to 15m"),
+            ("[lifetimes]\nsession_idle = \"25h\"", "must not be longer than `lifetimes.session_max`"),
+            ("[password]\nmemory_kib = 19455", "from 19456"),
+            ("[password]\npasses = -1", "expected u32"),
+            ("[mail]\nurl = \"mail.example.com\"", "is not a mail server's URL"),
+            ("[mail]\nfrom = \"Ada\"", "not a single e-mail address"),
+            ("[log]\nlevel = \"a=b=c\"", "write it like `info`"),
+            ("[branding]\nproduct_name = \"a\\nb\"", "1 to 60 characters on one line"),
+            ("[outbound]\nextra_ca_file = \"/\"", "`/` is a folder"),
+        ];
+        for (toml, expected) in cases {
+            let found = problems(toml, &[]);
+            assert!(found.iter().any(|problem| problem.contains(expected)), "{toml}\n{found:#?}");
+        }
+        assert_problems("[providers]\n", &[], &["providers (F:1): is not a setting"]);
+        let missing = load(Some(Path::new("/nowhere/c.toml")), std::iter::empty()).unwrap_err().to_string();
+        assert!(missing.starts_with("/nowhere/c.toml: cannot be read: No such file"), "{missing}");
+    }
+
+    #[test]
+    fn a_public_issuer_needs_mail_only_if_people_are_sent_links() {
+        let public = ("COUNTERSIGN__ISSUER", "https://id.example.com");
+        assert!(try_load("", &[public]).is_ok());
+        assert!(try_load("", &[public, ("COUNTERSIGN__REGISTRATION__MODE", "closed")]).is_ok());
+        for mode in ["open", "invited"] {
+            let mode_set = ("COUNTERSIGN__REGISTRATION__MODE", mode);
+            let expected = format!("while `registration.mode` is `{mode}`");
+            assert_problems("", &[public, mode_set], &[&expected]);
+            assert!(
+                try_load("", &[public, mode_set, ("COUNTERSIGN__MAIL__URL", "smtps://mail.example.com")])
+                    .is_ok()
+            );
+        }
+        // A file that cannot be read may hold what is missing: only the file is blamed.
+        assert_problems(
+            "[",
+            &[public, ("COUNTERSIGN__REGISTRATION__MODE", "open")],
+            &["F:1: is not valid TOML"],
+        );
+    }
+
+    #[test]
+    fn a_public_issuer_keeps_the_limit_per_account() {
+        let raised = ("COUNTERSIGN__LIMITS__LOGIN_PER_ACCOUNT__COUNT", "101");
+        assert!(try_load("", &[raised]).is_ok());
+        assert_problems("", &[raised, ("COUNTERSIGN__ISSUER", "https://id.example.com")], &["at most 100"]);
+    }
+
+    #[test]
+    fn secrets_come_from_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        let name = file.to_str().unwrap();
+        std::fs::write(&file, " postgres://u:hunter2@db/id\n").unwrap();
+        let loaded = try_load(&format!("[database]\nurl_file = {name:?}"), &[]).unwrap();
+        assert_eq!(loaded.config.database.url.expose(), "postgres://u:hunter2@db/id");
+        assert!(loaded.sources.of("database.url").to_string().contains("countersign.toml:2"));
+
+        // The environment wins over the file, whichever of the two settings each uses.
+        let loaded = try_load(
+            &format!("[database]\nurl_file = {name:?}"),
+            &[("COUNTERSIGN__DATABASE__URL", "sqlite:a.db")],
+        )
+        .unwrap();
+        assert_eq!(loaded.config.database.label(), "sqlite:a.db");
+        let loaded =
+            try_load("[database]\nurl = \"sqlite:a.db\"", &[("COUNTERSIGN__DATABASE__URL_FILE", name)])
+                .unwrap();
+        assert_eq!(loaded.config.database.label(), "postgres://db/id");
+
+        std::fs::write(&file, " \n").unwrap();
+        assert_problems("", &[("COUNTERSIGN__DATABASE__URL_FILE", name)], &["is empty"]);
+        assert_problems(
+            "",
+            &[("COUNTERSIGN__DATABASE__URL", "sqlite:a"), ("COUNTERSIGN__DATABASE__URL_FILE", name)],
+            &["stands beside `database.url`"],
+        );
+    }
+
+    #[test]
+    fn lo_2_no_secret_in_problems_debug_or_listing() {
+        let wrong: [(&str, &[(&str, &str)]); 8] = [
+            ("[database]\nurl = 5551234", &[]),
+            ("[database]\nurl = \"mysql://u:5551234@db\"", &[]),
+            ("[keys]\nmaster_key = \"5551234\"", &[]),
+            ("[keys]\nmaster_key = 5551234", &[]),
+            ("[keys]\nmaster_key = \"5551234\"\nmaster_key = 5551234", &[]),
+            ("[mail]\nurl = smtp://u:5551234@x", &[]),
+            ("", &[("COUNTERSIGN__MAIL__URL", "5551234\u{fffd}")]),
+            ("", &[("COUNTERSIGN__MAIL__URL_FILE", "smtp://u:5551234@x")]),
+        ];
+        for (toml, env) in wrong {
+            let found = problems(toml, env).join("\n");
+            assert!(!found.contains("5551234"), "{found}");
+        }
+        assert_problems(
+            "",
+            &[("COUNTERSIGN__KEYS__MASTER_KEY_FILE", MASTER_KEY)],
+            &["looks like the secret itself"],
+        );
+
+        let toml = format!(
+            "[database]\nurl = \"postgres://u:5551234@db/id\"\n[keys]\nmaster_key = \"{MASTER_KEY}\"\n\
+             [mail]\nurl = \"smtps://u:5551234@mail.example.com\""
+        );
+        let loaded = try_load(&toml, &[]).unwrap();
+        let settings = loaded.settings();
+        let shown = format!("{loaded:?} {settings:?} {:?}", flatten(&loaded.config));
+        assert!(!shown.contains("5551234") && !shown.contains(MASTER_KEY), "{shown}");
+        let value = |key: &str| settings.iter().find(|s| s.key == key).map(|s| s.value.as_str());
+        assert_eq!(value("keys.master_key"), Some("(set)"));
+        assert_eq!(value("mail.url"), Some("(set)"));
+        assert_eq!(value("database.url"), Some("postgres://db/id"));
+        assert_eq!(value("mail.from"), Some("(not set)"));
+        assert_eq!(value("lifetimes.access"), Some("15m"));
+    }
+
+    #[test]
+    fn a_problem_stays_on_its_line() {
+        let found = problems("\"a\\nissuer (F:1): fine\\u001b[0m\" = 1", &[]);
+        assert_eq!(found, ["a\\nissuer (F:1): fine\\u{1b}[0m (F:1): is not a setting"]);
+    }
+
+    #[test]
+    fn the_example_is_the_defaults_and_names_every_setting() {
+        let loaded = try_load(EXAMPLE, &[]).unwrap();
+        assert_eq!(flatten(&loaded.config), flatten(&Config::default()));
+        assert_eq!(loaded.config.database.url.expose(), Config::default().database.url.expose());
+
+        // A setting that is commented out has no space behind its `#`; prose has one.
+        let all: String = EXAMPLE
+            .lines()
+            .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let mentioned: Vec<String> = flatten(&all.parse::<toml::Table>().unwrap()).into_keys().collect();
+        assert_eq!(mentioned, schema::keys());
+    }
+
+    #[test]
+    fn every_default_is_a_known_key_and_passes_every_check() {
+        let keys = schema::keys();
+        for (key, value) in flatten(&Config::default()) {
+            assert!(keys.contains(&key), "{key}");
+            assert!(!value.is_table(), "{key} is a section that the schema does not know");
+        }
+        assert_eq!(check(&Config::default()), []);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_the_loader(
+            toml in ".*",
+            name in "COUNTERSIGN__[A-Z_.]{0,20}",
+            value in ".*",
+            index in any::<prop::sample::Index>(),
+        ) {
+            let _ = try_load(&toml, &[(&name, &value)]);
+            let keys = schema::keys();
+            let key = index.get(&keys);
+            let variable = variable(key);
+            let _ = try_load("", &[(&variable, &value)]);
+            let _ = try_load(&format!("{key} = {value}"), &[]);
+            let _ = try_load(&format!("{key} = {value:?}"), &[]);
+            let _ = try_load(&format!("[{key}]\nx = {value:?}\n[[{key}.y]]"), &[]);
+        }
+    }
 }

@@ -16,8 +16,10 @@ pub struct Network {
 /// Why a text is not taken as a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadNetwork {
+    /// Neither address nor network.
     #[error("is not an IP address or network; write it like `10.0.0.7`, `10.0.0.0/8` or `fd00::/8`")]
     Unreadable,
+    /// Such as `10.0.0.1/8`.
     #[error("has address bits set behind the prefix; write the first address of the network")]
     HostBits,
 }

@@ -9,12 +9,22 @@ use std::path::PathBuf;
 pub enum Source {
     /// Nobody set it.
     Default,
-    /// A line of the configuration file (0 where the whole file is meant).
-    File { path: PathBuf, line: usize },
+    /// The configuration file.
+    File {
+        /// As it was named.
+        path: PathBuf,
+        /// Counted from 1; 0 where the whole file is meant.
+        line: usize,
+    },
     /// An environment variable, by its name.
     Environment(String),
-    /// A file that a setting `x_file` names; `named_by` says where that setting stands.
-    SecretFile { path: PathBuf, named_by: Box<Source> },
+    /// A file that a setting `x_file` names.
+    SecretFile {
+        /// As it was named.
+        path: PathBuf,
+        /// Where the setting `x_file` stands.
+        named_by: Box<Source>,
+    },
 }
 
 impl fmt::Display for Source {
@@ -45,6 +55,7 @@ impl Sources {
 pub struct Problem {
     /// The setting, such as `server.listen`; empty where a whole source is meant.
     pub key: String,
+    /// Where the value came from.
     pub source: Source,
     /// What is wrong and what to do about it.
     pub reason: String,

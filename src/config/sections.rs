@@ -24,17 +24,29 @@ const DAY: u64 = 24 * HOUR;
 pub struct Config {
     /// The address that names this instance in every token. A public one is https.
     pub issuer: Issuer,
+    /// Where requests come in.
     pub server: Server,
+    /// Where everything is stored.
     pub database: Database,
+    /// The master key and the rotation of signing keys.
     pub keys: Keys,
+    /// How long things live.
     pub lifetimes: Lifetimes,
+    /// What a password must have and what hashing it costs.
     pub password: Password,
+    /// Who may make an account.
     pub registration: Registration,
+    /// How often something may be tried.
     pub limits: Limits,
+    /// How mail leaves.
     pub mail: Mail,
+    /// What is logged, and how it is written.
     pub log: Log,
+    /// Requests that the server itself makes.
     pub outbound: Outbound,
+    /// Choices that OAuth leaves open.
     pub protocol: Protocol,
+    /// What people see.
     pub branding: Branding,
 }
 
@@ -131,6 +143,7 @@ impl Default for Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForwardedHeader {
+    /// What most proxies send: a list, the nearest hop last.
     XForwardedFor,
     /// RFC 7239.
     Forwarded,
@@ -350,6 +363,7 @@ pub enum RegistrationMode {
 }
 
 impl RegistrationMode {
+    /// The word in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -445,7 +459,9 @@ impl Default for Log {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
+    /// Lines for people.
     Text,
+    /// One object a line.
     Json,
 }
 
@@ -471,8 +487,10 @@ pub struct Protocol {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pkce {
+    /// Every client.
     #[default]
     Required,
+    /// Clients that have no secret.
     Public,
 }
 
