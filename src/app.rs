@@ -1,1 +1,144 @@
-//! (to be written)
+//! The parts put together: what every use case may reach, made once at start-up.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::audit::{Origin, Scribe};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::{MasterKey, Random};
+use crate::identity::password::Passwords;
+use crate::keys::{self, MasterKeyError};
+use crate::model::{Client, Resource};
+use crate::registry::Registry;
+use crate::signing::{Signing, SigningError};
+use crate::store::{self, DatabaseUrl, Db, OpenError, migrate};
+
+/// A running instance. Shared by reference; everything that changes is inside the database or behind a lock.
+pub struct App {
+    pub config: Config,
+    pub clock: Clock,
+    pub random: Random,
+    pub db: Db,
+    pub master: MasterKey,
+    pub signing: Signing,
+    pub registry: Registry,
+    pub passwords: Passwords,
+}
+
+/// Why an instance cannot start. Nothing listens yet when this is known.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    DatabaseUrl(String),
+    #[error("cannot create {path}: {error}")]
+    Folder { path: String, error: std::io::Error },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+}
+
+/// What [`App::open`] may create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Create the database, the schema, the master key and the signing keys if they are missing: `serve` and `init`.
+    Create,
+    /// Expect them: a command beside a server.
+    Existing,
+}
+
+impl App {
+    /// Opens everything that the configuration names.
+    pub async fn open(config: Config, clock: Clock, opening: Opening) -> Result<Self, StartError> {
+        let random = Random::system();
+        let url = DatabaseUrl::parse(config.database.url.expose()).map_err(StartError::DatabaseUrl)?;
+        let migrated = {
+            let url = url.clone();
+            tokio::task::spawn_blocking(move || bring_schema_up(&url, opening)).await
+        };
+        migrated.expect("opening the database does not panic")?;
+        let master = match opening {
+            Opening::Create => {
+                keys::load_or_create(&config.keys.dir, config.keys.master_key.as_ref(), &random)?
+            }
+            Opening::Existing => keys::load_existing(&config.keys.dir, config.keys.master_key.as_ref())?,
+        };
+        let db = Db::open(url, config.database.pool.get())?;
+        let signing = Signing::open(&db, &config, master.clone(), random.clone(), clock.clone()).await?;
+        if opening == Opening::Create {
+            signing.make_due_keys(&db).await?;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Ok(Self {
+            passwords: Passwords::new(&config.password, cores, random.clone()),
+            registry: Registry::default(),
+            config,
+            clock,
+            random,
+            db,
+            master,
+            signing,
+        })
+    }
+
+    /// For a use case that begins now.
+    pub fn scribe(&self, origin: &Origin) -> Scribe {
+        Scribe { now: self.clock.now(), random: self.random.clone(), origin: origin.clone() }
+    }
+
+    /// The client that calls itself this, disabled or not.
+    pub async fn client(&self, client_id: &str) -> Result<Option<Arc<Client>>, store::Error> {
+        self.registry.client(&self.db, client_id).await
+    }
+
+    /// Every resource, disabled or not.
+    pub async fn resources(&self) -> Result<Arc<Vec<Resource>>, store::Error> {
+        self.registry.resources(&self.db).await
+    }
+}
+
+fn bring_schema_up(url: &DatabaseUrl, opening: Opening) -> Result<(), StartError> {
+    match opening {
+        Opening::Create => {
+            if let DatabaseUrl::Sqlite(path) = url
+                && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+            {
+                create_private_folder(folder)?;
+            }
+            migrate::run(url)?;
+        }
+        Opening::Existing => {
+            if let DatabaseUrl::Sqlite(path) = url
+                && !path.exists()
+            {
+                return Err(OpenError::Schema(format!(
+                    "there is no database at {}: run `countersign init` or `countersign serve` first",
+                    path.display()
+                ))
+                .into());
+            }
+            let state = migrate::state(url)?;
+            if !state.unknown.is_empty() {
+                return Err(OpenError::Newer(state.unknown.join(", ")).into());
+            }
+            if !state.pending.is_empty() {
+                return Err(OpenError::Pending(state.pending.len()).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Nobody else on the machine need read the database.
+fn create_private_folder(folder: &Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| StartError::Folder { path: folder.display().to_string(), error })
+}

@@ -1,1 +1,123 @@
-//! (to be written)
+//! What is recorded of every security event, in the same transaction as its cause (LO-1).
+//!
+//! A [`Scribe`] goes with each use case: it knows when and from where, and writes [`Event`]s. Details hold no
+//! secret and no full address (LO-2).
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+use crate::crypto::Random;
+use crate::model::{AuditAction, AuditEventId, ClientKey, Outcome, SessionId, UserId};
+use crate::store::{self, Conn};
+
+/// Where a request came from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The client's address, by the one rule for it (RL-1); `None` on the command line.
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<String>,
+    /// What the error pages show and the log has.
+    pub request_id: String,
+}
+
+impl Origin {
+    /// An operator at a shell.
+    pub fn command_line() -> Self {
+        Self { ip: None, user_agent: None, request_id: "command-line".to_owned() }
+    }
+
+    /// The server itself: periodic work.
+    pub fn system() -> Self {
+        Self { ip: None, user_agent: None, request_id: "system".to_owned() }
+    }
+}
+
+/// The moment and the origin of one use case, and the means to make ids in it.
+#[derive(Clone, Debug)]
+pub struct Scribe {
+    pub now: Timestamp,
+    pub random: Random,
+    pub origin: Origin,
+}
+
+impl Scribe {
+    /// Writes the event in the caller's transaction.
+    pub fn write(&self, db: &mut Conn, event: Event) -> Result<(), store::Error> {
+        store::audit::insert(
+            db,
+            &store::audit::Event {
+                id: AuditEventId::new(self.now, &self.random),
+                at: self.now,
+                action: event.action.as_str().to_owned(),
+                outcome: event.outcome,
+                user_id: event.user,
+                actor_id: event.actor,
+                client_id: event.client,
+                session_id: event.session,
+                ip: self.origin.ip.map(|ip| ip.to_string()),
+                request_id: Some(self.origin.request_id.clone()),
+                detail: Value::Object(event.detail).to_string(),
+            },
+        )
+    }
+}
+
+/// What happened, to whom, through which client.
+#[derive(Clone, Debug)]
+pub struct Event {
+    action: AuditAction,
+    outcome: Outcome,
+    user: Option<UserId>,
+    actor: Option<UserId>,
+    client: Option<ClientKey>,
+    session: Option<SessionId>,
+    detail: Map<String, Value>,
+}
+
+impl Event {
+    pub fn new(action: AuditAction, outcome: Outcome) -> Self {
+        Self { action, outcome, user: None, actor: None, client: None, session: None, detail: Map::new() }
+    }
+
+    pub fn success(action: AuditAction) -> Self {
+        Self::new(action, Outcome::Success)
+    }
+
+    pub fn failure(action: AuditAction) -> Self {
+        Self::new(action, Outcome::Failure)
+    }
+
+    pub fn denied(action: AuditAction) -> Self {
+        Self::new(action, Outcome::Denied)
+    }
+
+    /// Whom it is about.
+    pub fn user(mut self, user: impl Into<Option<UserId>>) -> Self {
+        self.user = user.into();
+        self
+    }
+
+    /// Who did it, when that is not the one it is about.
+    pub fn actor(mut self, actor: UserId) -> Self {
+        self.actor = Some(actor);
+        self
+    }
+
+    pub fn client(mut self, client: ClientKey) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    pub fn session(mut self, session: impl Into<Option<SessionId>>) -> Self {
+        self.session = session.into();
+        self
+    }
+
+    /// A fact worth keeping. Never a secret.
+    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.detail.insert(name.to_owned(), value.into());
+        self
+    }
+}

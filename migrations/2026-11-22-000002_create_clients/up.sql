@@ -33,7 +33,8 @@ CREATE TABLE clients (
 CREATE TABLE client_values (
     client_id BYTEA NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
     kind TEXT NOT NULL CHECK (kind IN (
-        'redirect_uri', 'post_logout_redirect_uri', 'grant_type', 'scope', 'contact', 'default_acr_value')),
+        'redirect_uri', 'post_logout_redirect_uri', 'grant_type', 'scope', 'contact', 'default_acr_value',
+        'audience')),
     value TEXT NOT NULL,
     position BIGINT NOT NULL,
     PRIMARY KEY (client_id, kind, value)

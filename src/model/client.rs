@@ -33,6 +33,8 @@ pub struct Client {
     /// The scopes it may ask for. Empty means the standard OpenID Connect scopes.
     pub scopes: Vec<String>,
     pub contacts: Vec<String>,
+    /// The resources that this client is the server of: it may introspect the tokens that are for them.
+    pub audiences: Vec<String>,
     pub default_acr_values: Vec<String>,
     /// Seconds.
     pub default_max_age: Option<i64>,

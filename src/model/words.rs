@@ -95,6 +95,8 @@ words! {
         Scope = "scope",
         Contact = "contact",
         DefaultAcrValue = "default_acr_value",
+        /// An API that the client is the server of: it may introspect tokens for it.
+        Audience = "audience",
     }
 
     /// How a user proved to be who they are: values of `amr` (RFC 8176 §2).
@@ -133,5 +135,40 @@ words! {
         Success = "success",
         Failure = "failure",
         Denied = "denied",
+    }
+
+    /// What an audit event tells of.
+    AuditAction {
+        UserCreated = "user.created",
+        UserDisabled = "user.disabled",
+        UserEnabled = "user.enabled",
+        UserRemoved = "user.removed",
+        PasswordChanged = "user.password_changed",
+        EmailVerified = "user.email_verified",
+        InvitationSent = "invitation.sent",
+        RegistrationRequested = "registration.requested",
+        SignIn = "session.begun",
+        SessionEnded = "session.ended",
+        ConsentGiven = "consent.given",
+        ConsentRefused = "consent.refused",
+        ConsentWithdrawn = "consent.withdrawn",
+        CodeIssued = "code.issued",
+        CodeReplayed = "code.replayed",
+        TokenIssued = "token.issued",
+        TokenRefreshed = "token.refreshed",
+        TokenRefused = "token.refused",
+        RefreshReused = "token.refresh_reused",
+        TokenRevoked = "token.revoked",
+        ClientRefused = "client.refused",
+        ClientCreated = "client.created",
+        ClientChanged = "client.changed",
+        ClientRemoved = "client.removed",
+        ResourceCreated = "resource.created",
+        ResourceChanged = "resource.changed",
+        ResourceRemoved = "resource.removed",
+        KeyCreated = "key.created",
+        KeyRotated = "key.rotated",
+        KeyRevoked = "key.revoked",
+        AdminCreated = "setup.completed",
     }
 }

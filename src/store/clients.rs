@@ -87,6 +87,7 @@ impl Row {
             post_logout_redirect_uris: list(ClientValueKind::PostLogoutRedirectUri),
             scopes: list(ClientValueKind::Scope),
             contacts: list(ClientValueKind::Contact),
+            audiences: list(ClientValueKind::Audience),
             default_acr_values: list(ClientValueKind::DefaultAcrValue),
             grant_types,
             secrets,
@@ -145,6 +146,7 @@ fn insert_lists(db: &mut Conn, client: &Client) -> Result<(), Error> {
         (ClientValueKind::GrantType, &grant_types),
         (ClientValueKind::Scope, &client.scopes),
         (ClientValueKind::Contact, &client.contacts),
+        (ClientValueKind::Audience, &client.audiences),
         (ClientValueKind::DefaultAcrValue, &client.default_acr_values),
     ];
     for (kind, values) in lists {

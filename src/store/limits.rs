@@ -21,6 +21,16 @@ pub fn count(db: &mut Conn, bucket: &Digest, now: Timestamp, resets_at: Timestam
     Ok(Count { tries, resets_at })
 }
 
+/// Where a counter stands, without counting.
+pub fn look(db: &mut Conn, bucket: &Digest) -> Result<Option<Count>, Error> {
+    let found: Option<(i64, Timestamp)> = rate_limits::table
+        .find(bucket)
+        .select((rate_limits::tries, rate_limits::resets_at))
+        .first(db)
+        .optional()?;
+    Ok(found.map(|(tries, resets_at)| Count { tries, resets_at }))
+}
+
 /// Takes a counted try back, since it succeeded.
 pub fn refund(db: &mut Conn, bucket: &Digest) -> Result<(), Error> {
     let counted = rate_limits::table.filter(rate_limits::bucket.eq(bucket)).filter(rate_limits::tries.gt(0));

@@ -1,1 +1,3 @@
-//! (to be written)
+//! Who belongs where, and who may receive a credential.
+
+pub mod admission;

@@ -1,0 +1,202 @@
+//! Signing in with a password.
+//!
+//! Tries are counted before they are made, an unknown account costs as much time as a known one, and every failure
+//! has the same answer (PW-6). Failures from strangers never stop the owner who comes from a known device (RL-4).
+
+use std::time::Duration;
+
+use super::device::KnownDevice;
+use super::limits::{self, Bucket, Throttled};
+use super::password::{Busy, Verdict};
+use super::session::{self, Begun, Lifetime};
+use crate::app::App;
+use crate::audit::{Event, Origin, Scribe};
+use crate::clock::Timestamp;
+use crate::config::Limit;
+use crate::crypto::Secret;
+use crate::model::{AuditAction, AuthMethod, EmailAddress, UserId};
+use crate::store::{self, Conn, users};
+use crate::tenancy::admission;
+
+/// After this many failures of one account within a day, from wherever, each further one adds a pause for strangers.
+const PAUSE_AFTER: i64 = 20;
+const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+
+/// What somebody typed, and where.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// A user name or an address.
+    pub login: String,
+    pub password: Secret,
+    /// "Keep me signed in".
+    pub remember: bool,
+    pub device: Option<KnownDevice>,
+    /// The session secrets that the browser has.
+    pub present: Vec<Secret>,
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// No such account, no password, wrong password, disabled: one answer for all.
+    #[error("the user name or the password is wrong")]
+    BadCredentials,
+    #[error("too many tries")]
+    Throttled(Throttled),
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Signs in whoever knows the password.
+pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Result<Begun, SignInError> {
+    let scribe = app.scribe(origin);
+    let counted = Counted::of(&attempt, &scribe.origin);
+    let candidate = {
+        let (counted, login, device) = (counted.clone(), attempt.login.clone(), attempt.device.clone());
+        let (limits, now) = (app.config.limits.clone(), scribe.now);
+        app.db.write(move |db| reserve(db, &counted, &limits, &login, device.as_ref(), now)).await?
+    };
+    let candidate = candidate.map_err(SignInError::Throttled)?;
+    let stored = candidate.as_ref().and_then(|candidate| candidate.phc.as_deref());
+    let verdict = app.passwords.verify(&attempt.password, stored).await?;
+    let lifetime = Lifetime::of(app, attempt.remember);
+    // The moment of the sign-in is when the password was found right, not when it was sent.
+    let scribe = Scribe { now: app.clock.now(), ..scribe };
+    let settled = app
+        .db
+        .write(move |db| match (&candidate, &verdict) {
+            (Some(candidate), Verdict::Right | Verdict::RightButOld { .. }) => {
+                succeed(db, candidate, &verdict, &counted, &attempt.present, lifetime, &scribe)
+            }
+            _ => fail(db, candidate.as_ref(), &counted, "wrong password or no such account", &scribe)
+                .map(|()| None),
+        })
+        .await?;
+    settled.ok_or(SignInError::BadCredentials)
+}
+
+/// The account that was named, if there is one.
+#[derive(Clone, Debug)]
+struct Candidate {
+    user: UserId,
+    phc: Option<String>,
+}
+
+/// What this attempt is counted by.
+#[derive(Clone, Debug)]
+struct Counted {
+    /// The name typed, in the one form in which names are compared, whether an account has it or not.
+    account: Vec<u8>,
+    address: Vec<u8>,
+}
+
+impl Counted {
+    fn of(attempt: &Attempt, origin: &Origin) -> Self {
+        let account = match EmailAddress::parse(&attempt.login) {
+            Ok(email) => email.folded().to_owned(),
+            Err(_) => users::fold_username(&attempt.login),
+        };
+        Self { account: account.into_bytes(), address: limits::address_key(origin.ip) }
+    }
+
+    fn by_account_and_address(&self) -> Bucket {
+        Bucket::new("login account+address", &[&self.account, &self.address])
+    }
+
+    fn by_address(&self) -> Bucket {
+        Bucket::new("login address", &[&self.address])
+    }
+
+    fn by_account(&self) -> Bucket {
+        Bucket::new("login account", &[&self.account])
+    }
+
+    fn pause(&self) -> Bucket {
+        Bucket::new("login pause", &[&self.account])
+    }
+
+    fn by_device(&self, device: &KnownDevice) -> Bucket {
+        Bucket::new("login account+device", &[&self.account, device.id()])
+    }
+}
+
+fn reserve(
+    db: &mut Conn,
+    counted: &Counted,
+    limits: &crate::config::Limits,
+    login: &str,
+    device: Option<&KnownDevice>,
+    now: Timestamp,
+) -> Result<Result<Option<Candidate>, Throttled>, store::Error> {
+    let user = users::find_by_login(db, login)?;
+    let known = device.filter(|device| user.as_ref().is_some_and(|user| device.knows(user.id)));
+    let tries = match known {
+        // The owner's own device has a counter of its own, which strangers cannot fill.
+        Some(device) => vec![(counted.by_device(device), limits.login_failures)],
+        None => vec![
+            (counted.by_account_and_address(), limits.login_failures),
+            (counted.by_address(), limits.login_per_address),
+            (counted.by_account(), limits.login_per_account),
+        ],
+    };
+    if let Err(throttled) = limits::reserve(db, &tries, now)? {
+        return Ok(Err(throttled));
+    }
+    if known.is_none()
+        && let Some(retry_after) = limits::running(db, counted.pause(), now)?
+    {
+        return Ok(Err(Throttled { retry_after }));
+    }
+    let Some(user) = user else { return Ok(Ok(None)) };
+    Ok(Ok(Some(Candidate { phc: users::password(db, user.id)?, user: user.id })))
+}
+
+fn succeed(
+    db: &mut Conn,
+    candidate: &Candidate,
+    verdict: &Verdict,
+    counted: &Counted,
+    present: &[Secret],
+    lifetime: Lifetime,
+    scribe: &Scribe,
+) -> Result<Option<Begun>, store::Error> {
+    // The password may have been changed, and with it all sessions ended, while it was being compared.
+    if users::password(db, candidate.user)? != candidate.phc {
+        fail(db, Some(candidate), counted, "the password was changed meanwhile", scribe)?;
+        return Ok(None);
+    }
+    let admission = match admission::admit_user(db, candidate.user)? {
+        Ok(admission) => admission,
+        Err(refusal) => {
+            fail(db, Some(candidate), counted, &refusal.to_string(), scribe)?;
+            return Ok(None);
+        }
+    };
+    limits::refund(db, &[counted.by_address()])?;
+    limits::clear(db, &[counted.by_account_and_address(), counted.by_account(), counted.pause()])?;
+    if let (Verdict::RightButOld { phc: new }, Some(old)) = (verdict, &candidate.phc) {
+        users::upgrade_password(db, candidate.user, old, new)?;
+    }
+    session::begin(db, &admission, &[AuthMethod::Password], present, lifetime, scribe).map(Some)
+}
+
+fn fail(
+    db: &mut Conn,
+    candidate: Option<&Candidate>,
+    counted: &Counted,
+    reason: &str,
+    scribe: &Scribe,
+) -> Result<(), store::Error> {
+    let failures = limits::tries(db, counted.by_account())?;
+    if failures > PAUSE_AFTER {
+        let exponent = u32::try_from((failures - PAUSE_AFTER).min(10)).unwrap_or(10);
+        let pause = Duration::from_secs(2_u64.pow(exponent)).min(LONGEST_PAUSE);
+        let once = Limit { count: 1, per: pause };
+        // Counting begins the pause; whether it is full does not matter.
+        let _ = limits::reserve(db, &[(counted.pause(), once)], scribe.now)?;
+    }
+    let user = candidate.map(|candidate| candidate.user);
+    scribe.write(db, Event::failure(AuditAction::SignIn).user(user).detail("reason", reason))
+}
