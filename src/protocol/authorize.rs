@@ -1,0 +1,366 @@
+//! The authorization request: from parameters to a validated request that is stored and does not change any more
+//! (AZ-8).
+//!
+//! Client and redirect URI come first: until both hold, an error is a page (AZ-1). What happens to the valid request
+//! is decided by [`super::next_step`].
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Client, GrantType};
+
+use super::claims::ClaimsRequest;
+use super::redirect::ClientRedirect;
+use super::response::ResponseMode;
+use super::scope::{self, ScopeSet};
+use super::targets::{Registry, targets};
+use super::{ErrorCode, OAuthError, Params, pkce};
+
+/// What a client asked for, checked. Stored as JSON while the browser is on its way.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    pub client_id: String,
+    pub redirect_uri: String,
+    pub response_mode: ResponseMode,
+    pub state: Option<String>,
+    /// The asked scopes that exist and that the client may ask for.
+    pub scope: ScopeSet,
+    pub nonce: Option<String>,
+    /// Of method S256, the only one.
+    pub code_challenge: Option<String>,
+    pub prompt: BTreeSet<Prompt>,
+    /// Seconds. The client's `default_max_age` where the request said nothing.
+    pub max_age: Option<u32>,
+    pub login_hint: Option<String>,
+    /// The `sub` that the answer must be about, from a verified `id_token_hint` or from the claims request.
+    pub hint_subject: Option<String>,
+    pub acr_values: Vec<String>,
+    pub ui_locales: Vec<String>,
+    pub claims: ClaimsRequest,
+    pub resources: Vec<String>,
+}
+
+/// Values of `prompt` (OpenID Connect Core §3.1.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    None,
+    Login,
+    Consent,
+    SelectAccount,
+}
+
+impl Prompt {
+    pub const ALL: [Self; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Login => "login",
+            Self::Consent => "consent",
+            Self::SelectAccount => "select_account",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|prompt| prompt.as_str() == text)
+    }
+}
+
+/// Who must send a PKCE challenge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PkcePolicy {
+    /// Every client, save those exempted one by one.
+    #[default]
+    Required,
+    /// Public clients only.
+    Public,
+}
+
+impl PkcePolicy {
+    /// A public client is never exempt, whatever its row says.
+    fn demands(self, client: &Client) -> bool {
+        !client.is_confidential() || (self == Self::Required && client.pkce_required)
+    }
+}
+
+/// Where the parameters came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The authorization endpoint, through the browser.
+    Browser,
+    /// The pushed authorization request endpoint, from the authenticated client (RFC 9126).
+    Pushed,
+}
+
+/// What a request is checked against, beside its client.
+#[derive(Clone, Copy)]
+pub struct Policy<'a> {
+    pub registry: Registry<'a>,
+    pub pkce: PkcePolicy,
+    pub channel: Channel,
+    /// Verifies an `id_token_hint` (signature and audience; it may have expired) and gives its `sub`.
+    pub hint_subject: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Where an error is allowed to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthorizeFailure {
+    /// An error page with status 400: there is no address that may be trusted.
+    Page(OAuthError),
+    /// Back to the client.
+    Redirect(ClientRedirect, OAuthError),
+}
+
+impl AuthorizeFailure {
+    /// For PAR, where every failure is JSON to the authenticated client.
+    pub fn into_oauth_error(self) -> OAuthError {
+        match self {
+            Self::Page(error) | Self::Redirect(_, error) => error,
+        }
+    }
+}
+
+impl AuthorizationRequest {
+    /// The proof that the browser may go back to the client, made anew from the stored request: the client may have
+    /// lost its redirect URI meanwhile (CA-5).
+    pub fn redirect(&self, client: &Client, issuer: &str) -> Result<ClientRedirect, OAuthError> {
+        ClientRedirect::check(client, &self.redirect_uri, self.state.as_deref(), self.response_mode, issuer)
+    }
+
+    /// Whether an ID token is asked for.
+    pub fn is_openid(&self) -> bool {
+        self.scope.contains(scope::OPENID)
+    }
+
+    pub fn prompts(&self, prompt: Prompt) -> bool {
+        self.prompt.contains(&prompt)
+    }
+
+    /// The user claims that consent has to name beside the scopes.
+    pub fn extra_claims(&self) -> BTreeSet<String> {
+        self.claims.beyond(&self.scope)
+    }
+}
+
+/// Neither state nor nonce nor login hint: these are the client's and the user's (LO-2).
+impl fmt::Debug for AuthorizationRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationRequest")
+            .field("client_id", &self.client_id)
+            .field("redirect_uri", &self.redirect_uri)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Checks a request against its client: `None` where its `client_id` names none (RFC 6749 §4.1.1).
+pub fn validate(
+    params: &Params,
+    client: Option<&Client>,
+    policy: &Policy<'_>,
+) -> Result<AuthorizationRequest, AuthorizeFailure> {
+    let client = check_client(params, client, policy).map_err(AuthorizeFailure::Page)?;
+    let redirect = check_redirect(params, client, policy).map_err(AuthorizeFailure::Page)?;
+    match check_rest(params, client, &redirect, policy) {
+        Ok(request) => Ok(request),
+        Err(error) => Err(AuthorizeFailure::Redirect(redirect, error)),
+    }
+}
+
+fn check_client<'a>(
+    params: &Params,
+    client: Option<&'a Client>,
+    policy: &Policy<'_>,
+) -> Result<&'a Client, OAuthError> {
+    // A pushed request is from whoever authenticated; naming oneself again is optional there.
+    let named = match (params.get("client_id"), policy.channel) {
+        (None, Channel::Browser) => return Err(OAuthError::invalid_request("client_id is missing")),
+        (named, _) => named,
+    };
+    match client {
+        Some(client) if named.is_some_and(|id| id != client.client_id) => {
+            Err(OAuthError::invalid_request("client_id is another client's"))
+        }
+        Some(client) if client.is_active() => Ok(client),
+        Some(_) => {
+            Err(OAuthError::new(ErrorCode::UnauthorizedClient, "client_id names a client that is disabled"))
+        }
+        None => Err(OAuthError::invalid_request("client_id names no client that is known here")),
+    }
+}
+
+fn check_redirect(
+    params: &Params,
+    client: &Client,
+    policy: &Policy<'_>,
+) -> Result<ClientRedirect, OAuthError> {
+    let uri = params.require("redirect_uri")?;
+    // An unknown mode is reported by the default one, below.
+    let mode = params.get("response_mode").and_then(ResponseMode::parse).unwrap_or_default();
+    ClientRedirect::check(client, uri, params.get("state"), mode, policy.registry.issuer)
+}
+
+fn check_rest(
+    params: &Params,
+    client: &Client,
+    redirect: &ClientRedirect,
+    policy: &Policy<'_>,
+) -> Result<AuthorizationRequest, OAuthError> {
+    refuse_request_objects(params, policy)?;
+    check_response(params, client)?;
+    if policy.channel == Channel::Browser && client.require_par {
+        return Err(OAuthError::invalid_request("this client has to push its requests (RFC 9126)"));
+    }
+    let code_challenge = check_pkce(params, client, policy)?;
+    let scope = permitted_scopes(params, client, &policy.registry)?;
+    let claims = params.get("claims").map(ClaimsRequest::parse).transpose()?.unwrap_or_default();
+    let resources: Vec<String> = params.all("resource").map(str::to_owned).collect();
+    targets(&scope, &resources, &policy.registry)?;
+    let acr_values = words(params, "acr_values")?;
+    Ok(AuthorizationRequest {
+        client_id: client.client_id.clone(),
+        redirect_uri: redirect.uri().to_owned(),
+        response_mode: redirect.mode(),
+        state: params.get("state").map(str::to_owned),
+        nonce: params.get("nonce").map(str::to_owned),
+        code_challenge,
+        prompt: check_prompt(params)?,
+        max_age: check_max_age(params, client)?,
+        login_hint: params.get("login_hint").map(str::to_owned),
+        hint_subject: check_subject(params, &claims, policy)?,
+        acr_values: if acr_values.is_empty() { client.default_acr_values.clone() } else { acr_values },
+        ui_locales: words(params, "ui_locales")?,
+        scope,
+        claims,
+        resources,
+    })
+}
+
+/// Request objects do not exist here (OpenID Connect Core §6); a reference to a pushed request is resolved before.
+fn refuse_request_objects(params: &Params, policy: &Policy<'_>) -> Result<(), OAuthError> {
+    let refuse = |code, text: &str| Err(OAuthError::new(code, text));
+    if params.get("request").is_some() {
+        return refuse(ErrorCode::RequestNotSupported, "request is not supported");
+    }
+    match (params.get("request_uri"), policy.channel) {
+        // RFC 9126 §2.1.
+        (Some(_), Channel::Pushed) => refuse(ErrorCode::InvalidRequest, "request_uri cannot be pushed"),
+        (Some(_), Channel::Browser) => refuse(
+            ErrorCode::RequestUriNotSupported,
+            "request_uri is supported only for requests that were pushed to this provider",
+        ),
+        (None, _) if params.get("registration").is_some() => {
+            refuse(ErrorCode::RegistrationNotSupported, "registration is not supported")
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+fn check_response(params: &Params, client: &Client) -> Result<(), OAuthError> {
+    let mode = params.get("response_mode");
+    if mode.is_some_and(|mode| ResponseMode::parse(mode).is_none()) {
+        return Err(OAuthError::invalid_request("response_mode has to be query or form_post"));
+    }
+    if params.require("response_type")? != "code" {
+        let text = "response_type has to be code";
+        return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, text));
+    }
+    if !client.may_use(GrantType::AuthorizationCode) {
+        let text = "this client is not registered for the grant type authorization_code";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text));
+    }
+    Ok(())
+}
+
+fn check_pkce(params: &Params, client: &Client, policy: &Policy<'_>) -> Result<Option<String>, OAuthError> {
+    let challenge = pkce::check_challenge(params.get("code_challenge"), params.get("code_challenge_method"))?;
+    if challenge.is_none() && policy.pkce.demands(client) {
+        return Err(OAuthError::invalid_request("code_challenge is missing: PKCE with S256 is required"));
+    }
+    Ok(challenge)
+}
+
+fn permitted_scopes(
+    params: &Params,
+    client: &Client,
+    registry: &Registry<'_>,
+) -> Result<ScopeSet, OAuthError> {
+    let asked = ScopeSet::parse(params.get("scope").unwrap_or_default())?;
+    Ok(asked.filtered(|scope| may_ask(client, scope, registry)))
+}
+
+/// Whether a client may have this scope. Unknown scopes are left out and not an error (OpenID Connect Core §3.1.2.1).
+pub fn may_ask(client: &Client, scope: &str, registry: &Registry<'_>) -> bool {
+    let registered = if client.scopes.is_empty() {
+        scope::is_standard(scope)
+    } else {
+        client.scopes.iter().any(|known| known == scope) && registry.knows_scope(scope)
+    };
+    registered && (scope != scope::OFFLINE_ACCESS || client.may_use(GrantType::RefreshToken))
+}
+
+fn check_prompt(params: &Params) -> Result<BTreeSet<Prompt>, OAuthError> {
+    let prompts = params
+        .get("prompt")
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            Prompt::parse(word).ok_or_else(|| OAuthError::invalid_request("prompt has an unknown value"))
+        })
+        .collect::<Result<BTreeSet<_>, _>>()?;
+    if prompts.contains(&Prompt::None) && prompts.len() > 1 {
+        return Err(OAuthError::invalid_request("prompt none stands alone"));
+    }
+    Ok(prompts)
+}
+
+fn check_max_age(params: &Params, client: &Client) -> Result<Option<u32>, OAuthError> {
+    let bad = || OAuthError::invalid_request("max_age is not a number of seconds");
+    match params.get("max_age") {
+        // `parse` alone would take a sign.
+        Some(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().map(Some).map_err(|_| bad()),
+        Some(_) => Err(bad()),
+        None => Ok(client.default_max_age.map(|seconds| u32::try_from(seconds.max(0)).unwrap_or(u32::MAX))),
+    }
+}
+
+/// The user whom the client expects: an `id_token_hint`, or `sub` with a value in the claims request. Both mean that
+/// an answer about another user would be wrong (OpenID Connect Core §3.1.2.2).
+fn check_subject(
+    params: &Params,
+    claims: &ClaimsRequest,
+    policy: &Policy<'_>,
+) -> Result<Option<String>, OAuthError> {
+    let bad =
+        || OAuthError::invalid_request("id_token_hint is not an ID token of this provider for this client");
+    let hinted =
+        params.get("id_token_hint").map(|hint| (policy.hint_subject)(hint).ok_or_else(bad)).transpose()?;
+    match (hinted, claims.subject()) {
+        (Some(hinted), Some(asked)) if hinted != asked => {
+            Err(OAuthError::invalid_request("id_token_hint and claims name different users"))
+        }
+        (Some(hinted), _) => Ok(Some(hinted)),
+        (None, asked) => Ok(asked.map(str::to_owned)),
+    }
+}
+
+/// A space-separated list of preferences.
+fn words(params: &Params, name: &str) -> Result<Vec<String>, OAuthError> {
+    const MAX: usize = 20;
+    let words: Vec<String> = params
+        .get(name)
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if words.len() > MAX {
+        return Err(OAuthError::invalid_request(format!("{name} has more than {MAX} values")));
+    }
+    Ok(words)
+}
