@@ -11,11 +11,12 @@ use serde_path_to_error::Segment;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use super::check::{WeakMasterKey, check, decode_master_key};
+use super::check::{check, master_key_weakness};
 use super::problem::{Problem, Problems, Source, Sources};
 use super::schema::{self, fields_of, join};
 use super::sections::{Config, Limits};
 use crate::crypto::Secret;
+use crate::keys::master::WeakKey;
 
 /// The variable that names the configuration file where the command line does not.
 pub const CONFIG_VARIABLE: &str = "COUNTERSIGN_CONFIG";
@@ -455,7 +456,7 @@ fn read_secret(name: &str) -> Result<Zeroizing<String>, String> {
 }
 
 fn looks_like_secret(name: &str) -> bool {
-    name.contains("://") || !matches!(decode_master_key(&Secret::from_text(name)), Err(WeakMasterKey::Shape))
+    name.contains("://") || master_key_weakness(&Secret::from_text(name)) != Some(WeakKey::Shape)
 }
 
 #[cfg(test)]
@@ -467,7 +468,7 @@ mod tests {
     use super::*;
     use crate::config::{ForwardedHeader, RegistrationMode};
 
-    const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const MASTER_KEY: &str = "qcgJ4vgGhOm87AQ8PSuFCjz1s7ZrtJ9p4D4Q9tUo3Hk=";
     const EXAMPLE: &str = include_str!("../../deploy/countersign.example.toml");
 
     /// Loads `toml` from a file (none if it is empty) with these variables. Problems name that file `F`.
@@ -542,7 +543,7 @@ mod tests {
         assert_eq!(config.registration_mode(), RegistrationMode::Invited);
         assert_eq!(config.limits.login_failures.count, 3);
         assert_eq!(config.limits.login_failures.per, Duration::from_secs(900));
-        assert!(config.keys.configured_master_key().is_some());
+        assert_eq!(config.keys.master_key.as_ref().map(Secret::expose), Some(MASTER_KEY));
         assert_eq!(config.mail_from().as_str(), "ada@example.com");
     }
 
@@ -608,7 +609,7 @@ x = 1
             "database.url (F:11): is neither `sqlite:PATH` nor `postgres://",
             "issuer (F:2): ends in `/`; remove the trailing slash",
             "isuer (F:3): is not a setting; did you mean `issuer`?",
-            "keys.master_key (COUNTERSIGN__KEYS__MASTER_KEY): is not base64 of exactly 32 bytes",
+            "keys.master_key (COUNTERSIGN__KEYS__MASTER_KEY): it must be base64 of exactly 32 random bytes",
             "lifetimes.access (F:16): `15 minutes` is not a duration",
             "lifetimes.code (F:14): is 1m1s; it must be from 1s to 1m",
             "lifetimes.par (F:15): invalid type: integer `60`, expected a string; write it like `\"1m\"`",
@@ -633,7 +634,7 @@ x = 1
 
     #[test]
     fn bu_5_what_is_refused_alone() {
-        let cases: [(&str, &str); 24] = [
+        let cases: [(&str, &str); 25] = [
             ("issuer = \"http://id.example.com\"", "issuer (F:1): uses http on a public host"),
             ("issuer = [", "F:1: is not valid TOML"),
             ("[issuer]", "issuer (F:1): invalid type: map, expected a string"),
@@ -649,6 +650,10 @@ x = 1
             (
                 "[database]\nurl = \"a\"\nurl_file = \"b\"",
                 "database.url_file (F:3): stands beside `database.url`",
+            ),
+            (
+                "[keys]\nmaster_key = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
+                "its bytes are not random",
             ),
             ("[keys]\nrotate_every = \"1h\"", "must be shorter than `keys.rotate_every`"),
             ("[lifetimes]\nrefresh_grace = \"61s\"", "from 0s to 1m"),
@@ -698,6 +703,17 @@ x = 1
         let raised = ("COUNTERSIGN__LIMITS__LOGIN_PER_ACCOUNT__COUNT", "101");
         assert!(try_load("", &[raised]).is_ok());
         assert_problems("", &[raised, ("COUNTERSIGN__ISSUER", "https://id.example.com")], &["at most 100"]);
+    }
+
+    #[test]
+    fn tk_10_a_public_issuer_publishes_keys_before_the_slowest_node_signs() {
+        let short = ("COUNTERSIGN__KEYS__PUBLISH_AHEAD", "9m");
+        assert!(try_load("", &[short]).is_ok());
+        assert_problems(
+            "",
+            &[short, ("COUNTERSIGN__ISSUER", "https://id.example.com")],
+            &["must be 10m or more"],
+        );
     }
 
     #[test]

@@ -15,7 +15,6 @@ mod problem;
 mod schema;
 mod sections;
 
-pub use check::{WeakMasterKey, decode_master_key};
 pub use issuer::{BadIssuer, Issuer};
 pub use load::{CONFIG_VARIABLE, Loaded, Setting, environment, load};
 pub use network::{BadNetwork, Network};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Host;
 
-use super::{Issuer, Network, decode_master_key, duration};
-use crate::crypto::{MasterKey, Secret};
+use super::{Issuer, Network, duration};
+use crate::crypto::Secret;
 use crate::model::EmailAddress;
 
 const MINUTE: u64 = 60;
@@ -220,7 +220,7 @@ pub struct Keys {
     /// How long a signing key signs.
     #[serde(with = "duration")]
     pub rotate_every: Duration,
-    /// How long a new key is in the JWKS before it signs.
+    /// How long a new key is in the JWKS before it signs; on a public issuer 10m or more.
     #[serde(with = "duration")]
     pub publish_ahead: Duration,
     /// The master key itself (32 random bytes in base64), instead of the file in `dir`.
@@ -239,13 +239,6 @@ impl Default for Keys {
             master_key: None,
             master_key_file: None,
         }
-    }
-}
-
-impl Keys {
-    /// The configured master key, if there is one. A configuration that [`super::load`] gave holds no weak one.
-    pub fn configured_master_key(&self) -> Option<MasterKey> {
-        self.master_key.as_ref().and_then(|text| decode_master_key(text).ok())
     }
 }
 
