@@ -32,6 +32,7 @@ pub fn client() -> Client {
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scopes: Vec::new(),
         contacts: Vec::new(),
+        audiences: Vec::new(),
         default_acr_values: Vec::new(),
         default_max_age: None,
         require_auth_time: false,

@@ -41,8 +41,9 @@ pub struct Progress {
     pub created_at: Timestamp,
     /// The session that was chosen, or opened, for this request.
     pub chosen_session: Option<SessionId>,
-    /// Who was asked for consent for this request, and gave it. Another account's consent is none.
-    pub consented: Option<UserId>,
+    /// Whether the account of `chosen_session` was asked for consent for this request, and gave it. Whoever chooses
+    /// another session takes it back.
+    pub consented: bool,
 }
 
 /// Where the browser goes.
@@ -159,7 +160,7 @@ impl Asked<'_> {
     /// Whether the user allows it (AZ-10).
     fn allowed(&self, session: &SessionView) -> NextStep {
         let whole = Allowed { scopes: self.request.scope.clone(), claims: self.request.extra_claims() };
-        if self.progress.consented == Some(session.user) {
+        if self.progress.consented && self.progress.chosen_session == Some(session.id) {
             return NextStep::Issue { session: session.id };
         }
         let ask_always = self.request.prompts(Prompt::Consent);

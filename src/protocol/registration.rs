@@ -136,6 +136,7 @@ impl ClientMetadata {
             grant_types,
             scopes: self.scopes()?,
             contacts: texts(&self.contacts, "contacts")?,
+            audiences: Vec::new(),
             default_acr_values: texts(&self.default_acr_values, "default_acr_values")?,
             default_max_age: self.max_age()?,
             require_auth_time: self.require_auth_time,
