@@ -3,19 +3,35 @@
 //! Pages decide nothing. Handlers fill them, send them with the headers of CH-2 and CH-3, and ask [`Page`] which
 //! outside pictures the content security policy must allow.
 
+mod account;
 mod chooser;
 mod consent;
+mod dev;
 mod error;
+mod fields;
+mod form_post;
+mod landing;
 mod login;
 mod logout;
 mod parts;
+mod register;
+mod welcome;
 
+pub use account::{AccountApplication, AccountEmail, AccountPage, AccountSession};
 pub use chooser::{ChooserAccount, ChooserPage};
 pub use consent::{ConsentPage, Lifetime, Permission};
+pub use dev::{
+    DevAppPage, DevAppState, DevMail, DevMailMessagePage, DevMailPage, DevTokens, DevVerification,
+};
 pub use error::{ErrorPage, Problem};
+pub use fields::{FieldError, FieldErrors, FormProblem};
+pub use form_post::FormPostPage;
+pub use landing::LandingPage;
 pub use login::{LoginPage, LoginProblem, LoginReason};
 pub use logout::{BackLink, LoggedOutPage, LogoutPage};
 pub use parts::{ClientCard, Person};
+pub use register::{RegisterConfirmPage, RegisterPage, RegisterSentPage};
+pub use welcome::{InvitePage, LinkExpiredPage, LinkKind, SetupPage};
 
 /// What a handler needs to know of a page besides its HTML.
 pub trait Page: askama::Template {

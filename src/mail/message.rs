@@ -1,0 +1,143 @@
+//! What mails say: subject, plain text and HTML of each, in every language.
+//!
+//! Whom a mail goes to and when is decided by whoever puts it into the outbox.
+
+use std::time::Duration;
+
+use askama::Template;
+
+use crate::model::Language;
+
+/// A mail, ready for the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// Asks somebody who registered to confirm the address.
+#[derive(Clone, Copy, Debug)]
+pub struct VerifyRegistration<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// May be empty.
+    pub name: &'a str,
+    /// The page behind the link asks before it acts (PW-7).
+    pub link: &'a str,
+    pub lasts: Duration,
+}
+
+/// Tells the owner of an address that somebody tried to register with it (PW-6).
+#[derive(Clone, Copy, Debug)]
+pub struct AlreadyRegistered<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// May be empty.
+    pub name: &'a str,
+    /// The sign-in page.
+    pub link: &'a str,
+}
+
+/// Invites somebody for whom an account was prepared.
+#[derive(Clone, Copy, Debug)]
+pub struct Invitation<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// May be empty.
+    pub name: &'a str,
+    pub link: &'a str,
+    pub lasts: Duration,
+}
+
+/// Gives a mail its three templates, which see the same fields.
+macro_rules! templates {
+    ($mail:ident { $($field:ident: $type:ty),* } $subject:literal $text:literal $html:literal) => {
+        impl $mail<'_> {
+            /// The mail in its language.
+            pub fn message(&self) -> Message {
+                #[derive(Template)]
+                #[template(path = $subject)]
+                struct Subject<'a> { language: Language, product: &'a str }
+                #[derive(Template)]
+                #[template(path = $text, whitespace = "preserve")]
+                struct Text<'a> { $($field: $type),* }
+                #[derive(Template)]
+                #[template(path = $html)]
+                struct Html<'a> { $($field: $type),* }
+
+                Message {
+                    subject: one_line(&render(&Subject { language: self.language, product: self.product })),
+                    text: render(&Text { $($field: self.$field),* }),
+                    html: render(&Html { $($field: self.$field),* }),
+                }
+            }
+        }
+    };
+}
+
+templates! {
+    VerifyRegistration { language: Language, product: &'a str, name: &'a str, link: &'a str, lasts: Duration }
+    "mail/verify_registration/subject.txt" "mail/verify_registration/body.txt" "mail/verify_registration/body.html"
+}
+templates! {
+    AlreadyRegistered { language: Language, product: &'a str, name: &'a str, link: &'a str }
+    "mail/already_registered/subject.txt" "mail/already_registered/body.txt" "mail/already_registered/body.html"
+}
+templates! {
+    Invitation { language: Language, product: &'a str, name: &'a str, link: &'a str, lasts: Duration }
+    "mail/invitation/subject.txt" "mail/invitation/body.txt" "mail/invitation/body.html"
+}
+
+fn render(template: &impl Template) -> String {
+    template.render().expect("writing into a String does not fail")
+}
+
+/// A header holds one line (CH-5).
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
+
+    fn all(language: Language, product: &str, name: &str) -> [Message; 3] {
+        let lasts = Duration::from_secs(86_400);
+        [
+            VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
+            AlreadyRegistered { language, product, name, link: LINK }.message(),
+            Invitation { language, product, name, link: LINK, lasts }.message(),
+        ]
+    }
+
+    #[test]
+    fn ch_5_awkward_names_neither_break_headers_nor_html() {
+        let long = "x".repeat(200);
+        for name in ["<script>alert(1)</script>", "Ada\r\nBcc: eve@example.org", "\u{202e}مرحبا", &long, ""]
+        {
+            for &language in Language::ALL {
+                for message in all(language, name, name) {
+                    assert!(!message.subject.contains(['\r', '\n']) && !message.subject.is_empty());
+                    assert!(!message.html.contains("<script>"), "{}", message.html);
+                    assert!(message.text.lines().any(|line| line == LINK), "{}", message.text);
+                    assert_eq!(message.html.matches("x=1&#38;y=2").count(), 3, "{}", message.html);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mails_speak_both_languages() {
+        let [verify, _, _] = all(Language::English, "Countersign", "Ada");
+        assert_eq!(verify.subject, "Confirm your e-mail address for Countersign");
+        assert!(verify.text.starts_with("Hello Ada,\n\nThank you"), "{}", verify.text);
+        assert!(verify.text.contains("\n\nThe link expires in 1 day"), "{}", verify.text);
+        let [verify, _, invitation] = all(Language::German, "Countersign", "");
+        assert!(verify.text.starts_with("Guten Tag,\n\nvielen Dank"), "{}", verify.text);
+        assert_eq!(invitation.subject, "Einladung zu Countersign");
+        assert!(invitation.html.contains(r#"lang="de""#));
+    }
+}
