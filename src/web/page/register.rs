@@ -60,6 +60,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_typed_comes_back_except_the_password() {
+        each_language(|ui| {
+            let errors = FieldErrors::samples()[1];
+            let (name, email) = ("Ada Lovelace", "ada@");
+            let page = RegisterPage { ui, request: None, name, email, errors, problem: None, min_length: 12 };
+            let html = check(&page);
+            for typed in [
+                r#"name="name" type="text" value="Ada Lovelace""#,
+                r#"name="email" type="email" value="ada@""#,
+                r#"name="password" type="password" autocomplete"#,
+                r#"aria-invalid="true" aria-describedby="password-error password-hint""#,
+            ] {
+                assert!(html.contains(typed), "{typed} in {html}");
+            }
+        });
+    }
+
+    #[test]
     fn renders_with_awkward_values() {
         each_language(|ui| {
             for text in AWKWARD {
