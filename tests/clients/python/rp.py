@@ -100,5 +100,6 @@ def answer_of(response):
     except ValueError:
         body = {}
     if response.status_code >= 400 or (isinstance(body, dict) and "error" in body):
-        raise Refused(body.get("error", f"http_{response.status_code}"), body.get("error_description"), response.status_code)
+        error = body.get("error", f"http_{response.status_code}")
+        raise Refused(error, body.get("error_description"), response.status_code)
     return body
