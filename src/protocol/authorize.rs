@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::Secret;
 use crate::model::{Client, GrantType};
 
 use super::claims::ClaimsRequest;
@@ -106,6 +107,20 @@ pub struct Policy<'a> {
     pub hint_subject: &'a dyn Fn(&str) -> Option<String>,
 }
 
+/// What a pushed request's reference starts with (RFC 9126 §2.2). The rest is a secret.
+const PUSHED: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// The `request_uri` that a pushed request is given.
+pub fn pushed_uri(reference: &Secret) -> String {
+    format!("{PUSHED}{}", reference.expose())
+}
+
+/// The reference of a pushed request, if that is what the browser brings. It stands for the whole request: other
+/// parameters than `client_id` are then not looked at (RFC 9126 §4).
+pub fn pushed_reference(params: &Params) -> Option<Secret> {
+    params.get("request_uri")?.strip_prefix(PUSHED).map(Secret::from_text)
+}
+
 /// Where an error is allowed to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthorizeFailure {
@@ -129,6 +144,12 @@ impl AuthorizationRequest {
     /// lost its redirect URI meanwhile (CA-5).
     pub fn redirect(&self, client: &Client, issuer: &str) -> Result<ClientRedirect, OAuthError> {
         ClientRedirect::check(client, &self.redirect_uri, self.state.as_deref(), self.response_mode, issuer)
+    }
+
+    /// The `acr` values that the client would like, the most wanted first: see [`super::acr::acr_answer`].
+    pub fn asked_acr(&self) -> impl Iterator<Item = &str> {
+        let by_claim = self.claims.essential_acr().into_iter().chain(self.claims.voluntary_acr());
+        by_claim.chain(self.acr_values.iter().map(String::as_str))
     }
 
     /// Whether an ID token is asked for.
@@ -363,4 +384,282 @@ fn words(params: &Params, name: &str) -> Result<Vec<String>, OAuthError> {
         return Err(OAuthError::invalid_request(format!("{name} has more than {MAX} values")));
     }
     Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ApplicationType, ClientAuthMethod, Status};
+    use crate::protocol::fixtures::{API, CALLBACK, FILES, ISSUER, client, registry, resources};
+
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    /// A good request with some parameters changed; an empty value takes one away.
+    fn request(changes: &[(&str, &str)]) -> Params {
+        let mut pairs = vec![
+            ("client_id", "calendar"),
+            ("redirect_uri", CALLBACK),
+            ("response_type", "code"),
+            ("scope", "openid email"),
+            ("state", "s"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
+        for (name, value) in changes {
+            if *name != "resource" {
+                pairs.retain(|(known, _)| known != name);
+            }
+            pairs.push((name, value));
+        }
+        let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        Params::parse(text.as_bytes()).unwrap()
+    }
+
+    fn validated(
+        client: &Client,
+        channel: Channel,
+        changes: &[(&str, &str)],
+    ) -> Result<AuthorizationRequest, AuthorizeFailure> {
+        let resources = resources();
+        let hint_subject = |hint: &str| hint.strip_prefix("hint-of-").map(str::to_owned);
+        let policy = Policy {
+            registry: registry(&resources),
+            pkce: PkcePolicy::Required,
+            channel,
+            hint_subject: &hint_subject,
+        };
+        validate(&request(changes), Some(client), &policy)
+    }
+
+    fn accepted(client: &Client, changes: &[(&str, &str)]) -> AuthorizationRequest {
+        validated(client, Channel::Browser, changes)
+            .unwrap_or_else(|failure| panic!("{changes:?}: {failure:?}"))
+    }
+
+    /// `page CODE` or `redirect CODE`.
+    fn refused(client: &Client, changes: &[(&str, &str)]) -> String {
+        match validated(client, Channel::Browser, changes) {
+            Ok(request) => panic!("{changes:?} was accepted: {request:?}"),
+            Err(AuthorizeFailure::Page(error)) => format!("page {}", error.code),
+            Err(AuthorizeFailure::Redirect(_, error)) => format!("redirect {}", error.code),
+        }
+    }
+
+    #[test]
+    fn a_request_is_kept_as_asked_and_survives_storage() {
+        let state = "ü\"<&".repeat(200);
+        let request = accepted(
+            &client(),
+            &[
+                ("state", &state),
+                ("nonce", "n"),
+                ("response_mode", "form_post"),
+                ("prompt", "consent login"),
+                ("max_age", "0"),
+                ("login_hint", "ada@example.com"),
+                ("id_token_hint", "hint-of-usr_1"),
+                ("acr_values", "b a"),
+                ("ui_locales", "de en-GB"),
+                ("display", "popup"),
+                ("claims", r#"{"userinfo":{"name":null}}"#),
+                ("unknown", "ignored"),
+            ],
+        );
+        assert_eq!(request.state.as_deref(), Some(state.as_str()));
+        assert_eq!(request.nonce.as_deref(), Some("n"));
+        assert_eq!(request.response_mode, ResponseMode::FormPost);
+        assert_eq!(request.prompt, BTreeSet::from([Prompt::Login, Prompt::Consent]));
+        assert_eq!(request.max_age, Some(0));
+        assert_eq!(request.hint_subject.as_deref(), Some("usr_1"));
+        assert_eq!(request.asked_acr().collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(request.ui_locales, ["de", "en-GB"]);
+        assert_eq!(request.extra_claims(), BTreeSet::from(["name".to_owned()]));
+        assert!(request.is_openid());
+        let stored = serde_json::to_string(&request).unwrap();
+        assert!(serde_json::from_str::<AuthorizationRequest>(&stored).unwrap() == request);
+        assert!(!format!("{request:?}").contains("ada@"));
+        assert_eq!(request.redirect(&client(), ISSUER).unwrap().state(), Some(state.as_str()));
+    }
+
+    #[test]
+    fn az_1_without_client_and_redirect_there_is_only_a_page() {
+        let cases: [&[(&str, &str)]; 7] = [
+            &[("client_id", "")],
+            &[("client_id", "other")],
+            &[("redirect_uri", "")],
+            &[("redirect_uri", "https://evil.example/cb")],
+            &[("redirect_uri", "https://app.example.com/cb?x=1")],
+            &[("redirect_uri", "https://app.example.com/cb/../cb")],
+            // The first error counts, although others are there too.
+            &[("redirect_uri", "https://evil.example/cb"), ("response_type", ""), ("prompt", "none")],
+        ];
+        for changes in cases {
+            assert_eq!(refused(&client(), changes), "page invalid_request", "{changes:?}");
+        }
+        let mut disabled = client();
+        disabled.status = Status::Disabled;
+        assert_eq!(refused(&disabled, &[]), "page unauthorized_client");
+        let resources = resources();
+        let policy = Policy {
+            registry: registry(&resources),
+            pkce: PkcePolicy::Required,
+            channel: Channel::Browser,
+            hint_subject: &|_| None,
+        };
+        assert!(matches!(validate(&request(&[]), None, &policy), Err(AuthorizeFailure::Page(_))));
+    }
+
+    #[test]
+    fn other_errors_go_back_to_the_client() {
+        let many = "a ".repeat(21);
+        let cases: [(&[(&str, &str)], &str); 30] = [
+            (&[("response_type", "")], "invalid_request"),
+            (&[("response_type", "id_token")], "unsupported_response_type"),
+            (&[("response_type", "token")], "unsupported_response_type"),
+            (&[("response_type", "code token")], "unsupported_response_type"),
+            (&[("response_type", "CODE")], "unsupported_response_type"),
+            (&[("response_mode", "fragment")], "invalid_request"),
+            (&[("response_mode", "jwt")], "invalid_request"),
+            (&[("request", "e30.e30.")], "request_not_supported"),
+            (&[("request_uri", "https://app.example.com/r")], "request_uri_not_supported"),
+            (&[("registration", "{}")], "registration_not_supported"),
+            (&[("code_challenge", ""), ("code_challenge_method", "")], "invalid_request"),
+            (&[("code_challenge_method", "")], "invalid_request"),
+            (&[("code_challenge_method", "plain")], "invalid_request"),
+            (&[("code_challenge", "short")], "invalid_request"),
+            (&[("scope", "openid \"")], "invalid_scope"),
+            (&[("prompt", "none login")], "invalid_request"),
+            (&[("prompt", "create")], "invalid_request"),
+            (&[("prompt", "Login")], "invalid_request"),
+            (&[("max_age", "-1")], "invalid_request"),
+            (&[("max_age", "+1")], "invalid_request"),
+            (&[("max_age", "1.5")], "invalid_request"),
+            (&[("max_age", "99999999999999999999")], "invalid_request"),
+            (&[("claims", "{")], "invalid_request"),
+            (&[("id_token_hint", "forged")], "invalid_request"),
+            (
+                &[("id_token_hint", "hint-of-a"), ("claims", r#"{"id_token":{"sub":{"value":"b"}}}"#)],
+                "invalid_request",
+            ),
+            (&[("acr_values", &many)], "invalid_request"),
+            (&[("resource", "https://unknown.example.com")], "invalid_target"),
+            (&[("resource", "https://old.example.com")], "invalid_target"),
+            (&[("scope", "email"), ("resource", ISSUER)], "invalid_target"),
+            (&[("resource", API), ("resource", "x")], "invalid_target"),
+        ];
+        for (changes, code) in cases {
+            assert_eq!(refused(&client(), changes), format!("redirect {code}"), "{changes:?}");
+        }
+        let mut machine = client();
+        machine.grant_types = vec![GrantType::ClientCredentials];
+        assert_eq!(refused(&machine, &[]), "redirect unauthorized_client");
+    }
+
+    #[test]
+    fn errors_keep_the_response_mode_that_was_asked() {
+        for (mode, expected) in [("form_post", ResponseMode::FormPost), ("fragment", ResponseMode::Query)] {
+            let failure = validated(&client(), Channel::Browser, &[("response_mode", mode), ("prompt", "x")]);
+            let Err(AuthorizeFailure::Redirect(redirect, _)) = failure else { panic!("{failure:?}") };
+            assert_eq!((redirect.mode(), redirect.state()), (expected, Some("s")));
+        }
+    }
+
+    #[test]
+    fn scopes_are_narrowed_to_what_the_client_may_ask() {
+        let asked = "openid email api:read api:write old:read offline_access nonsense";
+        let scopes = |client: &Client| accepted(client, &[("scope", asked)]).scope.to_string();
+        let mut client = client();
+        assert_eq!(scopes(&client), "openid email offline_access");
+        client.scopes = ["openid", "api:read", "old:read", "offline_access"].map(str::to_owned).to_vec();
+        assert_eq!(scopes(&client), "openid api:read offline_access");
+        client.grant_types = vec![GrantType::AuthorizationCode];
+        assert_eq!(scopes(&client), "openid api:read");
+        assert_eq!(accepted(&client, &[("scope", "")]).scope.to_string(), "");
+    }
+
+    #[test]
+    fn az_4_pkce_is_for_all_but_exempted_confidential_clients() {
+        let none = [("code_challenge", ""), ("code_challenge_method", "")];
+        let run = |client: &Client, pkce| {
+            let resources = resources();
+            let policy = Policy {
+                registry: registry(&resources),
+                pkce,
+                channel: Channel::Browser,
+                hint_subject: &|_| None,
+            };
+            validate(&request(&none), Some(client), &policy).is_ok()
+        };
+        let (ordinary, mut exempt, mut public) = (client(), client(), client());
+        exempt.pkce_required = false;
+        public.pkce_required = false;
+        public.auth_method = ClientAuthMethod::None;
+        let cases = [
+            (&ordinary, PkcePolicy::Required, false),
+            (&ordinary, PkcePolicy::Public, true),
+            (&exempt, PkcePolicy::Required, true),
+            (&public, PkcePolicy::Required, false),
+            (&public, PkcePolicy::Public, false),
+        ];
+        for (client, pkce, passes) in cases {
+            assert_eq!(run(client, pkce), passes, "{:?} {pkce:?}", client.auth_method);
+        }
+    }
+
+    #[test]
+    fn te_11_pushed_requests() {
+        let run = |client: &Client, changes: &[(&str, &str)]| {
+            validated(client, Channel::Pushed, changes).map_err(|failure| failure.into_oauth_error().code)
+        };
+        let mut client = client();
+        assert!(run(&client, &[("client_id", "")]).is_ok(), "the client has authenticated");
+        assert_eq!(run(&client, &[("client_id", "other")]), Err(ErrorCode::InvalidRequest));
+        assert_eq!(run(&client, &[("redirect_uri", "https://x.example")]), Err(ErrorCode::InvalidRequest));
+        assert_eq!(run(&client, &[("request_uri", &format!("{PUSHED}x"))]), Err(ErrorCode::InvalidRequest));
+        client.require_par = true;
+        assert!(run(&client, &[]).is_ok());
+        assert_eq!(refused(&client, &[]), "redirect invalid_request");
+    }
+
+    #[test]
+    fn te_11_the_reference_of_a_pushed_request() {
+        let reference = Secret::from_text("abc");
+        let uri = pushed_uri(&reference);
+        assert_eq!(uri, "urn:ietf:params:oauth:request_uri:abc");
+        assert_eq!(pushed_reference(&request(&[("request_uri", &uri)])), Some(reference));
+        assert_eq!(pushed_reference(&request(&[("request_uri", "https://app.example.com")])), None);
+        assert_eq!(pushed_reference(&request(&[])), None);
+    }
+
+    #[test]
+    fn the_clients_own_defaults_hold_where_it_says_nothing() {
+        let mut client = client();
+        client.default_max_age = Some(600);
+        client.default_acr_values = vec!["gold".into()];
+        let silent = accepted(&client, &[]);
+        assert_eq!((silent.max_age, silent.acr_values), (Some(600), vec!["gold".to_owned()]));
+        let said = accepted(&client, &[("max_age", "5"), ("acr_values", "tin")]);
+        assert_eq!((said.max_age, said.acr_values), (Some(5), vec!["tin".to_owned()]));
+        client.default_max_age = Some(i64::MAX);
+        assert_eq!(accepted(&client, &[]).max_age, Some(u32::MAX));
+    }
+
+    #[test]
+    fn resources_and_expected_users_are_kept() {
+        let mut client = client();
+        client.scopes = ["openid", "api:read"].map(str::to_owned).to_vec();
+        let request = accepted(&client, &[("resource", API), ("resource", FILES), ("resource", ISSUER)]);
+        assert_eq!(request.resources, [API, FILES, ISSUER]);
+        let claims = r#"{"id_token":{"sub":{"value":"usr_2"}}}"#;
+        assert_eq!(accepted(&client, &[("claims", claims)]).hint_subject.as_deref(), Some("usr_2"));
+    }
+
+    #[test]
+    fn ca_5_a_redirect_uri_that_was_taken_away_is_no_longer_used() {
+        let mut client = client();
+        client.application_type = ApplicationType::Native;
+        let request = accepted(&client, &[]);
+        client.redirect_uris.clear();
+        assert!(request.redirect(&client, ISSUER).is_err());
+    }
 }

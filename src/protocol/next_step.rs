@@ -205,6 +205,9 @@ impl Asked<'_> {
     fn choose(&self) -> NextStep {
         if self.silent {
             refuse(ErrorCode::AccountSelectionRequired, "the user has to choose an account")
+        } else if self.request.prompts(Prompt::Login) {
+            // None of them will do without a password anyway.
+            self.login(self.request.login_hint.clone())
         } else {
             NextStep::ChooseAccount
         }
@@ -226,4 +229,405 @@ impl Allowed {
 
 fn refuse(code: ErrorCode, text: &str) -> NextStep {
     NextStep::Refuse(OAuthError::new(code, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ClientAuthMethod;
+    use crate::protocol::acr::Acr;
+    use crate::protocol::claims::ClaimsRequest;
+    use crate::protocol::fixtures::{CALLBACK, client};
+    use crate::protocol::response::ResponseMode;
+
+    const ARRIVED: i64 = 10_000;
+    const NOW: i64 = 10_030;
+
+    /// One case: an ordinary request of a confidential client, and a browser without sessions.
+    struct Case {
+        request: AuthorizationRequest,
+        client: Client,
+        progress: Progress,
+        sessions: Vec<SessionView>,
+    }
+
+    fn user(n: u8) -> UserId {
+        UserId::from_bytes(&[n; 16]).unwrap()
+    }
+
+    fn session(n: u8) -> SessionId {
+        SessionId::from_bytes(&[n; 16]).unwrap()
+    }
+
+    fn allowed(scopes: &str) -> Allowed {
+        Allowed { scopes: ScopeSet::parse(scopes).unwrap(), claims: BTreeSet::new() }
+    }
+
+    /// User `n`, who signed in before the request and consented to `openid email` at some time.
+    fn signed_in(n: u8) -> SessionView {
+        SessionView {
+            id: session(n),
+            user: user(n),
+            names: vec![format!("user{n}@example.com"), format!("user{n}")],
+            auth_time: Timestamp::from_seconds(ARRIVED - 1000),
+            methods: vec![AuthMethod::Password],
+            remembered: Some(allowed("openid email")),
+        }
+    }
+
+    fn case() -> Case {
+        Case {
+            request: AuthorizationRequest {
+                client_id: "calendar".into(),
+                redirect_uri: CALLBACK.into(),
+                response_mode: ResponseMode::Query,
+                state: None,
+                scope: ScopeSet::parse("openid email").unwrap(),
+                nonce: None,
+                code_challenge: None,
+                prompt: BTreeSet::new(),
+                max_age: None,
+                login_hint: None,
+                hint_subject: None,
+                acr_values: vec![],
+                ui_locales: vec![],
+                claims: ClaimsRequest::default(),
+                resources: vec![],
+            },
+            client: client(),
+            progress: Progress {
+                created_at: Timestamp::from_seconds(ARRIVED),
+                chosen_session: None,
+                consented: false,
+            },
+            sessions: vec![],
+        }
+    }
+
+    impl Case {
+        fn prompt(mut self, prompts: &[Prompt]) -> Self {
+            self.request.prompt = prompts.iter().copied().collect();
+            self
+        }
+
+        fn max_age(mut self, seconds: u32) -> Self {
+            self.request.max_age = Some(seconds);
+            self
+        }
+
+        fn scope(mut self, scope: &str) -> Self {
+            self.request.scope = ScopeSet::parse(scope).unwrap();
+            self
+        }
+
+        fn claims(mut self, json: &str) -> Self {
+            self.request.claims = ClaimsRequest::parse(json).unwrap();
+            self
+        }
+
+        fn login_hint(mut self, hint: &str) -> Self {
+            self.request.login_hint = Some(hint.into());
+            self
+        }
+
+        fn expects(mut self, n: u8) -> Self {
+            self.request.hint_subject = Some(user(n).to_string());
+            self
+        }
+
+        fn essential_acr(self, acr: &str) -> Self {
+            self.claims(&format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{acr}"}}}}}}"#))
+        }
+
+        fn first_party(mut self) -> Self {
+            self.client.first_party = true;
+            self
+        }
+
+        fn public(mut self, redirect_uri: &str) -> Self {
+            self.client.auth_method = ClientAuthMethod::None;
+            self.request.redirect_uri = redirect_uri.into();
+            self
+        }
+
+        fn session(mut self, n: u8) -> Self {
+            self.sessions.push(signed_in(n));
+            self
+        }
+
+        /// The last session is from a login after the request arrived.
+        fn fresh(self) -> Self {
+            self.signed_in_at(ARRIVED + 5)
+        }
+
+        fn signed_in_at(self, seconds: i64) -> Self {
+            self.last(|session| session.auth_time = Timestamp::from_seconds(seconds))
+        }
+
+        fn last(mut self, change: impl FnOnce(&mut SessionView)) -> Self {
+            change(self.sessions.last_mut().unwrap());
+            self
+        }
+
+        fn never_consented(self) -> Self {
+            self.last(|session| session.remembered = None)
+        }
+
+        fn chosen(mut self, n: u8) -> Self {
+            self.progress.chosen_session = Some(session(n));
+            self
+        }
+
+        fn consented(mut self) -> Self {
+            self.progress.consented = true;
+            self
+        }
+
+        fn step(&self) -> String {
+            let now = Timestamp::from_seconds(NOW);
+            match next_step(&self.request, &self.client, &self.progress, &self.sessions, now) {
+                NextStep::Login { hint } => format!("login {}", hint.unwrap_or_default()),
+                NextStep::ChooseAccount => "choose".into(),
+                NextStep::Consent { session, missing } => {
+                    let claims: Vec<_> = missing.claims.into_iter().collect();
+                    format!("consent {}: {} {}", session.as_bytes()[0], missing.scopes, claims.join(" "))
+                }
+                NextStep::Issue { session } => format!("issue {}", session.as_bytes()[0]),
+                NextStep::Refuse(error) => error.code.to_string(),
+            }
+        }
+    }
+
+    fn check(cases: Vec<(&str, Case, &str)>) {
+        for (what, case, expected) in cases {
+            assert_eq!(case.step().trim_end(), expected, "{what}");
+        }
+    }
+
+    use Prompt::{Consent, Login, None as Silent, SelectAccount};
+
+    #[test]
+    fn whose_session_it_is() {
+        check(vec![
+            ("nobody is signed in", case(), "login"),
+            ("a hint fills the name in", case().login_hint("ada"), "login ada"),
+            ("one session", case().session(1), "issue 1"),
+            (
+                "a single session is used even if the hint is another's",
+                case().session(1).login_hint("x"),
+                "issue 1",
+            ),
+            ("several", case().session(1).session(2), "choose"),
+            ("several, one named", case().session(1).session(2).login_hint("user2"), "issue 2"),
+            (
+                "the case of a name does not matter",
+                case().session(1).session(2).login_hint("User2@Example.com"),
+                "issue 2",
+            ),
+            ("several, none named", case().session(1).session(2).login_hint("user3"), "choose"),
+            ("a name of two", case().session(1).session(1).login_hint("user1"), "choose"),
+            ("several, one chosen", case().session(1).session(2).chosen(2), "issue 2"),
+            (
+                "the choice wins over the hint",
+                case().session(1).session(2).chosen(2).login_hint("user1"),
+                "issue 2",
+            ),
+            ("the chosen one has ended", case().session(1).session(2).chosen(9), "choose"),
+            ("select_account asks", case().session(1).prompt(&[SelectAccount]), "choose"),
+            (
+                "also with a hint",
+                case().session(1).session(2).login_hint("user2").prompt(&[SelectAccount]),
+                "choose",
+            ),
+            ("nothing to select from", case().prompt(&[SelectAccount]), "login"),
+            ("selected", case().session(1).chosen(1).prompt(&[SelectAccount]), "issue 1"),
+            (
+                "selected, then signed in",
+                case().session(1).chosen(1).prompt(&[SelectAccount, Login]),
+                "login user1@example.com",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn the_user_that_the_client_expects() {
+        check(vec![
+            ("is there", case().session(1).expects(1), "issue 1"),
+            ("is one of several", case().session(1).session(2).expects(2), "issue 2"),
+            ("has two sessions", case().session(2).session(2).expects(2), "issue 2"),
+            ("is not there", case().session(1).expects(2), "login"),
+            (
+                "is not there and cannot be asked",
+                case().session(1).expects(2).prompt(&[Silent]),
+                "login_required",
+            ),
+            ("another was chosen", case().session(1).session(2).chosen(1).expects(2), "issue 2"),
+            ("another signed in", case().session(1).fresh().chosen(1).expects(2), "login_required"),
+            (
+                "no user of ours",
+                {
+                    let mut c = case().session(1);
+                    c.request.hint_subject = Some("x".into());
+                    c
+                },
+                "login",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn az_11_reauthentication_is_real() {
+        check(vec![
+            ("prompt=login", case().session(1).prompt(&[Login]), "login user1@example.com"),
+            (
+                "a login before the request does not count",
+                case().session(1).signed_in_at(ARRIVED - 1).prompt(&[Login]),
+                "login user1@example.com",
+            ),
+            ("signed in for the request", case().session(1).fresh().prompt(&[Login]), "issue 1"),
+            (
+                "several and prompt=login",
+                case().session(1).session(2).login_hint("x").prompt(&[Login]),
+                "login x",
+            ),
+            (
+                "several, signed in again",
+                case().session(1).session(2).fresh().chosen(2).prompt(&[Login]),
+                "issue 2",
+            ),
+            (
+                "another account is fresh, the chosen is not",
+                case().session(1).session(2).fresh().chosen(1).prompt(&[Login]),
+                "login user1@example.com",
+            ),
+            ("max_age holds", case().session(1).max_age(1030), "issue 1"),
+            ("max_age is over", case().session(1).max_age(1029), "login user1@example.com"),
+            ("max_age=0", case().session(1).signed_in_at(ARRIVED - 1).max_age(0), "login user1@example.com"),
+            ("max_age=0, signed in", case().session(1).fresh().max_age(0), "issue 1"),
+            ("a slow reader of the consent page", case().session(1).fresh().max_age(1), "issue 1"),
+            ("a clock set back", case().session(1).signed_in_at(NOW + 100).max_age(1), "issue 1"),
+        ]);
+    }
+
+    #[test]
+    fn az_11_an_essential_acr_is_met_or_an_error() {
+        let two = Acr::TwoFactors.as_str();
+        let strong = |session: &mut SessionView| session.methods.push(AuthMethod::OneTimePassword);
+        check(vec![
+            ("too weak", case().session(1).essential_acr(two), "login user1@example.com"),
+            (
+                "too weak again",
+                case().session(1).fresh().essential_acr(two),
+                "unmet_authentication_requirements",
+            ),
+            ("strong", case().session(1).last(strong).essential_acr(two), "issue 1"),
+            (
+                "stronger than asked",
+                case().session(1).last(strong).essential_acr(Acr::OneFactor.as_str()),
+                "issue 1",
+            ),
+            ("unknown", case().session(1).fresh().essential_acr("gold"), "unmet_authentication_requirements"),
+            ("silently", case().session(1).essential_acr(two).prompt(&[Silent]), "login_required"),
+            (
+                "any value will do",
+                case().session(1).claims(r#"{"id_token":{"acr":{"essential":true}}}"#),
+                "issue 1",
+            ),
+            ("a wish", case().session(1).claims(r#"{"id_token":{"acr":{"value":"gold"}}}"#), "issue 1"),
+        ]);
+    }
+
+    #[test]
+    fn prompt_none_never_shows_a_page() {
+        let none = |case: Case| case.prompt(&[Silent]);
+        check(vec![
+            ("signed in and remembered", none(case().session(1)), "issue 1"),
+            ("nobody", none(case()), "login_required"),
+            ("several", none(case().session(1).session(2)), "account_selection_required"),
+            ("several, one hinted", none(case().session(1).session(2).login_hint("user1")), "issue 1"),
+            ("several, one expected", none(case().session(1).session(2).expects(1)), "issue 1"),
+            ("too long ago", none(case().session(1).max_age(5)), "login_required"),
+            ("no consent", none(case().session(1).never_consented()), "consent_required"),
+            ("not enough consent", none(case().session(1).scope("openid phone")), "consent_required"),
+            (
+                "a claim beyond",
+                none(case().session(1).claims(r#"{"userinfo":{"name":null}}"#)),
+                "consent_required",
+            ),
+            ("first party", none(case().session(1).never_consented().first_party()), "issue 1"),
+            ("public, https", none(case().session(1).public(CALLBACK)), "issue 1"),
+            (
+                "public, private scheme",
+                none(case().session(1).public("com.example.app:/cb")),
+                "consent_required",
+            ),
+            ("public, loopback", none(case().session(1).public("http://127.0.0.1:5/cb")), "consent_required"),
+        ]);
+        // Whatever else a silent request says, what comes is an answer and not a page.
+        for sessions in 0..3 {
+            for max_age in [None, Some(0)] {
+                let mut case = none(case().scope("openid phone"));
+                case.request.max_age = max_age;
+                case.sessions = (0..sessions).map(signed_in).collect();
+                let step = case.step();
+                assert!(step.ends_with("_required"), "{step}");
+            }
+        }
+    }
+
+    #[test]
+    fn az_10_consent() {
+        let native = "com.example.app:/cb";
+        check(vec![
+            ("remembered", case().session(1), "issue 1"),
+            ("less than remembered", case().session(1).scope("email"), "issue 1"),
+            ("never asked", case().session(1).never_consented(), "consent 1: openid email"),
+            ("never asked, for no scope", case().session(1).never_consented().scope(""), "consent 1:"),
+            ("more than remembered", case().session(1).scope("openid phone email"), "consent 1: phone"),
+            (
+                "a claim beyond",
+                case().session(1).claims(r#"{"id_token":{"name":null,"email":null}}"#),
+                "consent 1:  name",
+            ),
+            (
+                "a remembered claim",
+                case().session(1).claims(r#"{"id_token":{"name":null}}"#).last(|s| {
+                    s.remembered.as_mut().unwrap().claims.insert("name".into());
+                }),
+                "issue 1",
+            ),
+            (
+                "offline access is asked",
+                case().session(1).scope("openid offline_access"),
+                "consent 1: offline_access",
+            ),
+            ("given for this request", case().session(1).never_consented().chosen(1).consented(), "issue 1"),
+            ("prompt=consent asks for all", case().session(1).prompt(&[Consent]), "consent 1: openid email"),
+            ("prompt=consent, given", case().session(1).prompt(&[Consent]).chosen(1).consented(), "issue 1"),
+            ("first party", case().session(1).never_consented().first_party(), "issue 1"),
+            (
+                "first party, prompt=consent",
+                case().session(1).first_party().prompt(&[Consent]),
+                "consent 1: openid email",
+            ),
+            ("public, https", case().session(1).public(CALLBACK), "issue 1"),
+            ("public, private scheme", case().session(1).public(native), "consent 1: openid email"),
+            ("public, given now", case().session(1).public(native).chosen(1).consented(), "issue 1"),
+            ("public, first party", case().session(1).public(native).first_party(), "issue 1"),
+            (
+                "login comes before consent",
+                case().session(1).prompt(&[Login, Consent]),
+                "login user1@example.com",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn az_10_one_accounts_consent_is_not_anothers() {
+        let other = case().session(1).never_consented().consented();
+        check(vec![
+            ("another session was asked", other.chosen(2), "consent 1: openid email"),
+            ("nobody chose", case().session(1).never_consented().consented(), "consent 1: openid email"),
+        ]);
+    }
 }

@@ -142,6 +142,9 @@ fn check_web_address(uri: &str) -> Result<(), String> {
     if authority.contains('@') {
         return Err("it holds a user name or password".into());
     }
+    if authority.contains('%') {
+        return Err("its host holds an escape".into());
+    }
     // `https:/host` and `https:host` are read as `https://host` by browsers, and not by everybody else.
     if authority.is_empty() || parsed.host_str().is_none_or(str::is_empty) {
         return Err("it names no host".into());
@@ -324,6 +327,7 @@ mod tests {
             "https://app.example.com/%",
             "https://app.example.com/%zz",
             "https://app.example.com:99999/cb",
+            "https://app.ex%61mple.com/cb",
             "http://app.example.com/cb",
             "http://localhost.evil.example/cb",
             "http://127.0.0.1.evil.example/cb",

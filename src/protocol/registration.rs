@@ -4,7 +4,7 @@
 //! Nothing that is unsupported is ignored silently: it is refused with the member's name, so that a client is never
 //! registered weaker than it asked. Members that nobody knows are ignored, as the RFC demands.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
@@ -15,7 +15,7 @@ use super::redirect::check_registration;
 use super::{ErrorCode, OAuthError, ScopeSet};
 
 /// What a client says about itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct ClientMetadata {
     pub redirect_uris: Vec<String>,
@@ -90,11 +90,9 @@ impl ClientMetadata {
     pub fn parse(json: &[u8]) -> Result<Self, OAuthError> {
         let mut reader = serde_json::Deserializer::from_slice(json);
         let parsed: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let member = error.path().to_string();
-            if member == "." {
-                bad(format!("not a JSON object of client metadata: {}", error.inner()))
-            } else {
-                bad(format!("{member}: {}", error.inner()))
+            match error.path().to_string().as_str() {
+                "." => bad(format!("not a JSON object of client metadata: {}", error.inner())),
+                member => bad(format!("{member}: {}", error.inner())),
             }
         })?;
         reader.end().map_err(|_| bad("something follows the JSON object"))?;
@@ -375,4 +373,171 @@ fn distinct(values: &[String]) -> Vec<String> {
 
 fn bad(description: impl AsRef<str>) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClientMetadata, description)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn register(metadata: &Value) -> Result<Client, String> {
+        let key = ClientKey::from_bytes(&[7; 16]).unwrap();
+        ClientMetadata::parse(metadata.to_string().as_bytes())
+            .and_then(|metadata| metadata.to_client(key, "c1".to_owned(), Timestamp(5)))
+            .map_err(|error| error.to_string())
+    }
+
+    /// A minimal web client with some members changed.
+    fn with(change: Value) -> Value {
+        let mut metadata = json!({ "redirect_uris": ["https://app.example.com/cb"] });
+        let (Value::Object(members), Value::Object(change)) = (&mut metadata, change) else {
+            panic!("objects")
+        };
+        members.extend(change);
+        metadata
+    }
+
+    fn rsa_key(modulus: usize) -> Value {
+        json!({ "keys": [{ "kty": "RSA", "n": "u".repeat(modulus), "e": "AQAB", "kid": "1" }] })
+    }
+
+    #[test]
+    fn defaults_are_those_of_rfc_7591() {
+        let client = register(&with(json!({}))).unwrap();
+        assert_eq!((client.client_id.as_str(), client.name.as_str()), ("c1", "c1"));
+        assert_eq!(client.created_at, Timestamp(5));
+        assert_eq!(client.application_type, ApplicationType::Web);
+        assert_eq!(client.auth_method, ClientAuthMethod::SecretBasic);
+        assert_eq!(client.grant_types, [GrantType::AuthorizationCode]);
+        assert_eq!(client.id_token_alg, SigningAlg::Rs256);
+        assert_eq!((client.userinfo_alg, client.assertion_alg), (None, None));
+        assert!(client.pkce_required && client.is_active());
+        // CA-4: metadata cannot make a client one of ours.
+        let eager = register(&with(json!({ "first_party": true, "pkce_required": false }))).unwrap();
+        assert!(!eager.first_party && eager.pkce_required);
+    }
+
+    #[test]
+    fn what_is_registered_is_kept() {
+        let client = register(&json!({
+            "client_id": "ignored",
+            "client_name": " Calendar ",
+            "client_name#de": "Kalender",
+            "application_type": "native",
+            "redirect_uris": ["com.example.app:/cb", "http://127.0.0.1/cb", "com.example.app:/cb"],
+            "post_logout_redirect_uris": ["com.example.app:/bye"],
+            "response_types": ["code"],
+            "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+            "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_signing_alg": "PS256",
+            "jwks": rsa_key(342),
+            "scope": "openid api:read",
+            "id_token_signed_response_alg": "EdDSA",
+            "userinfo_signed_response_alg": "ES256",
+            "contacts": ["ops@example.com"],
+            "default_max_age": 60,
+            "default_acr_values": ["a"],
+            "require_auth_time": true,
+            "require_pushed_authorization_requests": true,
+            "logo_uri": "https://app.example.com/logo.png",
+            "initiate_login_uri": "https://app.example.com/login",
+            "subject_type": "public",
+            "request_uris": [],
+            "dpop_bound_access_tokens": false,
+            "software_id": "x",
+            "made_up": { "a": [1] },
+        }))
+        .unwrap();
+        assert_eq!(client.name, "Calendar");
+        assert_eq!(client.redirect_uris, ["com.example.app:/cb", "http://127.0.0.1/cb"]);
+        assert_eq!(client.grant_types.len(), 3);
+        assert_eq!(client.scopes, ["openid", "api:read"]);
+        assert_eq!(client.assertion_alg, Some(SigningAlg::Ps256));
+        assert_eq!((client.id_token_alg, client.userinfo_alg), (SigningAlg::EdDsa, Some(SigningAlg::Es256)));
+        assert_eq!(
+            (client.default_max_age, client.require_auth_time, client.require_par),
+            (Some(60), true, true)
+        );
+        assert!(client.jwks.is_some_and(|jwks| jwks.contains("AQAB")));
+    }
+
+    #[test]
+    fn a_machine_needs_no_redirect_uri() {
+        let machine = json!({ "grant_types": ["client_credentials"], "response_types": [] });
+        assert!(register(&machine).unwrap().redirect_uris.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_refused_by_name() {
+        let private = json!({ "keys": [{ "kty": "RSA", "n": "u".repeat(342), "e": "AQAB", "d": "x" }] });
+        let symmetric = json!({ "keys": [{ "kty": "oct", "k": "x" }] });
+        let cases = [
+            ("redirect_uris", json!({ "redirect_uris": [] })),
+            ("redirect_uris", json!({ "redirect_uris": "https://app.example.com/cb" })),
+            ("redirect_uris", json!({ "redirect_uris": ["http://app.example.com/cb"] })),
+            ("redirect_uris", json!({ "redirect_uris": ["https://app.example.com/#x"] })),
+            ("redirect_uris", json!({ "redirect_uris": ["com.example.app:/cb"] })),
+            ("redirect_uris", json!({ "redirect_uris": vec!["https://app.example.com/cb"; 51] })),
+            ("post_logout_redirect_uris", json!({ "post_logout_redirect_uris": ["https://*.example.com"] })),
+            ("response_types", json!({ "response_types": ["code", "id_token"] })),
+            ("response_types", json!({ "response_types": [] })),
+            ("response_types", json!({ "grant_types": ["client_credentials"], "response_types": ["code"] })),
+            ("grant_types", json!({ "grant_types": ["implicit"] })),
+            ("grant_types", json!({ "grant_types": ["password"] })),
+            ("grant_types", json!({ "grant_types": [] })),
+            ("grant_types", json!({ "grant_types": ["refresh_token"] })),
+            ("application_type", json!({ "application_type": "toaster" })),
+            ("token_endpoint_auth_method", json!({ "token_endpoint_auth_method": "client_secret_jwt" })),
+            ("token_endpoint_auth_method", json!({ "token_endpoint_auth_method": "tls_client_auth" })),
+            (
+                "token_endpoint_auth_method",
+                json!({ "token_endpoint_auth_method": "none", "grant_types": ["client_credentials"] }),
+            ),
+            ("token_endpoint_auth_signing_alg", json!({ "token_endpoint_auth_signing_alg": "HS256" })),
+            ("id_token_signed_response_alg", json!({ "id_token_signed_response_alg": "none" })),
+            ("id_token_signed_response_alg", json!({ "id_token_signed_response_alg": "PS256" })),
+            ("userinfo_signed_response_alg", json!({ "userinfo_signed_response_alg": "HS256" })),
+            ("jwks", json!({ "token_endpoint_auth_method": "private_key_jwt" })),
+            ("jwks", json!({ "jwks": rsa_key(342), "jwks_uri": "https://app.example.com/jwks" })),
+            ("jwks", json!({ "jwks": rsa_key(341) })),
+            ("jwks", json!({ "jwks": private })),
+            ("jwks", json!({ "jwks": symmetric })),
+            ("jwks", json!({ "jwks": { "keys": [] } })),
+            ("jwks", json!({ "jwks": "https://app.example.com/jwks" })),
+            ("jwks_uri", json!({ "jwks_uri": "http://app.example.com/jwks" })),
+            ("logo_uri", json!({ "logo_uri": "javascript:alert(1)" })),
+            ("policy_uri", json!({ "policy_uri": "https://user@app.example.com" })),
+            ("initiate_login_uri", json!({ "initiate_login_uri": "http://localhost/login" })),
+            ("subject_type", json!({ "subject_type": "pairwise" })),
+            ("sector_identifier_uri", json!({ "sector_identifier_uri": "https://app.example.com/s" })),
+            ("userinfo_encrypted_response_alg", json!({ "userinfo_encrypted_response_alg": "RSA-OAEP" })),
+            ("request_object_signing_alg", json!({ "request_object_signing_alg": "RS256" })),
+            ("request_uris", json!({ "request_uris": ["https://app.example.com/r"] })),
+            ("dpop_bound_access_tokens", json!({ "dpop_bound_access_tokens": true })),
+            ("backchannel_logout_uri", json!({ "backchannel_logout_uri": "https://app.example.com/l" })),
+            ("frontchannel_logout_uri", json!({ "frontchannel_logout_uri": "https://app.example.com/l" })),
+            ("software_statement", json!({ "software_statement": "e30.e30." })),
+            ("scope", json!({ "scope": "a\"b" })),
+            ("client_name", json!({ "client_name": "a\u{0}b" })),
+            ("client_name", json!({ "client_name": "n".repeat(201) })),
+            ("default_max_age", json!({ "default_max_age": -1 })),
+            ("default_max_age", json!({ "default_max_age": "soon" })),
+        ];
+        for (member, change) in cases {
+            let error = register(&with(change.clone())).expect_err(&change.to_string());
+            let named = error
+                .strip_prefix("invalid_redirect_uri: ")
+                .or(error.strip_prefix("invalid_client_metadata: "));
+            assert!(named.is_some_and(|text| text.starts_with(member)), "{change}: {error}");
+        }
+    }
+
+    #[test]
+    fn hl_3_malformed_metadata_is_an_error() {
+        for text in ["", "x", "[]", "null", "5", "{\"redirect_uris\":[1]}", "{} {}", "{\"a\":"] {
+            let error = ClientMetadata::parse(text.as_bytes()).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidClientMetadata, "{text}");
+        }
+    }
 }

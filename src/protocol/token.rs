@@ -5,8 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::Secret;
-use crate::model::GrantType;
+use crate::model::{Client, GrantType};
 
+use super::scope::is_standard;
+use super::targets::Registry;
 use super::{ErrorCode, OAuthError, Params, ScopeSet};
 
 /// What a client asks of the token endpoint.
@@ -62,6 +64,38 @@ impl TokenRequest {
     }
 }
 
+/// The scopes of a refreshed token: fewer than granted if so asked, never more (RFC 6749 §6, TE-6).
+pub fn refreshed_scope(granted: &ScopeSet, asked: Option<&ScopeSet>) -> Result<ScopeSet, OAuthError> {
+    match asked {
+        None => Ok(granted.clone()),
+        Some(asked) if asked.is_subset_of(granted) => Ok(asked.clone()),
+        Some(_) => Err(OAuthError::new(ErrorCode::InvalidScope, "scope holds more than was granted")),
+    }
+}
+
+/// The scopes of a client that acts for itself: of APIs only, since the standard ones are about a user, and capped by
+/// its registration (TE-9). Without `scope` it gets all that it registered.
+pub fn client_scope(
+    client: &Client,
+    asked: Option<&ScopeSet>,
+    registry: &Registry<'_>,
+) -> Result<ScopeSet, OAuthError> {
+    let registered: ScopeSet = client
+        .scopes
+        .iter()
+        .map(String::as_str)
+        .filter(|scope| !is_standard(scope) && registry.knows_scope(scope))
+        .collect();
+    match asked {
+        None => Ok(registered),
+        Some(asked) if asked.is_subset_of(&registered) => Ok(asked.clone()),
+        Some(_) => Err(OAuthError::new(
+            ErrorCode::InvalidScope,
+            "scope holds what this client is not registered for",
+        )),
+    }
+}
+
 fn scope(params: &Params) -> Result<Option<ScopeSet>, OAuthError> {
     Ok(params.get("scope").map(ScopeSet::parse).transpose()?)
 }
@@ -101,6 +135,7 @@ impl fmt::Debug for TokenResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::fixtures::{client, registry, resources};
 
     fn parse(body: &str) -> Result<TokenRequest, String> {
         TokenRequest::parse(&Params::parse(body.as_bytes()).unwrap()).map_err(|error| error.to_string())
@@ -146,6 +181,35 @@ mod tests {
             assert_eq!(parse(body), Err(error.to_owned()), "{body}");
         }
         assert!(parse("grant_type=client_credentials&scope=%22").unwrap_err().starts_with("invalid_scope"));
+    }
+
+    #[test]
+    fn te_6_a_refresh_narrows_and_never_widens() {
+        let granted = ScopeSet::parse("openid email").unwrap();
+        let refreshed = |asked: &str| {
+            refreshed_scope(&granted, ScopeSet::parse(asked).ok().as_ref()).map(|scope| scope.to_string())
+        };
+        assert_eq!(refreshed_scope(&granted, None), Ok(granted.clone()));
+        assert_eq!(refreshed("email"), Ok("email".to_owned()));
+        assert_eq!(refreshed("email phone").unwrap_err().code, ErrorCode::InvalidScope);
+    }
+
+    #[test]
+    fn te_9_a_client_gets_for_itself_what_it_registered() {
+        let resources = resources();
+        let mut client = client();
+        let scopes = |client: &Client, asked: Option<&str>| {
+            let asked = asked.map(|text| ScopeSet::parse(text).unwrap());
+            client_scope(client, asked.as_ref(), &registry(&resources)).map(|scope| scope.to_string()).ok()
+        };
+        assert_eq!(scopes(&client, None).as_deref(), Some(""));
+        assert_eq!(scopes(&client, Some("openid")), None);
+        client.scopes = ["openid", "api:read", "files:read", "old:read"].map(str::to_owned).to_vec();
+        assert_eq!(scopes(&client, None).as_deref(), Some("api:read files:read"));
+        assert_eq!(scopes(&client, Some("files:read")).as_deref(), Some("files:read"));
+        for beyond in ["openid", "api:write", "old:read", "api:read openid"] {
+            assert_eq!(scopes(&client, Some(beyond)), None, "{beyond}");
+        }
     }
 
     #[test]
