@@ -72,6 +72,7 @@ pub struct Keyring {
 pub(super) struct Key {
     signer: Signer,
     public: PublicKey,
+    /// Settled ([`schedule::settle`]).
     times: KeyTimes,
 }
 
@@ -114,9 +115,15 @@ impl Keyring {
         random: &Random,
         policy: KeyPolicy,
     ) -> Result<Self, KeyringError> {
-        let trusted = rows.iter().filter(|row| row.times.revoked_at.is_none());
-        let mut keys: Vec<Key> =
-            trusted.map(|row| Key::open(row, master, random)).collect::<Result<_, _>>()?;
+        let mut keys = Vec::new();
+        for alg in SigningAlg::ALL {
+            let line: Vec<&SealedKey> = rows.iter().filter(|row| row.alg == *alg).collect();
+            let settled = schedule::settle(&line.iter().map(|row| row.times).collect::<Vec<_>>());
+            let trusted = line.into_iter().zip(settled).filter(|(_, times)| times.revoked_at.is_none());
+            for (row, times) in trusted {
+                keys.push(Key::open(row, times, master, random)?);
+            }
+        }
         // The same order on every node, so that the ETag is the same. RS256 comes first: a verifier that ignores
         // `kid` and takes the first key has the best chance with it.
         keys.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -132,8 +139,9 @@ impl Keyring {
 
     /// The key that signs with `alg` at `now`. `None` only while no key for it exists.
     pub fn signer(&self, alg: SigningAlg, now: Timestamp) -> Option<&Signer> {
-        let of_alg: Vec<&Key> = self.keys.iter().filter(|key| key.alg() == alg).collect();
-        schedule::signing_key(of_alg.iter().map(|key| &key.times), now).map(|index| &of_alg[index].signer)
+        let of_alg = self.keys.iter().filter(|key| key.alg() == alg);
+        let may_sign = of_alg.filter(|key| key.times.may_sign(now));
+        may_sign.max_by_key(|key| key.times.place_in_line()).map(|key| &key.signer)
     }
 
     /// The public keys that verifiers must know at `now` (RFC 7517 §5), prepared once per change.
@@ -184,7 +192,12 @@ impl Prepared {
 }
 
 impl Key {
-    fn open(row: &SealedKey, master: &MasterKey, random: &Random) -> Result<Self, KeyringError> {
+    fn open(
+        row: &SealedKey,
+        times: KeyTimes,
+        master: &MasterKey,
+        random: &Random,
+    ) -> Result<Self, KeyringError> {
         let kid = || row.kid.clone();
         if row.master_key_id != master.id() {
             let (sealed_under, given) = (row.master_key_id.clone(), master.id());
@@ -200,7 +213,7 @@ impl Key {
         if signer.kid() != row.kid || stored.as_ref() != Some(&public) {
             return Err(damaged("its public key does not belong to its private key"));
         }
-        Ok(Self { signer, public, times: row.times })
+        Ok(Self { signer, public, times })
     }
 
     pub(super) fn alg(&self) -> SigningAlg {
@@ -217,5 +230,166 @@ impl Key {
 
     fn order(&self) -> (SigningAlg, Timestamp, &str) {
         (self.alg(), self.times.active_from, self.signer.kid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use josekit::jwk::Jwk;
+    use josekit::jws::{ES256, EdDSA, JwsVerifier, RS256};
+
+    use super::super::fixture::{self, OURS, POLICY, generated, keyring, open, sealed, signing_since};
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn hours(hours: u64) -> Duration {
+        Duration::from_secs(hours * 3600)
+    }
+
+    fn kids(keyring: &Keyring, now: Timestamp) -> Vec<String> {
+        let jwks: Value = serde_json::from_slice(&keyring.jwks(now).body).unwrap();
+        jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn josekit_verifier(jwk: &Value) -> Box<dyn JwsVerifier> {
+        let jwk = Jwk::from_map(jwk.as_object().unwrap().clone()).unwrap();
+        match jwk.algorithm().unwrap() {
+            "RS256" => Box::new(RS256.verifier_from_jwk(&jwk).unwrap()),
+            "ES256" => Box::new(ES256.verifier_from_jwk(&jwk).unwrap()),
+            _ => Box::new(EdDSA.verifier_from_jwk(&jwk).unwrap()),
+        }
+    }
+
+    #[test]
+    fn another_library_verifies_our_tokens_with_our_jwks() {
+        let keyring = keyring(NOW);
+        let jwks: Value = serde_json::from_slice(&keyring.jwks(NOW).body).unwrap();
+        for (alg, jwk) in OURS.iter().zip(jwks["keys"].as_array().unwrap()) {
+            let signer = keyring.signer(*alg, NOW).unwrap();
+            assert_eq!((signer.alg(), signer.kid()), (*alg, generated(*alg).kid.as_str()));
+            let token = signer.sign("at+jwt", &json!({ "sub": "usr_é", "n": 1 })).unwrap();
+            let (claims, header) =
+                josekit::jwt::decode_with_verifier(&token, josekit_verifier(jwk).as_ref()).unwrap();
+            assert_eq!(claims.subject(), Some("usr_é"));
+            assert_eq!(
+                Value::Object(header.claims_set().clone()),
+                json!({ "alg": alg.as_str(), "kid": signer.kid(), "typ": "at+jwt" })
+            );
+        }
+    }
+
+    #[test]
+    fn the_jwks_has_public_members_only_and_a_strong_etag() {
+        let document = keyring(NOW).jwks(NOW);
+        let text = std::str::from_utf8(&document.body).unwrap();
+        for private in [r#""d""#, r#""p""#, r#""q""#, r#""dp""#, r#""dq""#, r#""qi""#] {
+            assert!(!text.contains(private), "{private}");
+        }
+        assert!(document.etag.starts_with('"') && document.etag.ends_with('"') && document.etag.len() == 45);
+        let mut rows: Vec<_> = OURS.iter().map(|alg| sealed(*alg, signing_since(NOW))).collect();
+        rows.reverse();
+        assert_eq!(open(rows).unwrap().jwks(NOW), document, "every node says the same");
+        assert_eq!(open(vec![]).unwrap().jwks(NOW).body.as_ref(), br#"{"keys":[]}"#);
+    }
+
+    #[test]
+    fn tk_10_the_jwks_follows_the_schedule_back_and_forth() {
+        let [old, new] =
+            [(), ()].map(|()| super::super::generate(SigningAlg::Es256, &Random::system()).unwrap());
+        let switch = NOW.plus(hours(48));
+        let old_times = KeyTimes { retired_at: Some(switch), ..signing_since(NOW) };
+        let new_times =
+            KeyTimes { published_at: switch.minus(hours(24)), active_from: switch, ..signing_since(NOW) };
+        let seal = |key, times| seal_new(key, &fixture::master(), &Random::system(), times);
+        let keyring = open(vec![seal(&old, old_times), seal(&new, new_times)]).unwrap();
+        let (o, n) = (old.kid.as_str(), new.kid.as_str());
+        for (at, published, signer, max_age) in [
+            (0, &[o][..], o, hours(1)),
+            (23, &[o], o, hours(1)),
+            (24, &[o, n], o, hours(1)),
+            (47, &[o, n], o, hours(1)),
+            (48, &[o, n], n, hours(1)),
+            (49, &[o, n], n, Duration::from_secs(660)),
+            (50, &[n], n, hours(1)),
+            // A clock that was set back.
+            (24, &[o, n], o, hours(1)),
+            (0, &[o], o, hours(1)),
+        ] {
+            let now = NOW.plus(hours(at));
+            assert_eq!(kids(&keyring, now), published, "after {at} hours");
+            assert_eq!(keyring.signer(SigningAlg::Es256, now).unwrap().kid(), signer, "after {at} hours");
+            assert_eq!(keyring.jwks(now).max_age, max_age, "after {at} hours");
+        }
+        let half_past = |at| NOW.plus(hours(at)).plus(Duration::from_secs(1800));
+        assert_eq!(keyring.jwks(half_past(23)).max_age, Duration::from_secs(1800));
+        let (before, after) = (keyring.jwks(half_past(24)), keyring.jwks(half_past(25)));
+        assert!(Arc::ptr_eq(&before.body, &after.body), "prepared once between two changes");
+    }
+
+    #[test]
+    fn only_keys_that_exist_sign() {
+        let rows = vec![sealed(SigningAlg::Es256, signing_since(NOW))];
+        let keyring = open(rows).unwrap();
+        assert!(keyring.signer(SigningAlg::Es256, NOW).is_some());
+        assert!(keyring.signer(SigningAlg::Es256, NOW.minus(hours(1))).is_none());
+        for missing in [SigningAlg::Rs256, SigningAlg::Ps256, SigningAlg::EdDsa] {
+            assert!(keyring.signer(missing, NOW).is_none());
+        }
+        assert_eq!(format!("{keyring:?}"), format!("[Signer(ES256 {})]", generated(SigningAlg::Es256).kid));
+    }
+
+    #[test]
+    fn tk_9_the_wrong_master_key_is_named() {
+        let row = sealed(SigningAlg::Es256, signing_since(NOW));
+        let other = MasterKey::from_bytes([8; 32]);
+        let error = Keyring::open(vec![row.clone()], &other, &Random::system(), POLICY).unwrap_err();
+        assert_eq!(
+            error,
+            KeyringError::WrongMasterKey {
+                kid: row.kid.clone(),
+                sealed_under: fixture::master().id(),
+                given: other.id()
+            }
+        );
+        // Pretending does not help.
+        let renamed = SealedKey { master_key_id: other.id(), ..row.clone() };
+        let error = Keyring::open(vec![renamed], &other, &Random::system(), POLICY).unwrap_err();
+        assert_eq!(error, KeyringError::Unopenable { kid: row.kid.clone() });
+        // A key that was given up does not stand in the way.
+        let times = KeyTimes { revoked_at: Some(NOW), ..row.times };
+        let given_up = SealedKey { times, ..row };
+        assert!(Keyring::open(vec![given_up], &other, &Random::system(), POLICY).is_ok());
+    }
+
+    #[test]
+    fn tk_9_rows_that_were_altered_do_not_open() {
+        let times = signing_since(NOW);
+        let ec = sealed(SigningAlg::Es256, times);
+        let ed = sealed(SigningAlg::EdDsa, times);
+        let other = super::super::generate(SigningAlg::Es256, &Random::system()).unwrap();
+        let other = seal_new(&other, &fixture::master(), &Random::system(), times);
+        let mut flipped = ec.sealed.clone();
+        flipped[20] ^= 1;
+        for (name, row) in [
+            ("sealed for another kid", SealedKey { sealed: other.sealed.clone(), ..ec.clone() }),
+            ("kid of another", SealedKey { kid: other.kid.clone(), ..ec.clone() }),
+            ("public key of another", SealedKey { public_jwk: other.public_jwk.clone(), ..ec.clone() }),
+            ("public key unreadable", SealedKey { public_jwk: "{".to_owned(), ..ec.clone() }),
+            ("another algorithm", SealedKey { alg: SigningAlg::EdDsa, ..ec.clone() }),
+            ("an algorithm that is not made here", SealedKey { alg: SigningAlg::Ps256, ..ec.clone() }),
+            ("a flipped bit", SealedKey { sealed: flipped, ..ec.clone() }),
+            ("nothing", SealedKey { sealed: vec![], ..ec.clone() }),
+        ] {
+            assert!(open(vec![ed.clone(), row]).is_err(), "{name}");
+        }
+        let repeated = open(vec![ec.clone(), ec.clone()]).unwrap_err();
+        assert_eq!(repeated, KeyringError::Repeated { kid: ec.kid });
+    }
+
+    #[test]
+    fn a_keyring_is_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Keyring>();
     }
 }

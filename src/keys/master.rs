@@ -149,3 +149,131 @@ fn is_guessable(bytes: &[u8; 32]) -> bool {
     let even_steps = bytes.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step);
     different.len() < 16 || even_steps || bytes.iter().all(|byte| (b' '..=b'~').contains(byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+    use std::thread;
+
+    fn with_file(text: &str, mode: u32) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        dir
+    }
+
+    fn random_text() -> String {
+        BASE64_STANDARD.encode(MasterKey::generate(&Random::system()).as_bytes())
+    }
+
+    #[test]
+    fn tk_9_the_first_start_makes_a_private_file_and_the_next_reads_it() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("a/keys");
+        let random = Random::system();
+        assert!(matches!(load_existing(&dir, None), Err(MasterKeyError::Missing { .. })));
+        assert!(!dir.exists(), "looking makes nothing");
+        let first = load_or_create(&dir, None, &random).unwrap();
+        assert_eq!(load_or_create(&dir, None, &random).unwrap().id(), first.id());
+        assert_eq!(load_existing(&dir, None).unwrap().as_bytes(), first.as_bytes());
+
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&dir), mode(&dir.join(FILE_NAME))), (0o700, 0o600));
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn tk_9_many_first_starts_agree_on_one_key() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("keys");
+        let barrier = Barrier::new(16);
+        let ids: Vec<String> = thread::scope(|scope| {
+            let start = || {
+                barrier.wait();
+                load_or_create(&dir, None, &Random::system()).unwrap().id()
+            };
+            let starts: Vec<_> = (0..16).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_configured_key_comes_before_the_file_and_makes_none() {
+        let home = tempfile::tempdir().unwrap();
+        let text = random_text();
+        let secret = Secret::from_text(&*text);
+        let key = load_or_create(&home.path().join("keys"), Some(&secret), &Random::system()).unwrap();
+        assert_eq!(BASE64_STANDARD.encode(key.as_bytes()), text);
+        assert!(!home.path().join("keys").exists());
+    }
+
+    #[test]
+    fn every_spelling_of_base64_is_read() {
+        let bytes = *MasterKey::generate(&Random::system()).as_bytes();
+        let standard = BASE64_STANDARD.encode(bytes);
+        let url = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        for text in [standard.clone(), format!(" {standard}\r\n"), standard.replace('=', ""), url] {
+            assert_eq!(parse(&text).unwrap().as_bytes(), &bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn tk_9_weak_keys_are_refused() {
+        let encode = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
+        let count: Vec<u8> = (0..32).collect();
+        let down: Vec<u8> = (0..32).map(|index| 250 - 7 * index).collect();
+        let halves = [&MasterKey::generate(&Random::system()).as_bytes()[..8], &[0; 24]].concat();
+        for (text, problem) in [
+            ("", WeakKey::Shape),
+            ("change-me", WeakKey::Shape),
+            ("0123456789abcdef0123456789abcdef", WeakKey::Shape),
+            (&"ab".repeat(32), WeakKey::Shape),
+            (&encode(&[1; 31]), WeakKey::Shape),
+            (&encode(&[1; 33]), WeakKey::Shape),
+            (&encode(&[0; 32]), WeakKey::Guessable),
+            (&encode(&count), WeakKey::Guessable),
+            (&encode(&down), WeakKey::Guessable),
+            (&encode(&halves), WeakKey::Guessable),
+            (&encode(b"correct horse battery staple 42!"), WeakKey::Guessable),
+        ] {
+            assert_eq!(parse(text).unwrap_err(), problem, "{text}");
+            let configured =
+                load_existing(Path::new("/nowhere"), Some(&Secret::from_text(text))).unwrap_err();
+            assert!(configured.to_string().contains("openssl rand -base64 32"), "{configured}");
+        }
+        for _ in 0..10_000 {
+            assert!(!is_guessable(MasterKey::generate(&Random::system()).as_bytes()));
+        }
+    }
+
+    #[test]
+    fn tk_9_a_file_that_others_can_read_is_refused_with_the_remedy() {
+        for mode in [0o644, 0o640, 0o604, 0o660, 0o601] {
+            let dir = with_file(&random_text(), mode);
+            let error = load_or_create(dir.path(), None, &Random::system()).unwrap_err();
+            let expected = format!("chmod 600 {}", dir.path().join(FILE_NAME).display());
+            assert!(error.to_string().ends_with(&expected), "{error}");
+        }
+        for mode in [0o600, 0o400] {
+            assert!(load_existing(with_file(&random_text(), mode).path(), None).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_reported_and_never_replaced() {
+        for text in ["", "\n", "x", &random_text()[..20]] {
+            let dir = with_file(text, 0o600);
+            let error = load_or_create(dir.path(), None, &Random::system()).unwrap_err();
+            assert!(matches!(error, MasterKeyError::File { problem: WeakKey::Shape, .. }), "{error}");
+            assert_eq!(fs::read_to_string(dir.path().join(FILE_NAME)).unwrap(), text);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(FILE_NAME)).unwrap();
+        fs::set_permissions(dir.path().join(FILE_NAME), fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(matches!(load_existing(dir.path(), None), Err(MasterKeyError::Io { act: "read", .. })));
+    }
+}

@@ -9,6 +9,8 @@
 //! what a token says to [`crate::grants`]. Nothing outside this module names a JOSE library.
 
 pub mod client_keys;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod generate;
 pub mod json;
 mod jwk;

@@ -1,10 +1,11 @@
 //! When a signing key is published, signs, and leaves: pure rules over its stored times.
 //!
 //! Every node obeys the same stored times (TK-10), so no node signs with a key that another does not serve yet.
-//! The keys of one algorithm form a line: each signs until the next one begins. Making a key, storing it and
+//! The keys of one algorithm form a line: each signs until the next one begins. [`settle`] says what the stored
+//! times come to when a key of that line is revoked; all other rules follow from it. Making a key, storing it and
 //! choosing when to look are left to the callers; a caller that does
-//! `if rotation_due(…) { store a key with plan_rotation(…) }` for each algorithm gets the first key, the scheduled
-//! rotation, and the replacement of a revoked key.
+//! `if rotation_due(…) { store a key by plan_rotation(…) }` for each algorithm, from time to time and after every
+//! revocation, gets the first key, the scheduled rotation, and the replacement of a revoked key.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub struct KeyTimes {
     pub published_at: Timestamp,
     /// From then on it may sign.
     pub active_from: Timestamp,
-    /// From then on it signs no more; may lie ahead.
+    /// From then on it signs no more, if its successor does; may lie ahead.
     pub retired_at: Option<Timestamp>,
     /// Revoked keys are out at once, whatever the clock of the node says (TK-11).
     pub revoked_at: Option<Timestamp>,
@@ -45,14 +46,15 @@ pub struct KeyPolicy {
     pub longest_token_life: Duration,
 }
 
-/// A new key's times, and which key it follows.
+/// A new key's times, and what they mean for the others of its algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationPlan {
     pub new: KeyTimes,
-    /// Index of the key (in the slice given) whose `retired_at` becomes `new.active_from`.
-    pub retire: Option<usize>,
+    /// Every other key that has no earlier end retires then. `None` if the new key only fills a gap.
+    pub retire_others_at: Option<Timestamp>,
 }
 
+/// The rules for one key; its times are settled.
 impl KeyTimes {
     /// Whether the JWKS has the key at `now`.
     pub fn is_published(&self, now: Timestamp, policy: &KeyPolicy) -> bool {
@@ -79,18 +81,48 @@ impl KeyTimes {
     fn leaves_at(&self, policy: &KeyPolicy) -> Option<Timestamp> {
         self.retired_at.map(|retired| retired.plus(policy.longest_token_life).plus(STAY))
     }
+
+    /// When the newer key `next` takes over from a key that is to retire at `retired`: the first moment from then on
+    /// at which `next` is in force. `None` if it never is, for example because it was revoked while it waited.
+    fn takes_over(next: &Self, retired: Timestamp) -> Option<Timestamp> {
+        let moment = retired.max(next.active_from);
+        let ended = [next.retired_at, next.revoked_at].into_iter().flatten().min();
+        ended.is_none_or(|ended| moment < ended).then_some(moment)
+    }
+
+    /// Of several that may sign, the greatest does.
+    pub(super) fn place_in_line(&self) -> (Timestamp, Timestamp) {
+        (self.active_from, self.created_at)
+    }
 }
 
-/// Which of the keys signs at `now`: of those that may, the one that began last. The keys are of one algorithm.
-pub fn signing_key<'a>(keys: impl IntoIterator<Item = &'a KeyTimes>, now: Timestamp) -> Option<usize> {
-    keys.into_iter()
-        .enumerate()
-        .filter(|(_, key)| key.may_sign(now))
-        .max_by_key(|(_, key)| (key.active_from, key.created_at))
-        .map(|(index, _)| index)
+/// The times as they take effect, in the same order. The keys are all of one algorithm.
+///
+/// A key retires when its time has come *and* a newer key signs. So if a successor is revoked while it waits, the
+/// key before it signs on, without a gap and without anything to be stored; but a key whose successor did take
+/// over never comes back. Settling settled times changes nothing.
+pub fn settle(keys: &[KeyTimes]) -> Vec<KeyTimes> {
+    let mut newest_first: Vec<usize> = (0..keys.len()).collect();
+    newest_first.sort_by_key(|&index| std::cmp::Reverse(keys[index].place_in_line()));
+    let mut settled = keys.to_vec();
+    for (place, &index) in newest_first.iter().enumerate() {
+        let newer = &newest_first[..place];
+        settled[index].retired_at = keys[index].retired_at.and_then(|retired| {
+            newer.iter().filter_map(|&next| KeyTimes::takes_over(&settled[next], retired)).min()
+        });
+    }
+    settled
 }
 
-/// When the set of published keys changes next, if these stored times stay as they are.
+/// Which of the keys signs at `now`: of those that may, the one that began last. The keys are all of one algorithm.
+pub fn signing_key(keys: &[KeyTimes], now: Timestamp) -> Option<usize> {
+    let settled = settle(keys);
+    (0..keys.len())
+        .filter(|&index| settled[index].may_sign(now))
+        .max_by_key(|&index| settled[index].place_in_line())
+}
+
+/// When the set of published keys changes next. The times are settled, and may be of several algorithms.
 pub fn next_change<'a>(
     keys: impl IntoIterator<Item = &'a KeyTimes>,
     now: Timestamp,
@@ -114,23 +146,20 @@ pub fn max_age(next_change: Option<Timestamp>, now: Timestamp, policy: &KeyPolic
 
 /// Whether a new key must be made now. The keys are all of one algorithm.
 ///
-/// It must if none may sign (at the first start, after a revocation), if the line of keys ends, or if the newest
-/// has signed for so long that its successor has to be published.
+/// It must if none may sign (at the first start, after a revocation), or if no successor waits although the key
+/// that signs was to retire (its successor was revoked) or has signed for so long that a successor has to be
+/// published.
 pub fn rotation_due(now: Timestamp, policy: &KeyPolicy, keys: &[KeyTimes]) -> bool {
-    if signing_key(keys, now).is_none() {
-        return true;
-    }
-    last_in_line(now, keys).is_none_or(|last| {
-        let last = &keys[last];
-        let signs_until = last.active_from.plus(policy.rotate_every);
-        last.retired_at.is_some() || signs_until.minus(policy.publish_ahead) <= now
-    })
+    let Some(signing) = signing_key(keys, now).map(|index| &keys[index]) else { return true };
+    let signs_until = signing.active_from.plus(policy.rotate_every);
+    let is_ending = signing.retired_at.is_some() || signs_until.minus(policy.publish_ahead) <= now;
+    is_ending && waiting(keys, now).next().is_none()
 }
 
-/// The times of a new key, and which key retires when the new one begins. The keys are all of one algorithm.
+/// The times of a new key. The keys are all of one algorithm.
 ///
-/// Normally the new key is published at once and signs after `publish_ahead`, or after every key that is already
-/// waiting. If no key may sign, it signs at once: better a token that some verifier must refetch the JWKS for than
+/// Normally the new key is published at once and signs after `publish_ahead`, and not before a key that already
+/// waits. If no key may sign, it signs at once: better a token that some verifier must refetch the JWKS for than
 /// no token.
 pub fn plan_rotation(now: Timestamp, publish_ahead: Duration, keys: &[KeyTimes]) -> RotationPlan {
     let new = |published_at, active_from, retired_at| KeyTimes {
@@ -141,22 +170,20 @@ pub fn plan_rotation(now: Timestamp, publish_ahead: Duration, keys: &[KeyTimes])
         revoked_at: None,
     };
     if signing_key(keys, now).is_none() {
-        let waiting = keys.iter().filter(|key| key.is_live(now)).map(|key| key.active_from).min();
         // Backdated, so that it is in force on the nodes whose clocks are late, too.
         let at_once = now.minus(NODE_DRIFT);
-        return RotationPlan { new: new(at_once, at_once, waiting), retire: None };
+        return RotationPlan { new: new(at_once, at_once, waiting(keys, now).min()), retire_others_at: None };
     }
-    let last = last_in_line(now, keys);
-    let earliest = now.plus(publish_ahead);
-    let active_from = last.map_or(earliest, |last| earliest.max(keys[last].active_from));
-    RotationPlan { new: new(now, active_from, None), retire: last }
+    let active_from = waiting(keys, now).chain([now.plus(publish_ahead)]).max();
+    let active_from = active_from.expect("the chain has an element");
+    RotationPlan { new: new(now, active_from, None), retire_others_at: Some(active_from) }
 }
 
-/// Of the keys that sign or will, the one that begins last.
-fn last_in_line(now: Timestamp, keys: &[KeyTimes]) -> Option<usize> {
-    (0..keys.len())
-        .filter(|&index| keys[index].is_live(now))
-        .max_by_key(|&index| (keys[index].active_from, keys[index].created_at))
+/// When each of the keys that wait begins to sign.
+fn waiting(keys: &[KeyTimes], now: Timestamp) -> impl Iterator<Item = Timestamp> {
+    keys.iter()
+        .filter(move |key| key.revoked_at.is_none() && key.active_from > now)
+        .map(|key| key.active_from)
 }
 
 #[cfg(test)]
@@ -276,8 +303,14 @@ mod tests {
                 quarter,
                 false,
             ),
-            ("retired without successor", vec![key(0, 24, Some(100))], 50, true),
-            ("all retired", vec![key(0, 24, Some(100))], 200, true),
+            ("to retire without successor", vec![key(0, 24, Some(100))], 50, true),
+            ("retired without successor", vec![key(0, 24, Some(100))], 200, true),
+            (
+                "successor revoked later",
+                vec![key(0, 24, Some(100)), revoked(key(76, 100, None), 120)],
+                121,
+                true,
+            ),
             ("revoked", vec![revoked(signing, 30)], 31, true),
             ("successor revoked", vec![key(0, 24, Some(100)), revoked(key(76, 100, None), 80)], 80, true),
             ("only a waiting key", vec![key(0, 24, None)], 10, true),
@@ -290,25 +323,59 @@ mod tests {
     fn a_new_key_follows_the_last_of_the_line() {
         let plan = |keys: &[KeyTimes], hours| {
             let plan = plan_rotation(at(hours), DAY, keys);
-            assert_eq!(plan.new.created_at, at(hours));
-            (plan.new.published_at, plan.new.active_from, plan.new.retired_at, plan.retire)
+            assert_eq!((plan.new.created_at, plan.new.revoked_at), (at(hours), None));
+            (plan.new.published_at, plan.new.active_from, plan.new.retired_at, plan.retire_others_at)
         };
         let early = |hours| at(hours).minus(NODE_DRIFT);
         let signing = key(0, 24, None);
         let line = [key(0, 24, Some(100)), key(76, 100, None)];
         let broken = [key(0, 24, Some(100)), revoked(key(76, 100, None), 80)];
-        assert_eq!(plan(&[], 5), (early(5), early(5), None, None), "the first key signs at once");
-        assert_eq!(plan(&[signing], 50), (at(50), at(74), None, Some(0)));
-        assert_eq!(plan(&line, 80), (at(80), at(104), None, Some(1)), "asked again while one waits");
-        assert_eq!(plan(&line, 60), (at(60), at(100), None, Some(1)), "never before the one that waits");
-        assert_eq!(plan(&broken, 80), (at(80), at(104), None, Some(0)), "the old key signs on");
-        assert_eq!(plan(&[revoked(signing, 30)], 31), (early(31), early(31), None, None));
         let only_waiting = [revoked(line[0], 80), line[1]];
-        assert_eq!(
-            plan(&only_waiting, 80),
-            (early(80), early(80), Some(at(100)), None),
-            "until the next begins"
-        );
+        for (name, found, expected) in [
+            ("the first key signs at once", plan(&[], 5), (early(5), early(5), None, None)),
+            ("published ahead", plan(&[signing], 50), (at(50), at(74), None, Some(at(74)))),
+            ("asked again while one waits", plan(&line, 80), (at(80), at(104), None, Some(at(104)))),
+            ("never before the one that waits", plan(&line, 60), (at(60), at(100), None, Some(at(100)))),
+            ("the successor signs", plan(&line, 100), (at(100), at(124), None, Some(at(124)))),
+            ("the old key signs on", plan(&broken, 80), (at(80), at(104), None, Some(at(104)))),
+            ("revoked", plan(&[revoked(signing, 30)], 31), (early(31), early(31), None, None)),
+            ("until the next begins", plan(&only_waiting, 80), (early(80), early(80), Some(at(100)), None)),
+        ] {
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn tk_11_revoking_a_waiting_key_leaves_no_gap_and_brings_no_retired_key_back() {
+        let old = key(0, 24, Some(100));
+        let next = |active, retired| key(active - 24, active, retired);
+        for (name, keys, expected) in [
+            ("followed", vec![old, next(100, None)], vec![Some(100), None]),
+            ("not followed", vec![old], vec![None]),
+            ("successor revoked while it waited", vec![old, revoked(next(100, None), 80)], vec![None, None]),
+            ("successor revoked as it began", vec![old, revoked(next(100, None), 100)], vec![None, None]),
+            ("successor revoked later", vec![old, revoked(next(100, None), 101)], vec![Some(100), None]),
+            (
+                "the middle of the line was revoked",
+                vec![old, revoked(next(100, Some(130)), 90), next(130, None)],
+                vec![Some(130), Some(130), None],
+            ),
+            (
+                "the whole line was revoked",
+                vec![old, revoked(next(100, Some(130)), 90), revoked(next(130, None), 91)],
+                vec![None, None, None],
+            ),
+            (
+                "a stop-gap whose successor was revoked, after one that had signed",
+                vec![revoked(next(60, None), 65), key(59, 59, Some(100)), revoked(next(100, None), 80)],
+                vec![None, None, None],
+            ),
+        ] {
+            let settled = settle(&keys);
+            let ends: Vec<_> = settled.iter().map(|key| key.retired_at).collect();
+            assert_eq!(ends, expected.into_iter().map(|end| end.map(at)).collect::<Vec<_>>(), "{name}");
+            assert_eq!(settle(&settled), settled, "{name}");
+        }
     }
 
     #[derive(Clone, Debug)]
@@ -329,8 +396,10 @@ mod tests {
 
     fn rotate(keys: &mut Vec<KeyTimes>, now: Timestamp, policy: &KeyPolicy) {
         let plan = plan_rotation(now, policy.publish_ahead, keys);
-        if let Some(old) = plan.retire {
-            keys[old].retired_at = Some(plan.new.active_from);
+        if let Some(end) = plan.retire_others_at {
+            for other in keys.iter_mut().filter(|key| key.revoked_at.is_none()) {
+                other.retired_at = Some(other.retired_at.map_or(end, |earlier| earlier.min(end)));
+            }
         }
         keys.push(plan.new);
     }
@@ -375,11 +444,13 @@ mod tests {
                 while rotation_due(now, &policy, &keys) {
                     rotate(&mut keys, now, &policy);
                     runs += 1;
-                    prop_assert!(runs <= 2, "the job comes to rest: {keys:?}");
+                    prop_assert!(runs <= 1, "the job comes to rest: {keys:?}");
                 }
             }
+            let settled = settle(&keys);
+            prop_assert_eq!(&settle(&settled), &settled);
             for (signer, moment) in signed {
-                let key = &keys[signer];
+                let key = &settled[signer];
                 let unrevoked = KeyTimes { revoked_at: None, ..*key };
                 let last_use = moment.plus(policy.longest_token_life).plus(Duration::from_secs(60));
                 prop_assert!(unrevoked.is_published(last_use, &policy), "{key:?} left before its token of {moment}");
