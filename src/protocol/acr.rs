@@ -64,8 +64,8 @@ fn is_multi_factor(methods: &[AuthMethod]) -> bool {
     methods.iter().copied().any(is_first_factor) && methods.iter().copied().any(is_device_factor)
 }
 
-/// A mailed link can replace the password and an upstream provider vouches instead of it, so two of these together
-/// prove no more than one.
+/// A mailed link can replace the password and an upstream provider vouches instead of it, so two of these
+/// together prove no more than one.
 fn is_first_factor(method: AuthMethod) -> bool {
     matches!(method, AuthMethod::Password | AuthMethod::Mail | AuthMethod::Federated)
 }

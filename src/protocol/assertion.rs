@@ -21,7 +21,8 @@ const MAX_JTI: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub struct Audiences<'a> {
     pub issuer: &'a str,
-    /// The token endpoint and the endpoint that was called: taken only from a client that is set to send them.
+    /// The token endpoint and the endpoint that was called: taken only from a client that is set to send
+    /// them.
     pub endpoints: &'a [&'a str],
 }
 
@@ -71,7 +72,8 @@ pub fn check_claims(
     Ok(AssertionJti { jti: jti.to_owned(), expires_at })
 }
 
-/// The issuer as a single text; the endpoints, and lists, only where the client is set to send them (CVE-2025-27370).
+/// The issuer as a single text; the endpoints, and lists, only where the client is set to send them
+/// (CVE-2025-27370).
 fn is_for_us(aud: Option<&Value>, client: &Client, audiences: Audiences<'_>) -> bool {
     let lenient = client.assertion_aud_token_endpoint;
     let ours = |value: &Value| {

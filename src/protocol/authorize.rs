@@ -1,8 +1,8 @@
-//! The authorization request: from parameters to a validated request that is stored and does not change any more
-//! (AZ-8).
+//! The authorization request: from parameters to a validated request that is stored and does not change any
+//! more (AZ-8).
 //!
-//! Client and redirect URI come first: until both hold, an error is a page (AZ-1). What happens to the valid request
-//! is decided by [`super::next_step`].
+//! Client and redirect URI come first: until both hold, an error is a page (AZ-1). What happens to the valid
+//! request is decided by [`super::next_step`].
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -115,8 +115,8 @@ pub fn pushed_uri(reference: &Secret) -> String {
     format!("{PUSHED}{}", reference.expose())
 }
 
-/// The reference of a pushed request, if that is what the browser brings. It stands for the whole request: other
-/// parameters than `client_id` are then not looked at (RFC 9126 §4).
+/// The reference of a pushed request, if that is what the browser brings. It stands for the whole request:
+/// other parameters than `client_id` are then not looked at (RFC 9126 §4).
 pub fn pushed_reference(params: &Params) -> Option<Secret> {
     params.get("request_uri")?.strip_prefix(PUSHED).map(Secret::from_text)
 }
@@ -140,8 +140,8 @@ impl AuthorizeFailure {
 }
 
 impl AuthorizationRequest {
-    /// The proof that the browser may go back to the client, made anew from the stored request: the client may have
-    /// lost its redirect URI meanwhile (CA-5).
+    /// The proof that the browser may go back to the client, made anew from the stored request: the client
+    /// may have lost its redirect URI meanwhile (CA-5).
     pub fn redirect(&self, client: &Client, issuer: &str) -> Result<ClientRedirect, OAuthError> {
         ClientRedirect::check(client, &self.redirect_uri, self.state.as_deref(), self.response_mode, issuer)
     }
@@ -261,7 +261,8 @@ fn check_rest(
     })
 }
 
-/// Request objects do not exist here (OpenID Connect Core §6); a reference to a pushed request is resolved before.
+/// Request objects do not exist here (OpenID Connect Core §6); a reference to a pushed request is resolved
+/// before.
 fn refuse_request_objects(params: &Params, policy: &Policy<'_>) -> Result<(), OAuthError> {
     let refuse = |code, text: &str| Err(OAuthError::new(code, text));
     if params.get("request").is_some() {
@@ -314,7 +315,8 @@ fn permitted_scopes(
     Ok(asked.filtered(|scope| may_ask(client, scope, registry)))
 }
 
-/// Whether a client may have this scope. Unknown scopes are left out and not an error (OpenID Connect Core §3.1.2.1).
+/// Whether a client may have this scope. Unknown scopes are left out and not an error (OpenID Connect Core
+/// §3.1.2.1).
 pub fn may_ask(client: &Client, scope: &str, registry: &Registry<'_>) -> bool {
     let registered = if client.scopes.is_empty() {
         scope::is_standard(scope)
@@ -350,8 +352,8 @@ fn check_max_age(params: &Params, client: &Client) -> Result<Option<u32>, OAuthE
     }
 }
 
-/// The user whom the client expects: an `id_token_hint`, or `sub` with a value in the claims request. Both mean that
-/// an answer about another user would be wrong (OpenID Connect Core §3.1.2.2).
+/// The user whom the client expects: an `id_token_hint`, or `sub` with a value in the claims request. Both
+/// mean that an answer about another user would be wrong (OpenID Connect Core §3.1.2.2).
 fn check_subject(
     params: &Params,
     claims: &ClaimsRequest,

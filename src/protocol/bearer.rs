@@ -37,7 +37,8 @@ fn bearer(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
-/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`, no longer than what we read (TK-12).
+/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`, no longer than what we read
+/// (TK-12).
 fn is_token(text: &str) -> bool {
     const MAX: usize = 16 * 1024;
     let body = text.trim_end_matches('=');

@@ -96,8 +96,8 @@ pub fn is_reserved(name: &str) -> bool {
 pub struct UserClaims(Map<String, Value>);
 
 impl UserClaims {
-    /// Adds a claim, if its name is free to be set and it says something: userinfo has no nulls and no empty texts
-    /// (OpenID Connect Core §5.3.2).
+    /// Adds a claim, if its name is free to be set and it says something: userinfo has no nulls and no empty
+    /// texts (OpenID Connect Core §5.3.2).
     pub fn insert(&mut self, name: &str, value: Value) -> bool {
         let empty = match &value {
             Value::Null => true,
@@ -173,7 +173,8 @@ impl ClaimsRequest {
         self.userinfo.is_empty() && self.id_token.is_empty()
     }
 
-    /// Claims about the user that are asked for and that none of the scopes gives: the consent page names them.
+    /// Claims about the user that are asked for and that none of the scopes gives: the consent page names
+    /// them.
     pub fn beyond(&self, scopes: &ScopeSet) -> BTreeSet<String> {
         let by_scope: Vec<&str> = scopes.iter().flat_map(|scope| claims_of(scope).iter().copied()).collect();
         self.userinfo
@@ -184,7 +185,8 @@ impl ClaimsRequest {
             .collect()
     }
 
-    /// The values of which the ID token's `acr` must be one (OpenID Connect Core §5.5.1.1). Empty: none is demanded.
+    /// The values of which the ID token's `acr` must be one (OpenID Connect Core §5.5.1.1). Empty: none is
+    /// demanded.
     pub fn essential_acr(&self) -> Vec<&str> {
         match self.id_token.get("acr") {
             Some(wish) if wish.essential => wish.values.iter().filter_map(Value::as_str).collect(),

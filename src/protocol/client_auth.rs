@@ -1,4 +1,5 @@
-//! How a client says who it is: exactly one of Basic, body secret, assertion or nothing (RFC 6749 §2.3, CA-1).
+//! How a client says who it is: exactly one of Basic, body secret, assertion or nothing (RFC 6749 §2.3,
+//! CA-1).
 //!
 //! This only reads what was presented. Whether the secret or signature is right needs the database and keys.
 
@@ -261,7 +262,7 @@ mod tests {
 
         #[test]
         fn encoded_credentials_come_back(id in "[^\0]{1,20}", secret in "[^\0]{0,20}") {
-            let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            let encode = |text: &str| -> String { url::form_urlencoded::byte_serialize(text.as_bytes()).collect() };
             let header = basic_header(&format!("{}:{}", encode(&id), encode(&secret)));
             let read = Presented::read(Some(&header), &Params::default()).unwrap();
             prop_assert_eq!(read, Presented::Basic { client_id: id, secret: Secret::from_text(secret) });

@@ -1,7 +1,7 @@
 //! Errors as clients read them: a registered code and a description that is safe to send.
 //!
-//! What the operator reads is a separate field that no serialisation contains. Where an error goes (page, redirect,
-//! JSON, challenge) is decided by who receives it.
+//! What the operator reads is a separate field that no serialisation contains. Where an error goes (page,
+//! redirect, JSON, challenge) is decided by who receives it.
 
 use std::fmt;
 
@@ -63,7 +63,8 @@ codes! {
 }
 
 impl ErrorCode {
-    /// The HTTP status where the answer is JSON or a challenge: token, PAR, introspection, revocation, userinfo.
+    /// The HTTP status where the answer is JSON or a challenge: token, PAR, introspection, revocation,
+    /// userinfo.
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidClient | Self::InvalidToken => 401,
@@ -88,8 +89,9 @@ impl fmt::Display for ErrorCode {
 #[error("{code}: {description}")]
 pub struct OAuthError {
     pub code: ErrorCode,
-    description: String,
-    hint: Option<String>,
+    // Boxed text keeps the many results that carry an error small.
+    description: Box<str>,
+    hint: Option<Box<str>>,
 }
 
 impl OAuthError {
@@ -98,7 +100,7 @@ impl OAuthError {
 
     /// An error with a description for the client's developer.
     pub fn new(code: ErrorCode, description: impl AsRef<str>) -> Self {
-        Self { code, description: sanitise(description.as_ref()), hint: None }
+        Self { code, description: sanitise(description.as_ref()).into(), hint: None }
     }
 
     pub fn invalid_request(description: impl AsRef<str>) -> Self {
@@ -115,7 +117,7 @@ impl OAuthError {
 
     /// Adds what only the operator reads, in the log. It is never sent.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<Box<str>>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -142,7 +144,7 @@ impl Serialize for OAuthError {
         if self.description.is_empty() {
             out.skip_field("error_description")?;
         } else {
-            out.serialize_field("error_description", &self.description)?;
+            out.serialize_field("error_description", &*self.description)?;
         }
         out.end()
     }

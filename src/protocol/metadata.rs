@@ -1,4 +1,5 @@
-//! What the provider says about itself (OpenID Connect Discovery 1.0 §3, RFC 8414 §2), and where its endpoints are.
+//! What the provider says about itself (OpenID Connect Discovery 1.0 §3, RFC 8414 §2), and where its
+//! endpoints are.
 //!
 //! The document tells the truth: it lists what is on and nothing else.
 
@@ -75,7 +76,8 @@ pub struct ProviderMetadata {
     pub code_challenge_methods_supported: [&'static str; 1],
     pub claims_parameter_supported: bool,
     pub request_parameter_supported: bool,
-    /// Said because its default is true (OpenID Connect Discovery §3). References to pushed requests are not meant.
+    /// Said because its default is true (OpenID Connect Discovery §3). References to pushed requests are not
+    /// meant.
     pub request_uri_parameter_supported: bool,
     pub require_pushed_authorization_requests: bool,
     pub authorization_response_iss_parameter_supported: bool,

@@ -1,4 +1,5 @@
-//! The rules of OAuth 2 and OpenID Connect as pure functions: text in, a typed request or an [`OAuthError`] out.
+//! The rules of OAuth 2 and OpenID Connect as pure functions: text in, a typed request or an [`OAuthError`]
+//! out.
 //!
 //! Nothing here reads a database, a clock, a key or a socket; what a rule needs to know is passed in. What is
 //! stored, signed and sent is decided by [`crate::grants`], [`crate::keys`] and [`crate::web`].

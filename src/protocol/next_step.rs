@@ -1,7 +1,7 @@
 //! What the browser does next: the one place that decides between login, account chooser, consent and answer.
 //!
-//! Pages change state and come back here; they never choose the next page. Whether the user may have a credential at
-//! all (AR-2) is asked by whoever issues.
+//! Pages change state and come back here; they never choose the next page. Whether the user may have a
+//! credential at all (AR-2) is asked by whoever issues.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -41,8 +41,8 @@ pub struct Progress {
     pub created_at: Timestamp,
     /// The session that was chosen, or opened, for this request.
     pub chosen_session: Option<SessionId>,
-    /// Whether the account of `chosen_session` was asked for consent for this request, and gave it. Whoever chooses
-    /// another session takes it back.
+    /// Whether the account of `chosen_session` was asked for consent for this request, and gave it. Whoever
+    /// chooses another session takes it back.
     pub consented: bool,
 }
 
@@ -145,8 +145,8 @@ impl Asked<'_> {
         }
     }
 
-    /// Whether the user signed in for this request. A fresh login satisfies any `max_age`: asking again because the
-    /// user read the consent page slowly would never end.
+    /// Whether the user signed in for this request. A fresh login satisfies any `max_age`: asking again
+    /// because the user read the consent page slowly would never end.
     fn is_fresh(&self, session: &SessionView) -> bool {
         session.auth_time >= self.progress.created_at
     }
@@ -183,9 +183,9 @@ impl Asked<'_> {
         NextStep::Consent { session: session.id, missing }
     }
 
-    /// Whether an impostor could not receive this client's answers: it authenticates, or owns its https address. Any
-    /// application can claim a private scheme or a loopback port, so there remembered consent counts for nothing
-    /// (RFC 8252 §8.6).
+    /// Whether an impostor could not receive this client's answers: it authenticates, or owns its https
+    /// address. Any application can claim a private scheme or a loopback port, so there remembered consent
+    /// counts for nothing (RFC 8252 §8.6).
     fn is_recognisable(&self) -> bool {
         self.client.is_confidential() || self.request.redirect_uri.starts_with("https://")
     }

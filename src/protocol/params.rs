@@ -1,7 +1,7 @@
 //! Parameters of a request, from a query or a form body: decoded strictly, bounded, each at most once.
 //!
-//! One source at a time: nothing here merges a query with a body (AZ-6). Which parameters a request needs is decided
-//! by whoever reads them.
+//! One source at a time: nothing here merges a query with a body (AZ-6). Which parameters a request needs is
+//! decided by whoever reads them.
 
 use std::fmt;
 
@@ -100,7 +100,8 @@ impl fmt::Debug for Params {
     }
 }
 
-/// The longest value of each parameter (AZ-13). Tokens and assertions are as long as the JWTs that we read (TK-12).
+/// The longest value of each parameter (AZ-13). Tokens and assertions are as long as the JWTs that we read
+/// (TK-12).
 fn max_len(name: &str) -> usize {
     match name {
         "client_assertion" | "request" | "token" | "access_token" => 16 * 1024,

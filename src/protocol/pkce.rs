@@ -22,8 +22,8 @@ pub fn check_challenge(challenge: Option<&str>, method: Option<&str>) -> Result<
 
 /// Whether the verifier answers the stored challenge (RFC 7636 §4.6).
 ///
-/// A verifier without a challenge is refused like a challenge without a verifier: otherwise an attacker who strips
-/// the challenge from the request goes unnoticed (RFC 9700 §4.8.2, TE-2).
+/// A verifier without a challenge is refused like a challenge without a verifier: otherwise an attacker who
+/// strips the challenge from the request goes unnoticed (RFC 9700 §4.8.2, TE-2).
 pub fn verify(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), OAuthError> {
     let holds = match (challenge, verifier) {
         (None, None) => true,

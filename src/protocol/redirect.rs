@@ -1,4 +1,5 @@
-//! Redirect URIs: which may be registered, when a presented one is a registered one, and the proof that it was checked.
+//! Redirect URIs: which may be registered, when a presented one is a registered one, and the proof that it
+//! was checked.
 
 use std::fmt;
 
@@ -11,8 +12,8 @@ use super::response::ResponseMode;
 
 /// Proof that the browser may be sent back to the client, and how.
 ///
-/// Built only by [`ClientRedirect::check`], so an error found before the redirect URI is known to be registered
-/// cannot become a redirect (RFC 6749 §4.1.2.1).
+/// Built only by [`ClientRedirect::check`], so an error found before the redirect URI is known to be
+/// registered cannot become a redirect (RFC 6749 §4.1.2.1).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientRedirect {
     uri: String,
@@ -69,8 +70,8 @@ impl fmt::Debug for ClientRedirect {
 
 /// Whether the presented URI is the registered one: the same string, without any decoding (RFC 9700 §2.1).
 ///
-/// Only a native client's `http://127.0.0.1` and `http://[::1]` may name another port, which its operating system
-/// chose (RFC 8252 §7.3).
+/// Only a native client's `http://127.0.0.1` and `http://[::1]` may name another port, which its operating
+/// system chose (RFC 8252 §7.3).
 pub fn matches(registered: &str, presented: &str, kind: ApplicationType) -> bool {
     if registered == presented {
         return true;
@@ -99,7 +100,8 @@ fn without_loopback_port(uri: &str) -> Option<(&'static str, &str)> {
     (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((host, rest))
 }
 
-/// Whether a client of this kind may register the URI; otherwise the reason, for the person who registers it (AZ-3).
+/// Whether a client of this kind may register the URI; otherwise the reason, for the person who registers it
+/// (AZ-3).
 pub fn check_registration(uri: &str, kind: ApplicationType) -> Result<(), String> {
     check_characters(uri)?;
     let (scheme, rest) = uri.split_once(':').ok_or("it is not an absolute URI")?;
@@ -382,7 +384,9 @@ mod tests {
         }
 
         #[test]
-        fn az_3_what_is_accepted_parses_without_credentials_or_fragment(uri in "(https|http|com\\.x):[/a-z.@:%#?0-9\\\\]{0,24}") {
+        fn az_3_what_is_accepted_has_no_credentials_and_no_fragment(
+            uri in "(https|http|com\\.x):[/a-z.@:%#?0-9\\\\]{0,24}",
+        ) {
             if check_registration(&uri, Native).is_ok() {
                 let url = Url::parse(&uri).unwrap();
                 prop_assert!(url.username().is_empty() && url.password().is_none());

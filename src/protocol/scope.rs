@@ -1,5 +1,5 @@
-//! Scopes: ordered sets of tokens (RFC 6749 §3.3). What a scope means is registered with a resource or, for the
-//! standard ones, written in OpenID Connect Core §5.4 and §11.
+//! Scopes: ordered sets of tokens (RFC 6749 §3.3). What a scope means is registered with a resource or, for
+//! the standard ones, written in OpenID Connect Core §5.4 and §11.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Which APIs an access token is for, and which of the granted scopes it carries there (RFC 8707, RFC 9068 §3).
+//! Which APIs an access token is for, and which of the granted scopes it carries there (RFC 8707, RFC 9068
+//! §3).
 
 use std::time::Duration;
 
@@ -43,10 +44,10 @@ impl<'a> Registry<'a> {
 
 /// The token's addressees, from the granted scopes and the resources asked for.
 ///
-/// - Resources asked for: exactly these, and of the scopes those that are theirs. The issuer may be named when
-///   `openid` is granted, and brings the standard scopes.
-/// - None asked for: every active resource that owns a granted scope, and the issuer when a standard scope is granted
-///   or there is nothing else.
+/// - Resources asked for: exactly these, and of the scopes those that are theirs. The issuer may be named
+///   when `openid` is granted, and brings the standard scopes.
+/// - None asked for: every active resource that owns a granted scope, and the issuer when a standard scope is
+///   granted or there is nothing else.
 pub fn targets(granted: &ScopeSet, asked: &[String], registry: &Registry<'_>) -> Result<Target, OAuthError> {
     if asked.is_empty() {
         Ok(default_target(granted, registry))
@@ -125,7 +126,8 @@ mod tests {
 
     #[test]
     fn rfc_8707_audience_and_scope() {
-        let cases: [(&str, &[&str], &str, &str, Option<u64>); 11] = [
+        type Case<'a> = (&'a str, &'a [&'a str], &'a str, &'a str, Option<u64>);
+        let cases: [Case<'_>; 11] = [
             ("", &[], ISSUER, "", None),
             ("openid email", &[], ISSUER, "openid email", None),
             ("api:read", &[], API, "api:read", Some(300)),

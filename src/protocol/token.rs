@@ -1,4 +1,5 @@
-//! The token endpoint's request, parsed once into one of its grants, and its answer (RFC 6749 §4.1.3, §4.4.2, §5.1, §6).
+//! The token endpoint's request, parsed once into one of its grants, and its answer (RFC 6749 §4.1.3, §4.4.2,
+//! §5.1, §6).
 
 use std::fmt;
 
@@ -73,8 +74,8 @@ pub fn refreshed_scope(granted: &ScopeSet, asked: Option<&ScopeSet>) -> Result<S
     }
 }
 
-/// The scopes of a client that acts for itself: of APIs only, since the standard ones are about a user, and capped by
-/// its registration (TE-9). Without `scope` it gets all that it registered.
+/// The scopes of a client that acts for itself: of APIs only, since the standard ones are about a user, and
+/// capped by its registration (TE-9). Without `scope` it gets all that it registered.
 pub fn client_scope(
     client: &Client,
     asked: Option<&ScopeSet>,

@@ -1,4 +1,5 @@
-//! What is inside of the tokens: the claims of access tokens (RFC 9068 §2.2) and ID tokens (OpenID Connect Core §2).
+//! What is inside of the tokens: the claims of access tokens (RFC 9068 §2.2) and ID tokens (OpenID Connect
+//! Core §2).
 //!
 //! Signing and verifying them is done by [`crate::keys`].
 
@@ -117,8 +118,8 @@ impl From<Audience> for OneOrMany {
     }
 }
 
-/// `at_hash` and `c_hash`: the left half of the hash that belongs to the signature's algorithm (OpenID Connect Core
-/// §3.1.3.6). Ed25519 hashes with SHA-512.
+/// `at_hash` and `c_hash`: the left half of the hash that belongs to the signature's algorithm (OpenID
+/// Connect Core §3.1.3.6). Ed25519 hashes with SHA-512.
 pub fn half_hash(alg: SigningAlg, value: &str) -> String {
     let algorithm = match alg {
         SigningAlg::Rs256 | SigningAlg::Ps256 | SigningAlg::Es256 => &digest::SHA256,
