@@ -50,12 +50,13 @@ const report = {
   values: {},
 }
 
+let browser
+let finished = false
 // Whatever hangs, the caller gets an answer, and no browser is left behind.
 const deadline = setTimeout(() => {
   report.failed ??= { message: 'the journey took too long' }
-  finish().finally(() => process.exit(1))
+  finish().finally(() => process.exit())
 }, job.deadline_ms ?? 180_000)
-let browser
 try {
   browser = await chromium.launch({
     executablePath: process.env.COUNTERSIGN_TEST_CHROMIUM ?? '/usr/bin/chromium',
@@ -65,12 +66,14 @@ try {
   })
   await perform(await open(browser))
 } catch (error) {
-  report.failed = { message: error.message }
+  report.failed = { message: plain(error.message) }
 }
 clearTimeout(deadline)
 await finish()
 
 async function finish() {
+  if (finished) return
+  finished = true
   await browser?.close()
   process.stdout.write(`${JSON.stringify(report)}\n`)
   process.exitCode = report.ok ? 0 : 1
@@ -112,11 +115,16 @@ async function perform(context) {
       await act(here, step)
       report.steps = index + 1
     } catch (error) {
-      report.failed = { index, step, message: error.message, url: here.page.url(), text: await visibleText(here.page) }
+      report.failed = { index, step, message: plain(error.message), url: here.page.url(), text: await visibleText(here.page) }
       return
     }
   }
   report.url = here.page.url()
   report.text = await visibleText(here.page)
   report.ok = true
+}
+
+/** Without the colours that Playwright puts into its messages. */
+function plain(message) {
+  return message.replace(/\u001b\[\d+m/g, '')
 }

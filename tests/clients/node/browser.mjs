@@ -6,7 +6,8 @@
 //   { form: "login-form", fields: { username: "ada", password: "…" }, button: "login-submit" }
 //
 // `form` and `button` are ids or names (a button also its value); an answer without `form` fits any form that has all
-// of its fields and its button. Each answer is used once, so that a refused password ends in an error that shows the page.
+// of its fields and its button. Each answer is used once, so that a refused password ends in an error that shows
+// the page.
 
 import http from 'node:http'
 import https from 'node:https'

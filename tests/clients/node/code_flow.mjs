@@ -5,12 +5,13 @@
 //             par?: bool, response_mode?, resource?, id_token_alg?, parameters?: { prompt, max_age, … },
 //             steps?: ["userinfo", "refresh", "introspection", "revocation", "again", "logout"],
 //             again?: { prompt: "none", … }, post_logout_redirect_uri? }
-//   stdout  { ok, callback, tokens, claims, userinfo, refreshed, introspection, after_revocation, again, logout, visited }
+//   stdout  { ok, callback, tokens, claims, userinfo, refreshed, introspection, after_revocation, again, logout,
+//             visited }
 //           or { ok: false, step, failure: { error, description, status?, page? }, … }; exit status 1
 //
-// `steps` are done in the order given here, each only if it is named; without `steps`, userinfo alone. `again` sends the
-// same browser through a second request and has `tokens` and `claims`, or `step` and `failure`. `answers` replaces what
-// is filled in on the pages (see browser.mjs).
+// `steps` are done in the order given here, each only if it is named; without `steps`, userinfo alone. `again` sends
+// the same browser through a second request and has `tokens` and `claims`, or `step` and `failure`. `answers` replaces
+// what is filled in on the pages (see browser.mjs).
 
 import * as oidc from 'openid-client'
 import { Browser } from './browser.mjs'
