@@ -177,6 +177,9 @@ COUNTERSIGN_TEST_CHROMIUM=$(command -v chromium || command -v chromium-browser)
 COUNTERSIGN_TEST_CHROMEDRIVER=$(command -v chromedriver)
 export COUNTERSIGN_TEST_CHROMIUM COUNTERSIGN_TEST_CHROMEDRIVER
 
+# A failing property prints what it failed with; its seed file would stay behind in the work tree.
+export PROPTEST_DISABLE_FAILURE_PERSISTENCE=true
+
 # Settings of this shell must not reach the servers under test.
 for name in $(compgen -e COUNTERSIGN_ | grep -v '^COUNTERSIGN_TEST_' || true); do
     unset "$name"
