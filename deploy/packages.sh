@@ -48,8 +48,8 @@ want_build_packages() {
     want build-essential has make
     want perl has perl
     want pkg-config has pkg-config
+    # Where pkg-config is missing too this asks for OpenSSL in any case, which does no harm.
     want libssl-dev pkg-config --exists openssl
-    # Without pkg-config the question above says nothing about OpenSSL; asking for it again does no harm.
 }
 
 # Rust is the one thing that is not installed for you: which toolchain, and from where, is your choice.
