@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use crate::audit::{Origin, Scribe};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -11,6 +13,7 @@ use crate::crypto::{MasterKey, Random};
 use crate::identity::password::Passwords;
 use crate::keys::{self, MasterKeyError};
 use crate::model::{Client, Resource};
+use crate::outbound::{Outbound, OutboundError};
 use crate::registry::Registry;
 use crate::signing::{Signing, SigningError};
 use crate::store::{self, DatabaseUrl, Db, OpenError, migrate};
@@ -25,6 +28,9 @@ pub struct App {
     pub signing: Signing,
     pub registry: Registry,
     pub passwords: Passwords,
+    pub outbound: Outbound,
+    /// Told when a message was put into the outbox, so that it leaves at once.
+    pub mail_notify: Notify,
 }
 
 /// Why an instance cannot start. Nothing listens yet when this is known.
@@ -40,6 +46,8 @@ pub enum StartError {
     MasterKey(#[from] MasterKeyError),
     #[error(transparent)]
     Signing(#[from] SigningError),
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
 }
 
 /// What [`App::open`] may create.
@@ -55,6 +63,8 @@ impl App {
     /// Opens everything that the configuration names.
     pub async fn open(config: Config, clock: Clock, opening: Opening) -> Result<Self, StartError> {
         let random = Random::system();
+        // Before anything is created: a bad certificate file leaves nothing behind.
+        let outbound = Outbound::new(&config.outbound)?;
         let url = DatabaseUrl::parse(config.database.url.expose()).map_err(StartError::DatabaseUrl)?;
         let migrated = {
             let url = url.clone();
@@ -76,6 +86,8 @@ impl App {
         Ok(Self {
             passwords: Passwords::new(&config.password, cores, random.clone()),
             registry: Registry::default(),
+            outbound,
+            mail_notify: Notify::new(),
             config,
             clock,
             random,

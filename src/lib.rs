@@ -27,6 +27,7 @@
 //! - [`store`]: the only SQL. One code path over SQLite and PostgreSQL.
 //! - [`keys`]: signing keys, JWKS, JWTs.
 //! - [`mail`]: the outbox and its worker.
+//! - [`outbound`]: the one HTTP client for fetches from others.
 //! - [`audit`]: what is recorded of every security event.
 //! - [`identity`]: who is at the browser. Passwords, sessions, registration, limits.
 //! - [`tenancy`]: who belongs where, and [`tenancy::admission`].
@@ -38,8 +39,8 @@
 //!
 //! # Doors
 //!
-//! Imports point one way: `web`, `cli` → `identity`, `tenancy`, `grants` → `store`, `keys`, `mail`, `audit` →
-//! `model`, `crypto`, `clock`. Only `store` names diesel; only `web` and `app` name actix; `protocol` names
+//! Imports point one way: `web`, `cli` → `identity`, `tenancy`, `grants` → `store`, `keys`, `mail`, `outbound`,
+//! `audit` → `model`, `crypto`, `clock`. Only `store` names diesel; only `web` and `app` name actix; `protocol` names
 //! neither. `tests/architecture.rs` holds all of this.
 #![forbid(unsafe_code)]
 
@@ -55,6 +56,7 @@ pub mod jobs;
 pub mod keys;
 pub mod mail;
 pub mod model;
+pub mod outbound;
 pub mod protocol;
 pub mod registry;
 pub mod signing;
