@@ -7,7 +7,7 @@
 //! A secret `x` can be given as `x_file = "path"`. Relative paths start at the working directory.
 
 mod check;
-mod duration;
+pub mod duration;
 mod issuer;
 mod load;
 mod network;

@@ -1,0 +1,488 @@
+//! OAuth clients, as whoever runs the instance manages them.
+//!
+//! A client comes from its metadata on one way only: [`crate::protocol::registration`] decides what may be
+//! registered; here are the choices that no client may make for itself (first party, PKCE, audiences), its secret,
+//! and its place in the database.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::audit::{Event, Origin, Scribe};
+use crate::clock::Timestamp;
+use crate::crypto::{Random, Secret};
+use crate::keys::check_jwks_registration;
+use crate::model::{
+    AuditAction, Client, ClientAuthMethod, ClientKey, ClientSecret, ClientSecretId, GrantType, Status, Topic,
+};
+use crate::protocol::OAuthError;
+use crate::protocol::registration::ClientMetadata;
+use crate::store::{self, Conn, Unique, clients, resources};
+
+/// A client to be.
+#[derive(Clone, Debug)]
+pub struct NewClient {
+    /// What the client says about itself.
+    pub metadata: ClientMetadata,
+    /// Taken over from another server; else one is made.
+    pub client_id: Option<String>,
+    /// Taken over from another server; else one is made if the client needs one.
+    pub secret: Option<BroughtSecret>,
+    pub terms: Terms,
+}
+
+/// What the operator decides about a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Its users are not asked for consent.
+    pub first_party: bool,
+    /// Only a client that authenticates may be exempted (AZ-4).
+    pub pkce_required: bool,
+    /// Resources that this client is the server of: it may introspect their tokens.
+    pub audiences: Vec<String>,
+    /// Whether its assertions may name the token endpoint as audience (CA-3).
+    pub assertion_aud_token_endpoint: bool,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            first_party: false,
+            pkce_required: true,
+            audiences: Vec::new(),
+            assertion_aud_token_endpoint: false,
+        }
+    }
+}
+
+/// A secret that another server made.
+#[derive(Clone, Debug)]
+pub struct BroughtSecret {
+    pub secret: Secret,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A client that was just made.
+#[derive(Clone, Debug)]
+pub struct Created {
+    pub client: Client,
+    /// The secret that was made for it: shown now and never again (CA-2).
+    pub secret: Option<Secret>,
+}
+
+/// What to change about a client; `None` leaves as it is. A list replaces the former one.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    pub name: Option<String>,
+    pub redirect_uris: Option<Vec<String>>,
+    pub post_logout_redirect_uris: Option<Vec<String>>,
+    pub grant_types: Option<Vec<GrantType>>,
+    pub scopes: Option<Vec<String>>,
+    pub audiences: Option<Vec<String>>,
+    pub first_party: Option<bool>,
+    pub pkce_required: Option<bool>,
+    pub require_par: Option<bool>,
+}
+
+/// Why a client was not made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("the client is refused: {}", .0.description())]
+    Metadata(OAuthError),
+    #[error("the client is refused: jwks: {0}")]
+    Keys(String),
+    #[error(
+        "the client_id must have 1 to 200 characters of letters, digits and . _ ~ : / - and not begin with `usr_`"
+    )]
+    BadClientId,
+    #[error(
+        "the client_secret must be random: {MIN_SECRET} to 512 characters of printable ASCII, not a few repeated"
+    )]
+    WeakSecret,
+    #[error("a client that authenticates by {0} has no client_secret: leave it out")]
+    SecretNotUsed(ClientAuthMethod),
+    #[error(
+        "a client without authentication must use PKCE: leave out the exemption, or give it a way to authenticate"
+    )]
+    PublicWithoutPkce,
+    #[error("no resource is called {0}: make it first (`countersign resource add`)")]
+    UnknownAudience(String),
+    #[error("another client has this client_id")]
+    Taken,
+    #[error("there is no such client: `countersign client list` shows them")]
+    NoSuchClient,
+    #[error(
+        "the client has two live secrets already; the older one ends at {0}: wait, or rotate without overlap"
+    )]
+    TwoSecrets(Timestamp),
+    #[error(transparent)]
+    Store(store::Error),
+}
+
+impl From<store::Error> for ClientError {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Taken(Unique::ClientId) => Self::Taken,
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// A secret taken over is stored as a plain digest, so it must be long: ours have 43 characters.
+const MIN_SECRET: usize = 32;
+
+/// Makes a client.
+pub async fn create(app: &App, new: NewClient, origin: &Origin) -> Result<Created, ClientError> {
+    let scribe = app.scribe(origin);
+    let key = ClientKey::new(scribe.now, &scribe.random);
+    let client_id = match new.client_id {
+        Some(id) => check_client_id(id)?,
+        None => key.to_string(),
+    };
+    let mut client = described(&new.metadata, key, client_id, scribe.now, &new.terms)?;
+    let secret = give_secret(&mut client, new.secret, &scribe)?;
+    let stored = client.clone();
+    let outcome = app.db.write(move |db| {
+        if let Some(unknown) = unknown_audience(db, &stored.audiences)? {
+            return Ok(Err(ClientError::UnknownAudience(unknown)));
+        }
+        clients::insert(db, &stored, scribe.now)?;
+        scribe.write(db, told(AuditAction::ClientCreated, &stored))?;
+        Ok(Ok(()))
+    });
+    outcome.await??;
+    app.registry.forget(Topic::Clients);
+    Ok(Created { client, secret })
+}
+
+/// Changes what the operator may change; the result passes the same checks as a new client.
+pub async fn change(
+    app: &App,
+    client_id: &str,
+    change: Change,
+    origin: &Origin,
+) -> Result<Client, ClientError> {
+    let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
+    let outcome = app.db.write(move |db| {
+        let Some(old) = clients::find_by_client_id(db, &client_id)? else {
+            return Ok(Err(ClientError::NoSuchClient));
+        };
+        let new = match changed(old, &change) {
+            Ok(new) => new,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if let Some(unknown) = unknown_audience(db, change.audiences.as_deref().unwrap_or_default())? {
+            return Ok(Err(ClientError::UnknownAudience(unknown)));
+        }
+        clients::update(db, &new, scribe.now)?;
+        scribe.write(db, told(AuditAction::ClientChanged, &new))?;
+        Ok(Ok(new))
+    });
+    let client = outcome.await??;
+    app.registry.forget(Topic::Clients);
+    Ok(client)
+}
+
+/// Gives the client a new secret; the present one lives on for `overlap` (CA-2).
+pub async fn rotate_secret(
+    app: &App,
+    client_id: &str,
+    overlap: Duration,
+    origin: &Origin,
+) -> Result<Created, ClientError> {
+    let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
+    let outcome = app.db.write(move |db| {
+        let Some(mut client) = clients::find_by_client_id(db, &client_id)? else {
+            return Ok(Err(ClientError::NoSuchClient));
+        };
+        if !uses_secret(client.auth_method) {
+            return Ok(Err(ClientError::SecretNotUsed(client.auth_method)));
+        }
+        if let Some(end) = earliest_of_two(&client.secrets, scribe.now).filter(|_| !overlap.is_zero()) {
+            return Ok(Err(ClientError::TwoSecrets(end)));
+        }
+        let (secret, row) = make_secret(scribe.now, &scribe.random);
+        clients::expire_secrets(db, client.key, scribe.now.plus(overlap))?;
+        clients::add_secret(db, client.key, &row)?;
+        let event = told(AuditAction::ClientChanged, &client)
+            .detail("secret_rotated", true)
+            .detail("overlap_seconds", overlap.as_secs());
+        scribe.write(db, event)?;
+        client.secrets.push(row);
+        Ok(Ok(Created { client, secret: Some(secret) }))
+    });
+    let created = outcome.await??;
+    app.registry.forget(Topic::Clients);
+    Ok(created)
+}
+
+/// Disables or enables a client; a disabled one gets nothing more, whatever it holds (CA-5).
+pub async fn set_status(
+    app: &App,
+    client_id: &str,
+    status: Status,
+    origin: &Origin,
+) -> Result<Client, ClientError> {
+    let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
+    let outcome = app.db.write(move |db| {
+        let Some(client) = clients::find_by_client_id(db, &client_id)? else { return Ok(None) };
+        clients::set_status(db, client.key, status, scribe.now)?;
+        scribe.write(db, told(AuditAction::ClientChanged, &client).detail("status", status.as_str()))?;
+        Ok(Some(Client { status, ..client }))
+    });
+    let client = outcome.await?;
+    app.registry.forget(Topic::Clients);
+    client.ok_or(ClientError::NoSuchClient)
+}
+
+/// Removes a client with its grants and consents.
+pub async fn remove(app: &App, client_id: &str, origin: &Origin) -> Result<Client, ClientError> {
+    let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
+    let outcome = app.db.write(move |db| {
+        let Some(client) = clients::find_by_client_id(db, &client_id)? else { return Ok(None) };
+        clients::remove(db, client.key)?;
+        scribe.write(db, told(AuditAction::ClientRemoved, &client))?;
+        Ok(Some(client))
+    });
+    let client = outcome.await?;
+    app.registry.forget(Topic::Clients);
+    client.ok_or(ClientError::NoSuchClient)
+}
+
+fn told(action: AuditAction, client: &Client) -> Event {
+    let event = Event::success(action)
+        .client(client.key)
+        .detail("client_id", client.client_id.as_str())
+        .detail("first_party", client.first_party);
+    // An exemption stands out in the audit (AZ-4).
+    if client.pkce_required { event } else { event.detail("pkce_required", false) }
+}
+
+/// The client that metadata and terms describe, without a secret.
+fn described(
+    metadata: &ClientMetadata,
+    key: ClientKey,
+    client_id: String,
+    created_at: Timestamp,
+    terms: &Terms,
+) -> Result<Client, ClientError> {
+    let mut client = metadata.to_client(key, client_id, created_at).map_err(ClientError::Metadata)?;
+    if let Some(jwks) = &client.jwks {
+        check_jwks_registration(jwks).map_err(ClientError::Keys)?;
+    }
+    if !terms.pkce_required && !client.is_confidential() {
+        return Err(ClientError::PublicWithoutPkce);
+    }
+    client.first_party = terms.first_party;
+    client.pkce_required = terms.pkce_required;
+    client.audiences.clone_from(&terms.audiences);
+    client.assertion_aud_token_endpoint = terms.assertion_aud_token_endpoint;
+    Ok(client)
+}
+
+fn changed(old: Client, change: &Change) -> Result<Client, ClientError> {
+    let mut metadata = metadata_of(&old);
+    if let Some(name) = &change.name {
+        metadata.client_name = Some(name.clone());
+    }
+    if let Some(uris) = &change.redirect_uris {
+        metadata.redirect_uris.clone_from(uris);
+    }
+    if let Some(uris) = &change.post_logout_redirect_uris {
+        metadata.post_logout_redirect_uris.clone_from(uris);
+    }
+    if let Some(grants) = &change.grant_types {
+        metadata.grant_types = Some(grants.iter().map(ToString::to_string).collect());
+    }
+    if let Some(scopes) = &change.scopes {
+        metadata.scope = Some(scopes.join(" "));
+    }
+    if let Some(require) = change.require_par {
+        metadata.require_pushed_authorization_requests = require;
+    }
+    let terms = Terms {
+        first_party: change.first_party.unwrap_or(old.first_party),
+        pkce_required: change.pkce_required.unwrap_or(old.pkce_required),
+        audiences: change.audiences.clone().unwrap_or_else(|| old.audiences.clone()),
+        assertion_aud_token_endpoint: old.assertion_aud_token_endpoint,
+    };
+    let new = described(&metadata, old.key, old.client_id, old.created_at, &terms)?;
+    Ok(Client { status: old.status, secrets: old.secrets, ..new })
+}
+
+/// The metadata that describes the client as it is.
+fn metadata_of(client: &Client) -> ClientMetadata {
+    let alg = |alg: crate::model::SigningAlg| alg.to_string();
+    ClientMetadata {
+        redirect_uris: client.redirect_uris.clone(),
+        response_types: None,
+        grant_types: Some(client.grant_types.iter().map(ToString::to_string).collect()),
+        application_type: Some(client.application_type.to_string()),
+        contacts: client.contacts.clone(),
+        client_name: Some(client.name.clone()),
+        logo_uri: client.logo_uri.clone(),
+        client_uri: client.client_uri.clone(),
+        policy_uri: client.policy_uri.clone(),
+        tos_uri: client.tos_uri.clone(),
+        jwks_uri: client.jwks_uri.clone(),
+        // What is stored was checked when it came in.
+        jwks: client.jwks.as_deref().and_then(|jwks| serde_json::from_str(jwks).ok()),
+        scope: Some(client.scopes.join(" ")),
+        id_token_signed_response_alg: Some(alg(client.id_token_alg)),
+        userinfo_signed_response_alg: client.userinfo_alg.map(alg),
+        token_endpoint_auth_method: Some(client.auth_method.to_string()),
+        token_endpoint_auth_signing_alg: client.assertion_alg.map(alg),
+        default_max_age: client.default_max_age,
+        require_auth_time: client.require_auth_time,
+        default_acr_values: client.default_acr_values.clone(),
+        initiate_login_uri: client.initiate_login_uri.clone(),
+        post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
+        require_pushed_authorization_requests: client.require_par,
+        other: serde_json::Map::new(),
+    }
+}
+
+/// Makes the client's secret, or takes over the one that was brought. Answers the one that must be shown.
+fn give_secret(
+    client: &mut Client,
+    brought: Option<BroughtSecret>,
+    scribe: &Scribe,
+) -> Result<Option<Secret>, ClientError> {
+    match (uses_secret(client.auth_method), brought) {
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(ClientError::SecretNotUsed(client.auth_method)),
+        (true, None) => {
+            let (secret, row) = make_secret(scribe.now, &scribe.random);
+            client.secrets.push(row);
+            Ok(Some(secret))
+        }
+        (true, Some(brought)) => {
+            check_secret(brought.secret.expose())?;
+            client.secrets.push(ClientSecret {
+                id: ClientSecretId::new(scribe.now, &scribe.random),
+                digest: brought.secret.digest(),
+                created_at: scribe.now,
+                expires_at: brought.expires_at,
+            });
+            Ok(None)
+        }
+    }
+}
+
+fn make_secret(now: Timestamp, random: &Random) -> (Secret, ClientSecret) {
+    let secret = Secret::generate(random);
+    let id = ClientSecretId::new(now, random);
+    let row = ClientSecret { id, digest: secret.digest(), created_at: now, expires_at: None };
+    (secret, row)
+}
+
+/// When the first of two live secrets ends; `None` if at most one is live.
+fn earliest_of_two(secrets: &[ClientSecret], now: Timestamp) -> Option<Timestamp> {
+    let live: Vec<&ClientSecret> =
+        secrets.iter().filter(|secret| secret.expires_at.is_none_or(|end| now < end)).collect();
+    if live.len() < 2 {
+        return None;
+    }
+    live.iter().filter_map(|secret| secret.expires_at).min()
+}
+
+fn uses_secret(method: ClientAuthMethod) -> bool {
+    matches!(method, ClientAuthMethod::SecretBasic | ClientAuthMethod::SecretPost)
+}
+
+fn unknown_audience(db: &mut Conn, audiences: &[String]) -> Result<Option<String>, store::Error> {
+    if audiences.is_empty() {
+        return Ok(None);
+    }
+    let known = resources::all(db)?;
+    Ok(audiences.iter().find(|audience| known.iter().all(|one| one.identifier != **audience)).cloned())
+}
+
+/// A client's id is never a user's: the `sub` of its own tokens must not be read as a person (TE-9).
+fn check_client_id(id: String) -> Result<String, ClientError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~:/-".contains(c);
+    if id.is_empty()
+        || id.len() > 200
+        || !id.chars().all(allowed)
+        || id.starts_with("usr_")
+        || id.starts_with('-')
+    {
+        return Err(ClientError::BadClientId);
+    }
+    Ok(id)
+}
+
+fn check_secret(secret: &str) -> Result<(), ClientError> {
+    let mut different: Vec<u8> = secret.bytes().collect();
+    different.sort_unstable();
+    different.dedup();
+    let plain = secret.chars().all(|c| c.is_ascii_graphic());
+    if !plain || !(MIN_SECRET..=512).contains(&secret.len()) || different.len() < 10 {
+        return Err(ClientError::WeakSecret);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn te_9_a_client_id_is_never_a_users_id() {
+        for good in ["calendar", "https://app.example.com/client", "a:b~c_d.e-f"] {
+            assert!(check_client_id(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in ["", "usr_0190", "a b", "a\n", "é", "a\"b", &"a".repeat(201)] {
+            assert!(check_client_id(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ca_2_a_secret_that_is_taken_over_must_be_long_and_random() {
+        assert!(check_secret("0123456789abcdef0123456789abcdef").is_ok());
+        for bad in ["short", &"ab".repeat(20), &"x y".repeat(20), "0123456789abcdef0123456789abcde"] {
+            assert!(check_secret(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ca_2_two_secrets_live_at_most() {
+        let random = Random::system();
+        let secret = |expires_at: Option<i64>| ClientSecret {
+            expires_at: expires_at.map(Timestamp),
+            ..make_secret(Timestamp(0), &random).1
+        };
+        let now = Timestamp(10);
+        let cases = [
+            (vec![], None),
+            (vec![secret(None)], None),
+            (vec![secret(Some(10)), secret(None)], None),
+            (vec![secret(Some(11)), secret(None)], Some(Timestamp(11))),
+            (vec![secret(Some(11)), secret(Some(30))], Some(Timestamp(11))),
+        ];
+        for (secrets, end) in cases {
+            assert_eq!(earliest_of_two(&secrets, now), end);
+        }
+    }
+
+    #[test]
+    fn a_change_passes_the_checks_of_a_new_client() {
+        let metadata = ClientMetadata {
+            redirect_uris: vec!["https://app.example.com/cb".to_owned()],
+            ..ClientMetadata::default()
+        };
+        let key = ClientKey::new(Timestamp(1), &Random::system());
+        let client = described(&metadata, key, "app".to_owned(), Timestamp(1), &Terms::default()).unwrap();
+        assert_eq!(changed(client.clone(), &Change::default()).unwrap(), client);
+        let renamed = Change { name: Some("Calendar".to_owned()), ..Change::default() };
+        assert_eq!(changed(client.clone(), &renamed).unwrap().name, "Calendar");
+        let bad = [
+            Change { name: Some(String::new()), ..Change::default() },
+            Change { redirect_uris: Some(vec![]), ..Change::default() },
+            Change { redirect_uris: Some(vec!["http://app.example.com/cb".to_owned()]), ..Change::default() },
+            Change { grant_types: Some(vec![GrantType::RefreshToken]), ..Change::default() },
+        ];
+        for change in bad {
+            assert!(matches!(changed(client.clone(), &change), Err(ClientError::Metadata(_))), "{change:?}");
+        }
+    }
+}
