@@ -1,1 +1,245 @@
-//! (to be written)
+//! The same functions from a shell: arguments in, a use case called, an answer printed.
+//!
+//! One file per command. Whatever changes something belongs to [`crate::tenancy`], [`crate::identity`] or
+//! [`crate::signing`], so that console and API do it in the same way. Every command but `serve` works beside a
+//! running server.
+
+mod check;
+mod client;
+mod doctor;
+mod init;
+mod keys;
+mod migrate;
+mod output;
+mod resource;
+mod session;
+mod user;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::{App, Opening, StartError};
+use crate::clock::Clock;
+use crate::config::{self, Loaded, Problems};
+use crate::signing::SigningError;
+use crate::store;
+use crate::tenancy::clients::ClientError;
+use crate::tenancy::links::InviteError;
+use crate::tenancy::resources::ResourceError;
+use crate::tenancy::users::UserError;
+
+use output::{Output, plain};
+
+const EXAMPLES: &str = "\
+Examples:
+  countersign serve
+  countersign check --all
+  countersign user add --email ada@example.com --name 'Ada Lovelace' --password-stdin < password
+  countersign client add --name Calendar --redirect-uri https://calendar.example.com/callback
+
+Without --config, the file that COUNTERSIGN_CONFIG names is read, or none: every setting has a default and can be
+given as COUNTERSIGN__SECTION__KEY. Exit codes: 0 done, 1 failed, 2 wrong usage.";
+
+/// A standalone identity provider and token issuer.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create what is missing: database, master key, signing keys
+    Init,
+    /// Check the configuration without touching anything
+    Check(check::Arguments),
+    /// Examine the instance: configuration, database, keys, clock, issuer, mail
+    Doctor,
+    /// Bring the database's schema up to date
+    Migrate(migrate::Arguments),
+    /// Manage users
+    #[command(subcommand)]
+    User(user::Command),
+    /// Manage clients: the applications that ask for tokens
+    #[command(subcommand)]
+    Client(client::Command),
+    /// Manage resources: the APIs that tokens are for
+    #[command(subcommand)]
+    Resource(resource::Command),
+    /// Manage signing keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Look at sessions and end them
+    #[command(subcommand)]
+    Session(session::Command),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+enum Failure {
+    /// The arguments make no sense together.
+    Usage(String),
+    Failed(String),
+    /// The answer already says what is wrong.
+    Told,
+    /// Nobody reads the answer any more.
+    ReaderGone,
+}
+
+macro_rules! failures {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Failed(error.to_string())
+            }
+        }
+    )+};
+}
+
+failures!(
+    StartError,
+    SigningError,
+    store::Error,
+    store::OpenError,
+    UserError,
+    ClientError,
+    ResourceError,
+    InviteError,
+    io::Error
+);
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        let count = problems.0.len();
+        let noun = if count == 1 { "problem" } else { "problems" };
+        Self::Failed(format!("the configuration has {count} {noun}:\n{problems}"))
+    }
+}
+
+/// What every command gets.
+struct Shell {
+    config: Option<PathBuf>,
+    out: Output,
+}
+
+impl Shell {
+    fn load(&self) -> Result<Loaded, Problems> {
+        config::load(self.config.as_deref(), config::environment())
+    }
+
+    /// Opens the instance as it is: nothing is created.
+    async fn open(&self) -> Result<App, Failure> {
+        Ok(App::open(self.load()?.config, Clock::system(), Opening::Existing).await?)
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            // Help and version are answers too; a reader that has gone away changes nothing.
+            let _ = answer.print();
+            return if answer.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let shell = Shell { config: arguments.config, out: Output { json: arguments.json } };
+    match start(&shell, arguments.command) {
+        Ok(()) | Err(Failure::ReaderGone) => ExitCode::SUCCESS,
+        Err(Failure::Told) => ExitCode::FAILURE,
+        Err(Failure::Failed(why)) => complain(&why, ExitCode::FAILURE),
+        Err(Failure::Usage(why)) => complain(&why, ExitCode::from(2)),
+    }
+}
+
+fn complain(why: &str, code: ExitCode) -> ExitCode {
+    let why: Vec<String> = why.lines().map(plain).collect();
+    // There is nowhere else to say it.
+    let _ = writeln!(io::stderr(), "countersign: {}", why.join("\n  "));
+    code
+}
+
+fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Init => init::run(shell).await,
+            Command::Check(arguments) => check::run(shell, &arguments),
+            Command::Doctor => doctor::run(shell).await,
+            Command::Migrate(arguments) => migrate::run(shell, &arguments),
+            Command::User(command) => user::run(shell, command).await,
+            Command::Client(command) => client::run(shell, command).await,
+            Command::Resource(command) => resource::run(shell, command).await,
+            Command::Keys(command) => keys::run(shell, command).await,
+            Command::Session(command) => session::run(shell, command).await,
+        }
+    })
+}
+
+/// A duration as the configuration writes it.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    config::duration::parse(text)
+        .ok_or_else(|| "write a number and a unit (s, m, h, d), such as 90s, 10m or 24h".to_owned())
+}
+
+/// Splits at commas that begin another address: a comma may also be part of one.
+fn split_uris(given: &[String]) -> Vec<String> {
+    let begins_uri = |text: &str| {
+        text.split_once(':').is_some_and(|(scheme, _)| {
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+        })
+    };
+    let mut uris: Vec<String> = Vec::new();
+    for text in given {
+        for (index, part) in text.split(',').enumerate() {
+            match uris.last_mut() {
+                Some(last) if index > 0 && !begins_uri(part) => {
+                    last.push(',');
+                    last.push_str(part);
+                }
+                _ => uris.push(part.to_owned()),
+            }
+        }
+    }
+    uris
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_split_at_commas_between_them_only() {
+        let cases: [(&[&str], &[&str]); 4] = [
+            (&["https://a/cb"], &["https://a/cb"]),
+            (&["https://a/cb,https://b/cb", "com.x:/cb"], &["https://a/cb", "https://b/cb", "com.x:/cb"]),
+            (&["https://a/cb?x=1,2"], &["https://a/cb?x=1,2"]),
+            (&["https://a/1,2,https://b/3,4"], &["https://a/1,2", "https://b/3,4"]),
+        ];
+        for (given, expected) in cases {
+            let given: Vec<String> = given.iter().map(|text| (*text).to_owned()).collect();
+            assert_eq!(split_uris(&given), expected);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! `countersign doctor`: looks at everything that an instance needs, and says what to do about what is wrong.
+
+use std::time::Duration;
+
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Failure, Shell};
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::crypto::{MasterKey, Random};
+use crate::keys;
+use crate::protocol::metadata::path;
+use crate::signing::{ALGORITHMS, Signing};
+use crate::store::migrate::{self, SchemaState};
+use crate::store::{self, DatabaseUrl, Db, jobs};
+
+/// A clock that differs by more from the database's is told of, and by more than the other stops a node (CR-7).
+const CLOCK_WARN: Duration = Duration::from_secs(30);
+const CLOCK_FAIL: Duration = Duration::from_secs(5 * 60);
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl State {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// What was looked at and what was seen.
+#[derive(Debug, Serialize)]
+struct Finding {
+    state: State,
+    check: &'static str,
+    text: String,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, check: &'static str, text: impl Into<String>) {
+        self.0.push(Finding { state: State::Ok, check, text: text.into() });
+    }
+
+    fn warn(&mut self, check: &'static str, text: impl Into<String>) {
+        self.0.push(Finding { state: State::Warn, check, text: text.into() });
+    }
+
+    fn fail(&mut self, check: &'static str, text: impl Into<String>) {
+        self.0.push(Finding { state: State::Fail, check, text: text.into() });
+    }
+}
+
+pub async fn run(shell: &Shell) -> Result<(), Failure> {
+    let mut findings = Findings::default();
+    match shell.load() {
+        Ok(loaded) => {
+            findings.ok("configuration", "every setting is good");
+            examine(&loaded.config, &mut findings).await;
+        }
+        Err(problems) => {
+            for problem in &problems.0 {
+                findings.fail("configuration", problem.to_string());
+            }
+        }
+    }
+    let failed = findings.0.iter().any(|finding| finding.state == State::Fail);
+    shell.out.list(&findings.0, &[], |one| {
+        vec![one.state.as_str().to_owned(), one.check.to_owned(), one.text.clone()]
+    })?;
+    if failed { Err(Failure::Told) } else { Ok(()) }
+}
+
+async fn examine(config: &Config, findings: &mut Findings) {
+    let master = examine_master_key(config, findings);
+    if let Some(db) = examine_database(config, findings) {
+        examine_clock(&db, findings).await;
+        if let Some(master) = master {
+            examine_signing_keys(&db, config, master, findings).await;
+        }
+        examine_administrators(&db, findings).await;
+    }
+    examine_issuer(config, findings).await;
+    examine_mail(config, findings).await;
+}
+
+fn examine_master_key(config: &Config, findings: &mut Findings) -> Option<MasterKey> {
+    match keys::load_existing(&config.keys.dir, config.keys.master_key.as_ref()) {
+        Ok(master) => {
+            findings.ok("master key", format!("readable, key {}", master.id()));
+            Some(master)
+        }
+        Err(error @ keys::MasterKeyError::Missing { .. }) => {
+            findings.fail("master key", format!("{error}; `countersign init` makes one for a new instance"));
+            None
+        }
+        Err(error) => {
+            findings.fail("master key", error.to_string());
+            None
+        }
+    }
+}
+
+fn examine_database(config: &Config, findings: &mut Findings) -> Option<Db> {
+    let label = config.database.label();
+    let url = match DatabaseUrl::parse(config.database.url.expose()) {
+        Ok(url) => url,
+        Err(why) => {
+            findings.fail("database", why);
+            return None;
+        }
+    };
+    if let DatabaseUrl::Sqlite(path) = &url
+        && !path.exists()
+    {
+        findings.fail("database", format!("{label} does not exist; `countersign init` makes it"));
+        return None;
+    }
+    match migrate::state(&url) {
+        Ok(state) => {
+            findings.ok("database", format!("{label} answers"));
+            if !examine_schema(&state, findings) {
+                return None;
+            }
+        }
+        Err(error) => {
+            findings.fail("database", format!("{label} does not answer: {error}"));
+            return None;
+        }
+    }
+    match Db::open(url, 1) {
+        Ok(db) => Some(db),
+        Err(error) => {
+            findings.fail("database", error.to_string());
+            None
+        }
+    }
+}
+
+fn examine_schema(state: &SchemaState, findings: &mut Findings) -> bool {
+    if !state.unknown.is_empty() {
+        let text = "the schema is newer than this version knows; use the newer version";
+        findings.fail("schema", text);
+    } else if !state.pending.is_empty() {
+        let text = format!("{} migrations are pending; run `countersign migrate`", state.pending.len());
+        findings.fail("schema", text);
+    } else {
+        findings.ok("schema", format!("current, {} migrations", state.applied.len()));
+        return true;
+    }
+    false
+}
+
+async fn examine_clock(db: &Db, findings: &mut Findings) {
+    let theirs = match db.read(jobs::database_time).await {
+        Ok(theirs) => theirs,
+        Err(error) => return findings.fail("clock", error.to_string()),
+    };
+    let ours = Clock::system().now();
+    let off = difference(ours, theirs);
+    let text = format!("{} ms from the database's clock", off.as_millis());
+    if off > CLOCK_FAIL {
+        findings.fail("clock", format!("{text}; set the clock (NTP)"));
+    } else if off > CLOCK_WARN {
+        findings.warn("clock", format!("{text}; set the clock (NTP)"));
+    } else {
+        findings.ok("clock", text);
+    }
+}
+
+async fn examine_signing_keys(db: &Db, config: &Config, master: MasterKey, findings: &mut Findings) {
+    let clock = Clock::system();
+    match Signing::open(db, config, master, Random::system(), clock.clone()).await {
+        Ok(signing) => {
+            let keyring = signing.keyring();
+            let missing: Vec<&str> = ALGORITHMS
+                .into_iter()
+                .filter(|alg| keyring.signer(*alg, clock.now()).is_none())
+                .map(|alg| alg.as_str())
+                .collect();
+            if missing.is_empty() {
+                let names = ALGORITHMS.map(|alg| alg.as_str()).join(", ");
+                findings.ok("signing keys", format!("the master key opens them; {names} can sign"));
+            } else {
+                let names = missing.join(", ");
+                findings.fail("signing keys", format!("none for {names}; `countersign init` makes them"));
+            }
+        }
+        Err(error) => findings.fail("signing keys", error.to_string()),
+    }
+}
+
+async fn examine_administrators(db: &Db, findings: &mut Findings) {
+    match db.read(store::users::any_admin).await {
+        Ok(true) => findings.ok("administrator", "there is one"),
+        Ok(false) => findings.warn(
+            "administrator",
+            "there is none yet; open the link that the server printed, or run `countersign user add --admin`",
+        ),
+        Err(error) => findings.fail("administrator", error.to_string()),
+    }
+}
+
+/// Whoever asks at the issuer's address must find an instance that calls itself so (OpenID Connect Discovery §4.3).
+async fn examine_issuer(config: &Config, findings: &mut Findings) {
+    let issuer = config.issuer.as_str();
+    let http = match http_client(config) {
+        Ok(http) => http,
+        Err(why) => return findings.fail("issuer", why),
+    };
+    let answer = match http.get(config.issuer.at(path::OPENID_CONFIGURATION)).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let why = reason(&error);
+            let text = format!(
+                "nothing answers at {issuer} ({why}); start the server, or look at DNS, proxy and certificate"
+            );
+            return findings.warn("issuer", text);
+        }
+    };
+    let status = answer.status();
+    let named = match answer.json::<Value>().await {
+        Ok(document) if status.is_success() => {
+            document.get("issuer").and_then(Value::as_str).map(str::to_owned)
+        }
+        _ => None,
+    };
+    match named {
+        Some(named) if named == issuer => findings.ok("issuer", format!("{issuer} resolves to itself")),
+        Some(named) => {
+            findings.fail("issuer", format!("{issuer} leads to an instance that calls itself {named}"));
+        }
+        None => {
+            let text = format!("{issuer} answers {status} without a discovery document; look at the proxy");
+            findings.fail("issuer", text);
+        }
+    }
+}
+
+async fn examine_mail(config: &Config, findings: &mut Findings) {
+    let Some(url) = &config.mail.url else {
+        return if config.has_dev_pages() {
+            findings.ok("mail", "no server is set; mail is shown at /dev/mail");
+        } else {
+            findings.warn("mail", "no server is set, so nobody gets mail; set mail.url");
+        };
+    };
+    let builder = match AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose()) {
+        Ok(builder) => builder,
+        // The error may repeat the URL, which holds a password.
+        Err(_) => return findings.fail("mail", "mail.url cannot be used: look at its form"),
+    };
+    match builder.timeout(Some(PATIENCE)).build::<Tokio1Executor>().test_connection().await {
+        Ok(true) => findings.ok("mail", "the server answers"),
+        Ok(false) => findings.fail("mail", "the server closed the connection"),
+        Err(error) => {
+            findings.fail("mail", format!("the server does not answer: {}", reason(&error)));
+        }
+    }
+}
+
+fn http_client(config: &Config) -> Result<reqwest::Client, String> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(file) = &config.outbound.extra_ca_file {
+        let unusable = |error: &dyn std::fmt::Display| format!("{} cannot be used: {error}", file.display());
+        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))? {
+            let certificate = certificate.map_err(|error| unusable(&error))?;
+            roots.add(certificate).map_err(|error| unusable(&error))?;
+        }
+    }
+    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(PATIENCE)
+        .build()
+        .map_err(|error| reason(&error))
+}
+
+fn difference(a: Timestamp, b: Timestamp) -> Duration {
+    a.since(b).max(b.since(a))
+}
+
+/// The innermost cause: what went wrong, without the layers that passed it on.
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
