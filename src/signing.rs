@@ -116,7 +116,7 @@ impl Signing {
                 if rotation_due(now, &policy, &times) {
                     let plan = plan_rotation(now, policy.publish_ahead, &times);
                     let sealed = seal_new(key, &master, &random, plan.new);
-                    add(db, sealed, &scribe, AuditAction::KeyCreated)?;
+                    add(db, sealed, plan.retire_others_at, &scribe, AuditAction::KeyCreated)?;
                 }
             }
             Ok(())
@@ -136,7 +136,8 @@ impl Signing {
         db.write(move |db| {
             let rows = signing_keys::all(db)?;
             let plan = plan_rotation(scribe.now, ahead, &times_of(&rows, alg));
-            add(db, seal_new(&key, &master, &random, plan.new), &scribe, AuditAction::KeyRotated)
+            let sealed = seal_new(&key, &master, &random, plan.new);
+            add(db, sealed, plan.retire_others_at, &scribe, AuditAction::KeyRotated)
         })
         .await?;
         self.reload(db).await?;
@@ -164,17 +165,18 @@ impl Signing {
     }
 }
 
-/// Stores a key; the ones before it retire when it begins to sign.
+/// Stores a key; the ones before it retire at the planned time.
 fn add(
     db: &mut store::Conn,
     key: SealedKey,
+    retire_others_at: Option<Timestamp>,
     scribe: &Scribe,
     action: AuditAction,
 ) -> Result<(), store::Error> {
     let row = row(key);
     signing_keys::insert(db, &row)?;
-    if row.retired_at.is_none() {
-        signing_keys::retire_others(db, row.alg, &row.kid, row.active_from)?;
+    if let Some(at) = retire_others_at {
+        signing_keys::retire_others(db, row.alg, &row.kid, at)?;
     }
     scribe.write(
         db,

@@ -129,6 +129,21 @@ pub fn half_hash(alg: SigningAlg, value: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2])
 }
 
+/// The single audience that a JWT claims, without any proof: only to find the client by whose name the token is then
+/// verified.
+pub fn unverified_audience(jwt: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        aud: Audience,
+    }
+    let payload = jwt.split('.').nth(1)?;
+    let claims: Claims = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    match claims.aud.0.as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    }
+}
+
 /// Times as JWTs write them: whole seconds since 1970.
 mod numeric_date {
     use serde::{Deserialize, Deserializer, Serializer};

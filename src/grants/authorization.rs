@@ -1,0 +1,337 @@
+//! The way of one authorization request: stored once, decided step by step, answered once.
+//!
+//! Pages change what is stored and come back; [`step`] alone says where the browser goes next.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::audit::{Event, Origin, Scribe};
+use crate::clock::Timestamp;
+use crate::crypto::{Digest, Secret};
+use crate::identity::session::SignedIn;
+use crate::model::{AuditAction, Client, GrantId, RequestId, SessionId};
+use crate::protocol::acr::{acr_answer, acr_for};
+use crate::protocol::authorize::AuthorizationRequest;
+use crate::protocol::next_step::{Allowed, NextStep, Progress, SessionView, next_step};
+use crate::protocol::response::AuthorizationResponse;
+use crate::protocol::scope::{self, ScopeSet};
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::store::authorization::{self, Code, Request};
+use crate::store::{self, Conn, consents, grants, sessions, users};
+use crate::tenancy::admission;
+
+use super::{Detail, Failure};
+
+/// A request on its way, as this browser may see it.
+#[derive(Clone, Debug)]
+pub struct Underway {
+    pub row: Request,
+    pub request: AuthorizationRequest,
+    pub client: Arc<Client>,
+}
+
+/// Why a request cannot be gone on with.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    /// Unknown, another browser's, or expired: one answer (AR-6).
+    #[error("this sign-in has expired or was begun in another browser")]
+    Unknown,
+    /// It was answered before: the way back button leads here.
+    #[error("this sign-in is complete")]
+    Completed,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Stores a validated request for the browser with this pre-login secret (AZ-8, AR-6).
+pub async fn begin(
+    app: &App,
+    client: &Client,
+    request: &AuthorizationRequest,
+    browser: &Secret,
+    pushed: Option<Digest>,
+) -> Result<RequestId, store::Error> {
+    let now = app.clock.now();
+    let row = Request {
+        id: RequestId::new(now, &app.random),
+        client_id: client.key,
+        browser_digest: browser.digest(),
+        request: serde_json::to_string(request).expect("an authorization request is plain data"),
+        pushed_digest: pushed,
+        session_id: None,
+        consented_at: None,
+        created_at: now,
+        expires_at: now.plus(app.config.lifetimes.request),
+        completed_at: None,
+    };
+    let id = row.id;
+    app.db.write(move |db| authorization::insert_request(db, &row)).await?;
+    Ok(id)
+}
+
+/// The request, if it is this browser's and still open.
+pub async fn find(app: &App, id: RequestId, browser: Option<&Secret>) -> Result<Underway, Lost> {
+    let Some(browser) = browser.map(Secret::digest) else { return Err(Lost::Unknown) };
+    let row = app.db.read(move |db| authorization::find_request(db, id)).await?;
+    let now = app.clock.now();
+    let row = row.filter(|row| row.browser_digest == browser && row.expires_at > now).ok_or(Lost::Unknown)?;
+    if row.completed_at.is_some() {
+        return Err(Lost::Completed);
+    }
+    let request: AuthorizationRequest = serde_json::from_str(&row.request)
+        .map_err(|error| store::Error::broken("an authorization request", error))?;
+    let client = app.client(&request.client_id).await?.filter(|client| client.key == row.client_id);
+    Ok(Underway { request, client: client.ok_or(Lost::Unknown)?, row })
+}
+
+/// What the browser does now, with these accounts signed in.
+pub async fn step(app: &App, underway: &Underway, accounts: &[SignedIn]) -> Result<NextStep, store::Error> {
+    let views = views(app, underway, accounts).await?;
+    let progress = Progress {
+        created_at: underway.row.created_at,
+        chosen_session: underway.row.session_id,
+        consented: underway.row.consented_at.is_some(),
+    };
+    Ok(next_step(&underway.request, &underway.client, &progress, &views, app.clock.now()))
+}
+
+async fn views(
+    app: &App,
+    underway: &Underway,
+    accounts: &[SignedIn],
+) -> Result<Vec<SessionView>, store::Error> {
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (client, accounts) = (underway.client.key, accounts.to_vec());
+    app.db
+        .read(move |db| {
+            accounts
+                .iter()
+                .map(|account| {
+                    let mut names: Vec<String> = account.user.username.iter().cloned().collect();
+                    names.extend(users::emails(db, account.user.id)?.into_iter().map(|email| email.folded));
+                    Ok(SessionView {
+                        id: account.session.id,
+                        user: account.user.id,
+                        names,
+                        auth_time: account.session.auth_time,
+                        methods: account.methods.clone(),
+                        remembered: remembered(db, account, client)?,
+                    })
+                })
+                .collect()
+        })
+        .await
+}
+
+/// A remembered item is a scope, or a claim asked for by name.
+const CLAIM: &str = "claim:";
+
+fn remembered(
+    db: &mut Conn,
+    account: &SignedIn,
+    client: crate::model::ClientKey,
+) -> Result<Option<Allowed>, store::Error> {
+    let items = consents::items(db, account.user.id, client)?;
+    if items.is_empty() {
+        return Ok(None);
+    }
+    let (claims, scopes): (Vec<&String>, Vec<&String>) =
+        items.iter().partition(|item| item.starts_with(CLAIM));
+    let scopes: Vec<&str> = scopes.into_iter().map(String::as_str).collect();
+    Ok(Some(Allowed {
+        // What no longer reads as scopes was not allowed.
+        scopes: ScopeSet::parse(&scopes.join(" ")).unwrap_or_default(),
+        claims: claims.into_iter().map(|item| item[CLAIM.len()..].to_owned()).collect::<BTreeSet<_>>(),
+    }))
+}
+
+/// Notes which account the user chose, or signed in as, for this request.
+pub async fn choose(app: &App, id: RequestId, session: SessionId) -> Result<(), Lost> {
+    let chosen = app.db.write(move |db| authorization::choose_session(db, id, session)).await?;
+    if chosen { Ok(()) } else { Err(Lost::Completed) }
+}
+
+/// The user allows it. What was asked is remembered, unless it was asked for this time only.
+pub async fn consent(
+    app: &App,
+    underway: &Underway,
+    account: &SignedIn,
+    origin: &Origin,
+) -> Result<(), Lost> {
+    let (id, user, session) = (underway.row.id, account.user.id, account.session.id);
+    let (client, scribe) = (underway.client.key, app.scribe(origin));
+    let mut items: Vec<String> = underway.request.scope.iter().map(str::to_owned).collect();
+    items.extend(underway.request.extra_claims().iter().map(|claim| format!("{CLAIM}{claim}")));
+    let noted = app
+        .db
+        .write(move |db| {
+            if !authorization::note_consent(db, id, session, scribe.now)? {
+                return Ok(false);
+            }
+            consents::remember(db, user, client, &items, scribe.now)?;
+            let event = Event::success(AuditAction::ConsentGiven).user(user).client(client).session(session);
+            scribe.write(db, event.detail("items", items.clone()))?;
+            Ok(true)
+        })
+        .await?;
+    if noted { Ok(()) } else { Err(Lost::Completed) }
+}
+
+/// The user, or the rules, say no: the request ends and the client is told.
+pub async fn refuse(
+    app: &App,
+    underway: &Underway,
+    error: &OAuthError,
+    origin: &Origin,
+) -> Result<AuthorizationResponse, Failure> {
+    let redirect = underway.request.redirect(&underway.client, app.config.issuer.as_str())?;
+    let (id, pushed, scribe) = (underway.row.id, underway.row.pushed_digest, app.scribe(origin));
+    let event = Event::denied(AuditAction::ConsentRefused)
+        .client(underway.client.key)
+        .detail("error", error.code.as_str())
+        .detail("reason", error.hint().unwrap_or_else(|| error.description()));
+    let ended = app
+        .db
+        .write(move |db| {
+            let ended = authorization::complete(db, id, scribe.now)?;
+            if ended {
+                if let Some(pushed) = pushed {
+                    authorization::consume_pushed(db, &pushed, scribe.now)?;
+                }
+                scribe.write(db, event.clone())?;
+            }
+            Ok(ended)
+        })
+        .await?;
+    if ended { Ok(AuthorizationResponse::error(&redirect, error)) } else { Err(completed()) }
+}
+
+/// Issues the code: the request ends, the grant begins (AZ-9).
+pub async fn issue_code(
+    app: &App,
+    underway: &Underway,
+    account: &SignedIn,
+    origin: &Origin,
+) -> Result<AuthorizationResponse, Failure> {
+    let redirect = underway.request.redirect(&underway.client, app.config.issuer.as_str())?;
+    let code = Secret::generate(&app.random);
+    let scribe = app.scribe(origin);
+    let detail = detail(&underway.request, account);
+    let lifetimes = &app.config.lifetimes;
+    let asked = Issuing {
+        client: Arc::clone(&underway.client),
+        row: underway.row.clone(),
+        redirect_uri: redirect.uri().to_owned(),
+        code_challenge: underway.request.code_challenge.clone(),
+        session: account.session.id,
+        offline: detail.scope.contains(scope::OFFLINE_ACCESS),
+        detail: detail.to_json(),
+        scope: detail.scope.to_string(),
+        code: code.digest(),
+        code_expires_at: scribe.now.plus(lifetimes.code),
+        grant_expires_at: scribe.now.plus(lifetimes.refresh_max),
+        scribe,
+    };
+    let outcome = app.db.write(move |db| asked.settle(db)).await?;
+    match outcome {
+        Issued::Code => Ok(AuthorizationResponse::code(&redirect, &code)),
+        Issued::Refused(error) => Ok(AuthorizationResponse::error(&redirect, &error)),
+        Issued::Completed => Err(completed()),
+    }
+}
+
+fn detail(request: &AuthorizationRequest, account: &SignedIn) -> Detail {
+    Detail {
+        scope: request.scope.clone(),
+        resources: request.resources.clone(),
+        claims: request.claims.clone(),
+        nonce: request.nonce.clone(),
+        acr: acr_answer(acr_for(&account.methods), request.asked_acr()).as_str().to_owned(),
+        methods: account.methods.clone(),
+    }
+}
+
+struct Issuing {
+    client: Arc<Client>,
+    row: Request,
+    redirect_uri: String,
+    code_challenge: Option<String>,
+    session: SessionId,
+    offline: bool,
+    detail: String,
+    scope: String,
+    code: Digest,
+    code_expires_at: Timestamp,
+    grant_expires_at: Timestamp,
+    scribe: Scribe,
+}
+
+enum Issued {
+    Code,
+    Refused(OAuthError),
+    Completed,
+}
+
+impl Issuing {
+    fn settle(&self, db: &mut Conn) -> Result<Issued, store::Error> {
+        let now = self.scribe.now;
+        if !authorization::complete(db, self.row.id, now)? {
+            return Ok(Issued::Completed);
+        }
+        if let Some(pushed) = &self.row.pushed_digest
+            && !authorization::consume_pushed(db, pushed, now)?
+        {
+            let text = "the pushed request was used before";
+            return Ok(Issued::Refused(OAuthError::new(ErrorCode::InvalidRequestUri, text)));
+        }
+        let Some(session) = sessions::find(db, self.session)? else {
+            return self.denied(db, "the session is gone");
+        };
+        if let Err(refusal) = admission::admit_authorization(db, &self.client, &session, now)? {
+            return self.denied(db, &refusal.to_string());
+        }
+        let grant = grants::Grant {
+            id: GrantId::new(now, &self.scribe.random),
+            user_id: session.user_id,
+            client_id: self.client.key,
+            session_id: Some(session.id),
+            offline: self.offline,
+            detail: self.detail.clone(),
+            auth_time: session.auth_time,
+            created_at: now,
+            expires_at: match self.offline {
+                true => self.grant_expires_at,
+                false => self.grant_expires_at.min(session.expires_at),
+            },
+            revoked_at: None,
+        };
+        grants::insert(db, &grant)?;
+        let code = Code {
+            digest: self.code,
+            grant_id: grant.id,
+            redirect_uri: self.redirect_uri.clone(),
+            code_challenge: self.code_challenge.clone(),
+            created_at: now,
+            expires_at: self.code_expires_at,
+            redeemed_at: None,
+        };
+        authorization::insert_code(db, &code)?;
+        let event = Event::success(AuditAction::CodeIssued).user(session.user_id).client(self.client.key);
+        self.scribe.write(db, event.session(session.id).detail("scope", self.scope.as_str()))?;
+        Ok(Issued::Code)
+    }
+
+    fn denied(&self, db: &mut Conn, reason: &str) -> Result<Issued, store::Error> {
+        let event = Event::denied(AuditAction::CodeIssued).client(self.client.key).session(self.session);
+        self.scribe.write(db, event.detail("reason", reason))?;
+        let error = OAuthError::new(ErrorCode::AccessDenied, "this user may not sign in here");
+        Ok(Issued::Refused(error.with_hint(reason)))
+    }
+}
+
+fn completed() -> Failure {
+    OAuthError::invalid_request("this sign-in was answered before; go back to the application").into()
+}

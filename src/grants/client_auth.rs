@@ -1,0 +1,168 @@
+//! Which client is calling, proven by its registered method and no other (CA-1).
+//!
+//! Secrets have 256 random bits, so they are compared as digests, not hashed with Argon2. Failures are counted for
+//! each client and address; a right credential is never refused because of somebody else's failures.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::audit::{Event, Origin};
+use crate::clock::Timestamp;
+use crate::crypto::{Digest, Secret, constant_time_eq};
+use crate::identity::limits::{self, Bucket};
+use crate::keys::{VerifyError, verify_with_jwks};
+use crate::model::{AuditAction, Client, SigningAlg};
+use crate::protocol::assertion::{self, Audiences};
+use crate::protocol::client_auth::Presented;
+use crate::protocol::metadata::{ASSERTION_ALGS, path};
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::store;
+
+use super::Failure;
+
+/// A client that proved who it is; a public one named itself and can prove no more.
+#[derive(Clone, Debug)]
+pub struct Authenticated(Arc<Client>);
+
+impl Deref for Authenticated {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        &self.0
+    }
+}
+
+/// Authenticates the caller of the endpoint at `called` (a path below the issuer).
+pub async fn authenticate(
+    app: &App,
+    presented: &Presented,
+    called: &str,
+    origin: &Origin,
+) -> Result<Authenticated, Failure> {
+    let client = app.client(presented.client_id()).await?;
+    let verdict = match &client {
+        Some(client) => check(app, client, presented, called).await,
+        None => Err(failed("no client is called that").into()),
+    };
+    match (client, verdict) {
+        (Some(client), Ok(())) => Ok(Authenticated(client)),
+        (client, Err(Failure::OAuth(error))) => {
+            Err(refuse(app, client.as_deref(), presented, error, origin).await)
+        }
+        (_, Err(other)) => Err(other),
+        (None, Ok(())) => Err(Failure::Internal("a client that is not there cannot be right".to_owned())),
+    }
+}
+
+/// For endpoints that public clients cannot use at all: introspection.
+pub fn must_be_confidential(client: &Authenticated) -> Result<(), Failure> {
+    if client.is_confidential() { Ok(()) } else { Err(failed("a public client cannot authenticate").into()) }
+}
+
+async fn check(app: &App, client: &Client, presented: &Presented, called: &str) -> Result<(), Failure> {
+    if !client.is_active() {
+        return Err(failed("the client is disabled").into());
+    }
+    presented.check_method(client)?;
+    match presented {
+        Presented::None { .. } => Ok(()),
+        Presented::Basic { secret, .. } | Presented::Post { secret, .. } => {
+            check_secret(client, secret, app.clock.now()).map_err(Failure::from)
+        }
+        Presented::Assertion { jwt, .. } => check_assertion(app, client, jwt, called).await,
+    }
+}
+
+/// Compares with every live secret, all of them each time (CA-2).
+fn check_secret(client: &Client, secret: &Secret, now: Timestamp) -> Result<(), OAuthError> {
+    let digest = secret.digest();
+    let mut right = false;
+    for known in &client.secrets {
+        let live = known.expires_at.is_none_or(|end| now < end);
+        right |= constant_time_eq(known.digest.as_bytes(), digest.as_bytes()) && live;
+    }
+    if right { Ok(()) } else { Err(failed("the secret is wrong or has expired")) }
+}
+
+async fn check_assertion(app: &App, client: &Client, jwt: &Secret, called: &str) -> Result<(), Failure> {
+    let now = app.clock.now();
+    let one = client.assertion_alg.map(|alg| [alg]);
+    let algs: &[SigningAlg] = one.as_ref().map_or(ASSERTION_ALGS, |alg| alg.as_slice());
+    let claims = verify_signature(app, client, jwt, algs, now).await?;
+    let issuer = &app.config.issuer;
+    let (token_endpoint, called_endpoint) = (issuer.at(path::TOKEN), issuer.at(called));
+    let endpoints = [token_endpoint.as_str(), called_endpoint.as_str()];
+    let audiences = Audiences { issuer: issuer.as_str(), endpoints: &endpoints };
+    let once = assertion::check_claims(&claims, client, audiences, now)?;
+    let digest = Digest::of_parts(&[b"client assertion", client.client_id.as_bytes(), once.jti.as_bytes()]);
+    let first = app.db.write(move |db| store::grants::present_once(db, &digest, once.expires_at)).await?;
+    if first { Ok(()) } else { Err(failed("the assertion was presented before").into()) }
+}
+
+/// With the registered keys; those behind a `jwks_uri` are fetched again when the key is not among them.
+async fn verify_signature(
+    app: &App,
+    client: &Client,
+    jwt: &Secret,
+    algs: &[SigningAlg],
+    now: Timestamp,
+) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
+    let refuse = |error: VerifyError| Failure::from(failed(&error.to_string()));
+    if let Some(jwks) = &client.jwks {
+        return verify_with_jwks(jwt.expose(), jwks, algs).map_err(refuse);
+    }
+    let Some(uri) = &client.jwks_uri else { return Err(failed("the client has no keys").into()) };
+    for want_fresh in [false, true] {
+        let jwks = app
+            .outbound
+            .client_jwks(uri, want_fresh, now)
+            .await
+            .map_err(|error| failed(&format!("its keys could not be fetched: {error}")))?;
+        match verify_with_jwks(jwt.expose(), &jwks, algs) {
+            Err(VerifyError::UnknownKey) if !want_fresh => {}
+            outcome => return outcome.map_err(refuse),
+        }
+    }
+    Err(refuse(VerifyError::UnknownKey))
+}
+
+/// One text for every reason; the reason goes to the log and the audit.
+fn failed(reason: &str) -> OAuthError {
+    OAuthError::invalid_client("client authentication failed").with_hint(reason)
+}
+
+async fn refuse(
+    app: &App,
+    client: Option<&Client>,
+    presented: &Presented,
+    error: OAuthError,
+    origin: &Origin,
+) -> Failure {
+    let scribe = app.scribe(origin);
+    let limit = app.config.limits.client_secret_failures;
+    let bucket = Bucket::new("client", &[presented.client_id().as_bytes(), &limits::address_key(origin.ip)]);
+    let event = client.map(|client| {
+        Event::denied(AuditAction::ClientRefused)
+            .client(client.key)
+            .detail("reason", error.hint().unwrap_or_else(|| error.description()))
+    });
+    let counted = app
+        .db
+        .write(move |db| {
+            let counted = limits::reserve(db, &[(bucket, limit)], scribe.now)?;
+            // Beyond the limit nothing more is written, so that a flood does not fill the audit.
+            if let (Ok(()), Some(event)) = (counted, event.clone()) {
+                scribe.write(db, event)?;
+            }
+            Ok(counted)
+        })
+        .await;
+    match counted {
+        Ok(Ok(())) => error.into(),
+        Ok(Err(throttled)) if error.code == ErrorCode::InvalidClient => {
+            Failure::Throttled(throttled.retry_after)
+        }
+        Ok(Err(_)) => error.into(),
+        Err(error) => error.into(),
+    }
+}

@@ -1,0 +1,195 @@
+//! Is this token good? What introspection (RFC 7662), userinfo and our own APIs ask.
+//!
+//! The answer comes from a verified signature and the stored state, never from the token's word alone (IR-2).
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::crypto::Secret;
+use crate::keys::Expect;
+use crate::model::GrantId;
+use crate::protocol::scope::ScopeSet;
+use crate::protocol::tokens::{ACCESS_TOKEN_TYP, AccessClaims, Audience};
+use crate::signing::ALGORITHMS;
+use crate::store::grants::{self, Grant};
+use crate::store::users::User;
+use crate::store::{self, Conn};
+use crate::tenancy::admission;
+
+use super::{Authenticated, Detail, Failure};
+
+/// What a caller learns of a token. Everything that is not an active token meant for it reads the same (IR-1).
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Introspection {
+    pub active: bool,
+    #[serde(flatten)]
+    pub token: Option<ActiveToken>,
+}
+
+/// An active token (RFC 7662 §2.2).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ActiveToken {
+    pub scope: ScopeSet,
+    pub client_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
+    pub exp: i64,
+    pub iat: i64,
+    pub sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aud: Option<Audience>,
+    pub iss: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+}
+
+/// An access token that is good now.
+#[derive(Clone, Debug)]
+pub struct LiveAccessToken {
+    pub claims: AccessClaims,
+    /// The user and what was granted; `None` for a client's own token.
+    pub of_user: Option<(User, Grant)>,
+}
+
+/// Tells the caller about a token, if it is active and meant for it.
+pub async fn introspect(app: &App, caller: &Authenticated, token: &Secret) -> Result<Introspection, Failure> {
+    let found = match live_access_token(app, token).await? {
+        Some(live) if may_see(caller, &live.claims) => Some(describe_access(app, live)),
+        Some(_) => None,
+        None => describe_refresh(app, caller, token).await?,
+    };
+    Ok(Introspection { active: found.is_some(), token: found })
+}
+
+/// Its own tokens, and those for an API that it serves (10.2).
+fn may_see(caller: &Authenticated, claims: &AccessClaims) -> bool {
+    claims.client_id == caller.client_id
+        || caller.audiences.iter().any(|audience| claims.aud.contains(audience))
+}
+
+/// The token, if it is one of our access tokens, was not revoked, and all that it rests on still stands.
+pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveAccessToken>, store::Error> {
+    let Some(claims) = verify(app, token, true) else { return Ok(None) };
+    let Some(client) = app.client(&claims.client_id).await?.filter(|client| client.is_active()) else {
+        return Ok(None);
+    };
+    let now = app.clock.now();
+    let (jti, gid, client) = (claims.jti.clone(), claims.gid, client.key);
+    let state = app
+        .db
+        .read(move |db| {
+            if grants::is_revoked(db, &jti)? {
+                return Ok(State::Dead);
+            }
+            match gid {
+                None => Ok(State::Machine),
+                Some(gid) => Ok(match grant_state(db, gid, now)? {
+                    Some((user, grant)) if grant.client_id == client => State::User(user, grant),
+                    _ => State::Dead,
+                }),
+            }
+        })
+        .await?;
+    Ok(match state {
+        State::Dead => None,
+        State::Machine => Some(LiveAccessToken { claims, of_user: None }),
+        State::User(user, grant) => Some(LiveAccessToken { claims, of_user: Some((user, grant)) }),
+    })
+}
+
+enum State {
+    Dead,
+    Machine,
+    User(User, Grant),
+}
+
+fn grant_state(db: &mut Conn, id: GrantId, now: Timestamp) -> Result<Option<(User, Grant)>, store::Error> {
+    let Some(grant) = grants::find(db, id)? else { return Ok(None) };
+    if admission::check_grant(db, &grant, now)?.is_err() {
+        return Ok(None);
+    }
+    let admitted = admission::admit_user(db, grant.user_id)?;
+    Ok(admitted.ok().map(|admission| (admission.user().clone(), grant)))
+}
+
+/// Signature, type, issuer and time. `None` for anything that is not an access token of ours.
+pub(super) fn verify(app: &App, token: &Secret, check_expiry: bool) -> Option<AccessClaims> {
+    let expect = Expect {
+        types: &[ACCESS_TOKEN_TYP],
+        algs: &ALGORITHMS,
+        issuer: app.config.issuer.as_str(),
+        now: app.clock.now(),
+        leeway: Duration::ZERO,
+        check_expiry,
+    };
+    let verified = app.signing.keyring().verify(token.expose(), &expect).ok()?;
+    serde_json::from_value(serde_json::Value::Object(verified.claims)).ok()
+}
+
+fn describe_access(app: &App, live: LiveAccessToken) -> ActiveToken {
+    let claims = live.claims;
+    ActiveToken {
+        scope: claims.scope,
+        client_id: claims.client_id,
+        username: live.of_user.and_then(|(user, _)| user.username),
+        token_type: Some("Bearer"),
+        exp: claims.exp.seconds(),
+        iat: claims.iat.seconds(),
+        sub: claims.sub,
+        aud: Some(claims.aud),
+        iss: app.config.issuer.as_str().to_owned(),
+        jti: Some(claims.jti),
+        sid: claims.sid.map(|sid| sid.to_string()),
+        auth_time: claims.auth_time.map(Timestamp::seconds),
+        acr: claims.acr,
+    }
+}
+
+/// A refresh token is shown to the client that holds it, and to nobody else.
+async fn describe_refresh(
+    app: &App,
+    caller: &Authenticated,
+    token: &Secret,
+) -> Result<Option<ActiveToken>, Failure> {
+    let (digest, client, now) = (token.digest(), caller.key, app.clock.now());
+    let found = app
+        .db
+        .read(move |db| {
+            let Some(refresh) = grants::find_refresh(db, &digest)? else { return Ok(None) };
+            if refresh.consumed_at.is_some() || refresh.expires_at <= now {
+                return Ok(None);
+            }
+            let state = grant_state(db, refresh.grant_id, now)?;
+            let Some((user, grant)) = state.filter(|(_, grant)| grant.client_id == client) else {
+                return Ok(None);
+            };
+            Ok(Some((user, Detail::parse(&grant.detail)?, refresh)))
+        })
+        .await?;
+    Ok(found.map(|(user, detail, refresh)| ActiveToken {
+        scope: detail.scope,
+        client_id: caller.client_id.clone(),
+        sub: user.id.to_string(),
+        username: user.username,
+        token_type: None,
+        exp: refresh.expires_at.seconds(),
+        iat: refresh.created_at.seconds(),
+        aud: None,
+        iss: app.config.issuer.as_str().to_owned(),
+        jti: None,
+        sid: None,
+        auth_time: None,
+        acr: Some(detail.acr),
+    }))
+}

@@ -1,0 +1,139 @@
+//! Making the tokens themselves: claims and signature. Touches no table.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::model::{Client, SigningAlg};
+use crate::protocol::claims::UserClaims;
+use crate::protocol::targets::Target;
+use crate::protocol::tokens::{ACCESS_TOKEN_TYP, AccessClaims, Audience, ID_TOKEN_TYP, IdClaims, half_hash};
+use crate::protocol::{acr, scope};
+use crate::signing::LONGEST_TOKEN_LIFE;
+use crate::store::grants::Grant;
+use crate::tenancy::admission::{Admission, ClientAdmission};
+
+use super::{Detail, Failure};
+
+/// The algorithm of access tokens: small, quick to sign and to verify.
+const ACCESS_ALG: SigningAlg = SigningAlg::Es256;
+
+/// A signed access token.
+pub(super) struct AccessToken {
+    pub text: String,
+    /// Seconds.
+    pub expires_in: u64,
+}
+
+/// Whom tokens are made for, and on what ground.
+pub(super) struct Issuing<'a> {
+    pub client: &'a Client,
+    pub admission: &'a Admission,
+    pub grant: &'a Grant,
+    pub detail: &'a Detail,
+    pub target: &'a Target,
+    pub now: Timestamp,
+}
+
+/// An access token for an admitted user.
+pub(super) fn user_access_token(app: &App, issuing: &Issuing<'_>) -> Result<AccessToken, Failure> {
+    let Issuing { client, admission, grant, detail, target, now } = *issuing;
+    let claims = AccessClaims {
+        sub: admission.user().id.to_string(),
+        auth_time: Some(grant.auth_time),
+        acr: Some(detail.acr.clone()),
+        amr: acr::amr(&detail.methods),
+        sid: grant.session_id,
+        gid: Some(grant.id),
+        ..machine_claims(app, client, target, now)
+    };
+    // No token of a grant outlives it.
+    sign_access(app, AccessClaims { exp: claims.exp.min(grant.expires_at), ..claims }, now)
+}
+
+/// An access token for the client itself (RFC 6749 §4.4).
+pub(super) fn client_access_token(
+    app: &App,
+    client: &Client,
+    _admitted: ClientAdmission,
+    target: &Target,
+    now: Timestamp,
+) -> Result<AccessToken, Failure> {
+    sign_access(app, machine_claims(app, client, target, now), now)
+}
+
+/// The claims of a token for the client itself. A client's id is never a user's (TE-9).
+fn machine_claims(app: &App, client: &Client, target: &Target, now: Timestamp) -> AccessClaims {
+    let life = target.access_ttl.unwrap_or(app.config.lifetimes.access).min(LONGEST_TOKEN_LIFE);
+    AccessClaims {
+        iss: app.config.issuer.as_str().to_owned(),
+        sub: client.client_id.clone(),
+        aud: Audience(target.audience.clone()),
+        exp: now.plus(life),
+        iat: now,
+        jti: BASE64_URL_SAFE_NO_PAD.encode(app.random.bytes::<18>()),
+        client_id: client.client_id.clone(),
+        scope: target.scope.clone(),
+        auth_time: None,
+        acr: None,
+        amr: Vec::new(),
+        sid: None,
+        gid: None,
+    }
+}
+
+fn sign_access(app: &App, claims: AccessClaims, now: Timestamp) -> Result<AccessToken, Failure> {
+    let text = sign(app, ACCESS_ALG, ACCESS_TOKEN_TYP, &claims, now)?;
+    let expires_in = u64::try_from(claims.exp.seconds() - claims.iat.seconds()).unwrap_or(0);
+    Ok(AccessToken { text, expires_in })
+}
+
+/// An ID token (OpenID Connect Core §2), if the grant is an OpenID one. There is no `nonce` when refreshing
+/// (Core §12.2).
+pub(super) fn id_token(
+    app: &App,
+    issuing: &Issuing<'_>,
+    user: UserClaims,
+    access_token: &AccessToken,
+    nonce: Option<&str>,
+) -> Result<Option<String>, Failure> {
+    let Issuing { client, grant, detail, now, .. } = *issuing;
+    if !detail.scope.contains(scope::OPENID) {
+        return Ok(None);
+    }
+    let alg = client.id_token_alg;
+    let claims = IdClaims {
+        iss: app.config.issuer.as_str().to_owned(),
+        sub: grant.user_id.to_string(),
+        aud: Audience(vec![client.client_id.clone()]),
+        exp: now.plus(app.config.lifetimes.id_token),
+        iat: now,
+        auth_time: Some(grant.auth_time),
+        nonce: nonce.map(str::to_owned),
+        acr: Some(detail.acr.clone()),
+        amr: acr::amr(&detail.methods),
+        azp: None,
+        sid: grant.session_id,
+        at_hash: Some(half_hash(alg, &access_token.text)),
+        c_hash: None,
+        user,
+    };
+    sign(app, alg, ID_TOKEN_TYP, &claims, now).map(Some)
+}
+
+/// Signs with the key that is in force for this algorithm now.
+pub(super) fn sign(
+    app: &App,
+    alg: SigningAlg,
+    typ: &str,
+    claims: &impl Serialize,
+    now: Timestamp,
+) -> Result<String, Failure> {
+    let keyring = app.signing.keyring();
+    let signer = keyring
+        .signer(alg, now)
+        .ok_or_else(|| Failure::Internal(format!("no {alg} key may sign at the moment")))?;
+    Ok(signer.sign(typ, claims)?)
+}

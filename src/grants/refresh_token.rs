@@ -1,0 +1,247 @@
+//! `refresh_token`: one token in, one token out (RFC 6749 §6, TE-4 to TE-7).
+//!
+//! A token is consumed by its use and its successor is kept beside it, sealed under a key that only the consumed
+//! token yields. A client that lost the answer, or a second tab, presents the old token again within the grace time
+//! and gets the same successor, as long as that was not used. Any other second use is theft: the family dies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::audit::{Event, Origin, Scribe};
+use crate::crypto::{Random, Secret, seal_with, unseal_with};
+use crate::identity::claims;
+use crate::model::{AuditAction, GrantType, Resource};
+use crate::protocol::claims::UserClaims;
+use crate::protocol::scope::ScopeSet;
+use crate::protocol::targets::{Registry, Target, narrowed_targets};
+use crate::protocol::token::{TokenResponse, TokenType, refreshed_scope};
+use crate::protocol::{OAuthError, scope};
+use crate::store::grants::{self, Grant, RefreshToken};
+use crate::store::{self, Conn, sessions};
+use crate::tenancy::admission::{self, Admission};
+
+use super::issue::{self, Issuing};
+use super::{Authenticated, Detail, Failure, not_admitted, refused};
+
+/// What the receipt is bound to, beside the token that opens it.
+const RECEIPT: &[u8] = b"refresh token successor";
+
+/// What the client presents.
+pub(super) struct Presented {
+    pub token: Secret,
+    pub scope: Option<ScopeSet>,
+    pub resources: Vec<String>,
+}
+
+/// Rotates: one write transaction, then signatures.
+pub(super) async fn rotate(
+    app: &App,
+    client: &Authenticated,
+    presented: Presented,
+    origin: &Origin,
+) -> Result<TokenResponse, Failure> {
+    let rotating = Rotating {
+        client: client.clone(),
+        scope: presented.scope,
+        resources: presented.resources,
+        successor: Secret::generate(&app.random),
+        token: presented.token,
+        idle: app.config.lifetimes.refresh_idle,
+        grace: app.config.lifetimes.refresh_grace,
+        issuer: app.config.issuer.as_str().to_owned(),
+        known: app.resources().await?,
+        random: app.random.clone(),
+        scribe: app.scribe(origin),
+    };
+    let now = rotating.scribe.now;
+    let rotated = match app.db.write(move |db| rotating.settle(db)).await? {
+        Rotation::Done(rotated) => rotated,
+        Rotation::Refused(error) => return Err(error.into()),
+    };
+    let Rotated { admission, grant, detail, target, id_claims, successor } = *rotated;
+    let issuing =
+        Issuing { client, admission: &admission, grant: &grant, detail: &detail, target: &target, now };
+    let access = issue::user_access_token(app, &issuing)?;
+    let id_token = issue::id_token(app, &issuing, id_claims, &access, None)?;
+    Ok(TokenResponse {
+        access_token: access.text,
+        token_type: TokenType::Bearer,
+        expires_in: access.expires_in,
+        scope: target.scope.union(&detail.scope.filtered(scope::is_standard)),
+        refresh_token: Some(successor.expose().to_owned()),
+        id_token,
+    })
+}
+
+struct Rotating {
+    client: Authenticated,
+    token: Secret,
+    scope: Option<ScopeSet>,
+    resources: Vec<String>,
+    successor: Secret,
+    idle: Duration,
+    grace: Duration,
+    issuer: String,
+    known: Arc<Vec<Resource>>,
+    random: Random,
+    scribe: Scribe,
+}
+
+enum Rotation {
+    Done(Box<Rotated>),
+    /// Committed all the same: a reuse has revoked the family.
+    Refused(OAuthError),
+}
+
+struct Rotated {
+    admission: Admission,
+    grant: Grant,
+    detail: Detail,
+    target: Target,
+    id_claims: UserClaims,
+    successor: Secret,
+}
+
+/// What a presented token turned out to be.
+enum Presentation {
+    /// Consumed just now; the successor is ours.
+    Rotated,
+    /// Consumed before, and its receipt is still good: the successor of then.
+    Repeated(Secret),
+    /// Consumed before, and that is not to be explained by a lost answer.
+    Reused,
+}
+
+impl Rotating {
+    fn settle(&self, db: &mut Conn) -> Result<Rotation, store::Error> {
+        let now = self.scribe.now;
+        let digest = self.token.digest();
+        let unknown =
+            |hint: &str| OAuthError::invalid_grant("the refresh token is not valid").with_hint(hint);
+        let Some(token) = grants::find_refresh(db, &digest)? else {
+            return self.refuse(db, unknown("unknown"));
+        };
+        // Bound to its client, also to a public one (TE-7). A wrong client's try costs the right one nothing.
+        let Some(grant) =
+            grants::find(db, token.grant_id)?.filter(|grant| grant.client_id == self.client.key)
+        else {
+            return self.refuse(db, unknown("another client's"));
+        };
+        if token.expires_at <= now {
+            return self.refuse(db, OAuthError::invalid_grant("the refresh token has expired"));
+        }
+        // A stolen token presented for a family that is dead already has nothing left to revoke.
+        let admission = match admission::admit_grant(db, &self.client, GrantType::RefreshToken, &grant, now)?
+        {
+            Ok(admission) => admission,
+            Err(refusal) => return self.refuse(db, not_admitted(refusal)),
+        };
+        let mut detail = Detail::parse(&grant.detail)?;
+        // It counts for this access token only: the next refresh may have the whole again.
+        detail.scope = match refreshed_scope(&detail.scope, self.scope.as_ref()) {
+            Ok(scope) => scope,
+            Err(error) => return self.refuse(db, error),
+        };
+        let registry = Registry { issuer: &self.issuer, resources: &self.known };
+        let target = match narrowed_targets(&detail.scope, &detail.resources, &self.resources, &registry) {
+            Ok(target) => target,
+            Err(error) => return self.refuse(db, error),
+        };
+        let successor = match self.present(db, &token, &grant)? {
+            Presentation::Rotated => self.successor.clone(),
+            Presentation::Repeated(successor) => successor,
+            Presentation::Reused => return self.reused(db, &grant),
+        };
+        if let (false, Some(session)) = (grant.offline, grant.session_id) {
+            // An application in use keeps its session alive.
+            sessions::touch(db, session, now.minus(Duration::from_secs(60)), now)?;
+        }
+        let id_claims = claims::for_id_token(db, admission.user(), &detail.claims)?;
+        let event = Event::success(AuditAction::TokenRefreshed).user(grant.user_id).client(self.client.key);
+        self.scribe.write(db, event.session(grant.session_id))?;
+        Ok(Rotation::Done(Box::new(Rotated { admission, grant, detail, target, id_claims, successor })))
+    }
+
+    /// Consumes the token, or finds that it was consumed and what that means.
+    fn present(
+        &self,
+        db: &mut Conn,
+        token: &RefreshToken,
+        grant: &Grant,
+    ) -> Result<Presentation, store::Error> {
+        let now = self.scribe.now;
+        if token.consumed_at.is_none() {
+            let successor = self.successor.digest();
+            let sealed = seal_with(
+                self.token.expose().as_bytes(),
+                &self.random,
+                RECEIPT,
+                self.successor.expose().as_bytes(),
+            );
+            // The condition in the statement decides between two that arrive together (AR-1).
+            if grants::consume_refresh(db, &token.digest, &successor, &sealed, now)? {
+                grants::insert_refresh(
+                    db,
+                    &RefreshToken {
+                        digest: successor,
+                        grant_id: grant.id,
+                        created_at: now,
+                        expires_at: now.plus(self.idle).min(grant.expires_at),
+                        consumed_at: None,
+                        successor_digest: None,
+                        successor_sealed: None,
+                    },
+                )?;
+                return Ok(Presentation::Rotated);
+            }
+        }
+        let Some(consumed) = grants::find_refresh(db, &token.digest)? else {
+            return Ok(Presentation::Reused);
+        };
+        Ok(match self.receipt(db, &consumed)? {
+            Some(successor) => Presentation::Repeated(successor),
+            None => Presentation::Reused,
+        })
+    }
+
+    /// The successor given before, if it may be given again (TE-5).
+    fn receipt(&self, db: &mut Conn, consumed: &RefreshToken) -> Result<Option<Secret>, store::Error> {
+        let (Some(at), Some(successor), Some(sealed)) =
+            (consumed.consumed_at, consumed.successor_digest, &consumed.successor_sealed)
+        else {
+            return Ok(None);
+        };
+        // Zero means strict: not even in the same instant.
+        if self.scribe.now >= at.plus(self.grace) {
+            return Ok(None);
+        }
+        let unused = grants::find_refresh(db, &successor)?.is_some_and(|token| token.consumed_at.is_none());
+        if !unused {
+            return Ok(None);
+        }
+        let opened = unseal_with(self.token.expose().as_bytes(), RECEIPT, sealed)
+            .map_err(|error| store::Error::broken("a refresh token's receipt", error))?;
+        let text = String::from_utf8(opened.to_vec())
+            .map_err(|_| store::Error::Broken("a refresh token's receipt is not text".to_owned()))?;
+        let secret = Secret::from_text(text);
+        Ok((secret.digest() == successor).then_some(secret))
+    }
+
+    /// Whoever used the token first, one of the two is a thief: nobody keeps anything (RFC 9700 §4.14.2).
+    fn reused(&self, db: &mut Conn, grant: &Grant) -> Result<Rotation, store::Error> {
+        if grants::revoke(db, grant.id, self.scribe.now)? {
+            tracing::warn!(grant = %grant.id, client = %self.client.client_id, "a refresh token was used twice");
+            let event = Event::denied(AuditAction::RefreshReused).user(grant.user_id).client(self.client.key);
+            self.scribe.write(db, event.session(grant.session_id))?;
+        }
+        Ok(Rotation::Refused(
+            OAuthError::invalid_grant("the refresh token was used before").with_hint("reuse"),
+        ))
+    }
+
+    fn refuse(&self, db: &mut Conn, error: OAuthError) -> Result<Rotation, store::Error> {
+        self.scribe.write(db, refused(&self.client, "refresh_token", &error))?;
+        Ok(Rotation::Refused(error))
+    }
+}
