@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use actix_web::HttpResponse;
 use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::http::header::{COOKIE, HeaderMap};
 
@@ -76,6 +77,11 @@ pub fn removal(issuer: &Issuer, name: Name) -> Cookie<'static> {
     let mut cookie = build(issuer, name, String::new());
     cookie.set_max_age(time::Duration::ZERO);
     cookie
+}
+
+/// Puts the cookie into the answer.
+pub fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) {
+    response.add_cookie(cookie).expect("our cookies are made of header characters");
 }
 
 fn build(issuer: &Issuer, name: Name, value: String) -> Cookie<'static> {

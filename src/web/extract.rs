@@ -147,6 +147,28 @@ impl FromRequest for PageForm {
     }
 }
 
+/// The parameters of a POST that other sites may send here, and that may come without any body.
+#[derive(Clone, Debug)]
+pub struct OptionalForm(pub Option<Params>);
+
+impl FromRequest for OptionalForm {
+    type Error = PageFailure;
+    type Future = LocalBoxFuture<'static, Result<Self, PageFailure>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            if !request.headers().contains_key(CONTENT_TYPE) {
+                return Ok(Self(None));
+            }
+            let body = read_form(&request, payload).await?;
+            let params =
+                Params::parse(&body).map_err(|error| PageFailure::request(&OAuthError::from(error), None))?;
+            Ok(Self(Some(params)))
+        })
+    }
+}
+
 /// Why a body was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyError {

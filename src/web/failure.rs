@@ -10,6 +10,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
+use crate::grants::Failure;
+use crate::grants::authorization::Lost;
 use crate::identity::limits::Throttled;
 use crate::identity::password::Busy;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -88,6 +90,27 @@ impl PageFailure {
             Self::Busy => Some(WORKERS_BUSY),
             Self::Store(store::Error::Unavailable(_)) => Some(DATABASE_AWAY),
             _ => None,
+        }
+    }
+}
+
+impl From<Failure> for PageFailure {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::OAuth(error) => Self::request(&error, None),
+            Failure::Throttled(retry_after) => Self::Throttled { retry_after },
+            Failure::Store(error) => error.into(),
+            Failure::Busy(_) => Self::Busy,
+            Failure::Internal(reason) => Self::Internal(reason),
+        }
+    }
+}
+
+impl From<Lost> for PageFailure {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Unknown | Lost::Completed => Self::RequestExpired,
+            Lost::Store(error) => error.into(),
         }
     }
 }
@@ -192,6 +215,21 @@ impl From<Throttled> for ApiFailure {
 impl fmt::Display for ApiFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
+    }
+}
+
+impl From<Failure> for ApiFailure {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::OAuth(error) => error.into(),
+            Failure::Throttled(retry_after) => Self::throttled(retry_after),
+            Failure::Store(error) => error.into(),
+            Failure::Busy(_) => Self {
+                retry_after: Some(WORKERS_BUSY),
+                ..Self::new(OAuthError::new(ErrorCode::TemporarilyUnavailable, ""))
+            },
+            Failure::Internal(reason) => store::Error::Broken(reason).into(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod cookies;
 pub mod csrf;
 pub mod extract;
 pub mod failure;
+pub mod oidc;
 pub mod page;
 pub mod respond;
 pub mod ui;
