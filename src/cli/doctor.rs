@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Failure, Shell};
 use crate::clock::{Clock, Timestamp};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::crypto::{MasterKey, Random};
 use crate::keys;
+use crate::outbound::{FetchError, Outbound};
 use crate::protocol::metadata::path;
 use crate::signing::{ALGORITHMS, Signing};
 use crate::store::migrate::{self, SchemaState};
@@ -221,36 +219,30 @@ async fn examine_administrators(db: &Db, findings: &mut Findings) {
 /// Whoever asks at the issuer's address must find an instance that calls itself so (OpenID Connect Discovery §4.3).
 async fn examine_issuer(config: &Config, findings: &mut Findings) {
     let issuer = config.issuer.as_str();
-    let http = match http_client(config) {
-        Ok(http) => http,
-        Err(why) => return findings.fail("issuer", why),
+    // The operator's own address may well be this machine's.
+    let reach = config::Outbound { allow_private_network: true, ..config.outbound.clone() };
+    let outbound = match Outbound::new(&reach) {
+        Ok(outbound) => outbound,
+        Err(error) => return findings.fail("issuer", error.to_string()),
     };
-    let answer = match http.get(config.issuer.at(path::OPENID_CONFIGURATION)).send().await {
-        Ok(answer) => answer,
+    let document = match outbound.get(&config.issuer.at(path::OPENID_CONFIGURATION)).await {
+        Ok(document) => document,
+        Err(error @ (FetchError::Unreachable(_) | FetchError::TimedOut)) => {
+            let what = "start the server, or look at DNS, proxy and certificate";
+            return findings.warn("issuer", format!("nothing answers at {issuer} ({error}); {what}"));
+        }
         Err(error) => {
-            let why = reason(&error);
-            let text = format!(
-                "nothing answers at {issuer} ({why}); start the server, or look at DNS, proxy and certificate"
-            );
-            return findings.warn("issuer", text);
+            let what = "look at the proxy: it must pass every path on";
+            return findings.fail("issuer", format!("{issuer} has no discovery document: {error}; {what}"));
         }
     };
-    let status = answer.status();
-    let named = match answer.json::<Value>().await {
-        Ok(document) if status.is_success() => {
-            document.get("issuer").and_then(Value::as_str).map(str::to_owned)
-        }
-        _ => None,
-    };
-    match named {
+    let named = serde_json::from_slice::<Value>(&document).ok();
+    match named.as_ref().and_then(|document| document.get("issuer")).and_then(Value::as_str) {
         Some(named) if named == issuer => findings.ok("issuer", format!("{issuer} resolves to itself")),
         Some(named) => {
             findings.fail("issuer", format!("{issuer} leads to an instance that calls itself {named}"));
         }
-        None => {
-            let text = format!("{issuer} answers {status} without a discovery document; look at the proxy");
-            findings.fail("issuer", text);
-        }
+        None => findings.fail("issuer", format!("what {issuer} answers is no discovery document")),
     }
 }
 
@@ -274,28 +266,6 @@ async fn examine_mail(config: &Config, findings: &mut Findings) {
             findings.fail("mail", format!("the server does not answer: {}", reason(&error)));
         }
     }
-}
-
-fn http_client(config: &Config) -> Result<reqwest::Client, String> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(file) = &config.outbound.extra_ca_file {
-        let unusable = |error: &dyn std::fmt::Display| format!("{} cannot be used: {error}", file.display());
-        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))? {
-            let certificate = certificate.map_err(|error| unusable(&error))?;
-            roots.add(certificate).map_err(|error| unusable(&error))?;
-        }
-    }
-    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE)
-        .build()
-        .map_err(|error| reason(&error))
 }
 
 fn difference(a: Timestamp, b: Timestamp) -> Duration {
