@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::crypto::{MasterKey, Random};
 use crate::identity::password::Passwords;
 use crate::keys::{self, MasterKeyError};
+use crate::metrics::Metrics;
 use crate::model::{Client, Resource};
 use crate::outbound::{Outbound, OutboundError};
 use crate::registry::Registry;
@@ -31,6 +32,7 @@ pub struct App {
     pub outbound: Outbound,
     /// Told when a message was put into the outbox, so that it leaves at once.
     pub mail_notify: Notify,
+    pub metrics: Metrics,
 }
 
 /// Why an instance cannot start. Nothing listens yet when this is known.
@@ -88,6 +90,7 @@ impl App {
             registry: Registry::default(),
             outbound,
             mail_notify: Notify::new(),
+            metrics: Metrics::default(),
             config,
             clock,
             random,

@@ -35,7 +35,7 @@
 //! - [`web`]: HTTP. Handlers extract, call one function, and answer.
 //! - [`cli`]: the same functions from a shell.
 //! - [`signing`]: the keys of this node, made when due; [`registry`]: clients and resources in memory.
-//! - [`app`]: the parts put together; [`jobs`]: what runs beside the requests.
+//! - [`app`]: the parts put together; [`jobs`]: what runs beside the requests; [`metrics`]: what is counted.
 //!
 //! # Doors
 //!
@@ -55,6 +55,7 @@ pub mod identity;
 pub mod jobs;
 pub mod keys;
 pub mod mail;
+pub mod metrics;
 pub mod model;
 pub mod outbound;
 pub mod protocol;

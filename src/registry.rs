@@ -4,9 +4,11 @@
 //! node or the command line changed something; [`crate::jobs`] looks once a second). Nothing absent is remembered,
 //! so a stranger's made-up client ids take no room.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+
+use url::Url;
 
 use crate::model::{Client, Resource, Topic};
 use crate::store::{self, Db, Error};
@@ -14,10 +16,11 @@ use crate::store::{self, Db, Error};
 /// More clients than this are not held at once; the copies then start anew.
 const CAPACITY: usize = 10_000;
 
-/// Clients by `client_id`, and all resources.
+/// Clients by `client_id`, the origins of browser clients, and all resources.
 #[derive(Default)]
 pub struct Registry {
     clients: RwLock<HashMap<String, Arc<Client>>>,
+    origins: RwLock<Option<Arc<HashSet<String>>>>,
     resources: RwLock<Option<Arc<Vec<Resource>>>>,
     /// Counts the drops: what was read before one is not kept after it.
     generation: AtomicU64,
@@ -46,6 +49,21 @@ impl Registry {
         Ok(Some(client))
     }
 
+    /// The origins of the redirect URIs of active public clients: scripts there may talk to us (CH-4).
+    pub async fn browser_origins(&self, db: &Db) -> Result<Arc<HashSet<String>>, Error> {
+        if let Some(origins) = &*self.origins.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Arc::clone(origins));
+        }
+        let generation = self.generation.load(Ordering::Acquire);
+        let uris = db.read(store::clients::public_redirect_uris).await?;
+        let origins = Arc::new(uris.iter().filter_map(|uri| web_origin(uri)).collect::<HashSet<_>>());
+        let mut kept = self.origins.write().unwrap_or_else(PoisonError::into_inner);
+        if self.generation.load(Ordering::Acquire) == generation {
+            *kept = Some(Arc::clone(&origins));
+        }
+        Ok(origins)
+    }
+
     /// Every resource, disabled or not.
     pub async fn resources(&self, db: &Db) -> Result<Arc<Vec<Resource>>, Error> {
         if let Some(resources) = &*self.resources.read().unwrap_or_else(PoisonError::into_inner) {
@@ -64,9 +82,38 @@ impl Registry {
     pub fn forget(&self, topic: Topic) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         match topic {
-            Topic::Clients => self.clients.write().unwrap_or_else(PoisonError::into_inner).clear(),
+            Topic::Clients => {
+                self.clients.write().unwrap_or_else(PoisonError::into_inner).clear();
+                *self.origins.write().unwrap_or_else(PoisonError::into_inner) = None;
+            }
             Topic::Resources => *self.resources.write().unwrap_or_else(PoisonError::into_inner) = None,
             Topic::Keys => {}
+        }
+    }
+}
+
+/// As a browser writes it in `Origin`. An address of an app (`com.example:/back`) has none.
+fn web_origin(uri: &str) -> Option<String> {
+    let url = Url::parse(uri).ok()?;
+    matches!(url.scheme(), "https" | "http").then(|| url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ch_4_only_web_addresses_have_an_origin() {
+        for (uri, origin) in [
+            ("https://app.example.com/back?x=1", Some("https://app.example.com")),
+            ("https://app.example.com:8443/back", Some("https://app.example.com:8443")),
+            ("http://localhost:3000/", Some("http://localhost:3000")),
+            ("com.example.app:/back", None),
+            ("file:///back", None),
+            ("null", None),
+            ("", None),
+        ] {
+            assert_eq!(web_origin(uri).as_deref(), origin, "{uri}");
         }
     }
 }

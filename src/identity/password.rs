@@ -4,6 +4,7 @@
 //! caller waits [`PATIENCE`] for its turn and is then told that the server is busy (PW-4).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -49,10 +50,20 @@ pub struct Passwords {
     argon2: Argon2<'static>,
     params: Params,
     places: Arc<Semaphore>,
+    /// Callers that are served or wait.
+    callers: AtomicUsize,
+    cores: usize,
     min_length: usize,
     random: Random,
     /// Verified against when there is no account or no password, so that the answer takes as long (PW-6).
     dummy: String,
+}
+
+/// How much there is to hash at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    pub running: usize,
+    pub waiting: usize,
 }
 
 /// What a comparison found.
@@ -76,6 +87,8 @@ impl Passwords {
             argon2,
             params,
             places: Arc::new(Semaphore::new(cores.max(1))),
+            callers: AtomicUsize::new(0),
+            cores: cores.max(1),
             min_length: settings.min_length,
             random,
             dummy,
@@ -132,7 +145,14 @@ impl Passwords {
         .await
     }
 
+    pub fn load(&self) -> Load {
+        let running = self.cores.saturating_sub(self.places.available_permits());
+        let callers = self.callers.load(Ordering::Relaxed);
+        Load { running, waiting: callers.saturating_sub(running) }
+    }
+
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+        let _caller = Caller::new(&self.callers);
         let place = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned())
             .await
             .map_err(|_| Busy)?
@@ -142,6 +162,22 @@ impl Passwords {
             work()
         });
         Ok(job.await.expect("hashing does not panic"))
+    }
+}
+
+/// Counted while it lives.
+struct Caller<'a>(&'a AtomicUsize);
+
+impl<'a> Caller<'a> {
+    fn new(callers: &'a AtomicUsize) -> Self {
+        callers.fetch_add(1, Ordering::Relaxed);
+        Self(callers)
+    }
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

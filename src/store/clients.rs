@@ -223,6 +223,20 @@ pub fn find(db: &mut Conn, key: ClientKey) -> Result<Option<Client>, Error> {
     row.map(|row| complete(db, row)).transpose()
 }
 
+/// The redirect URIs of active clients that run in a browser or on a device, where they keep no secret.
+pub fn public_redirect_uris(db: &mut Conn) -> Result<Vec<String>, Error> {
+    let public = clients::table
+        .filter(clients::status.eq(Status::Active))
+        .filter(clients::auth_method.eq(ClientAuthMethod::None))
+        .select(clients::id);
+    Ok(client_values::table
+        .filter(client_values::kind.eq(ClientValueKind::RedirectUri))
+        .filter(client_values::client_id.eq_any(public))
+        .select(client_values::value)
+        .distinct()
+        .load(db)?)
+}
+
 /// Up to `limit` clients in order of creation, after the one named.
 pub fn list(db: &mut Conn, after: Option<ClientKey>, limit: i64) -> Result<Vec<Client>, Error> {
     let mut query = clients::table.select(Row::as_select()).into_boxed();

@@ -29,6 +29,26 @@ pub fn state(url: &DatabaseUrl) -> Result<SchemaState, OpenError> {
     }
 }
 
+/// Whether every migration of this build is in the database. More may be: a newer node came first (BU-3).
+pub fn is_current(db: &mut Conn) -> Result<bool, Error> {
+    #[derive(QueryableByName)]
+    struct Applied {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        version: String,
+    }
+    const QUERY: &str = "SELECT CAST(version AS TEXT) AS version FROM __diesel_schema_migrations";
+    let applied: Vec<Applied> = match db {
+        Conn::Postgres(conn) => diesel::sql_query(QUERY).load(conn)?,
+        Conn::Sqlite(conn) => diesel::sql_query(QUERY).load(conn)?,
+    };
+    let known: Vec<Box<dyn Migration<diesel::sqlite::Sqlite>>> =
+        MIGRATIONS.migrations().map_err(|error| Error::broken("the embedded migrations", error))?;
+    Ok(known.iter().all(|migration| {
+        let version = migration.name().version().to_string();
+        applied.iter().any(|applied| applied.version == version)
+    }))
+}
+
 /// Applies what is pending and names it. Refuses a schema newer than this build.
 pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     match &mut Conn::open(url, Mode::Write)? {

@@ -74,6 +74,21 @@ pub fn mark_failed(
     Ok(())
 }
 
+/// Mail that has not left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    pub waiting: i64,
+    pub failed: i64,
+}
+
+pub fn count_unsent(db: &mut Conn) -> Result<Unsent, Error> {
+    let unsent = || outbox::table.filter(outbox::sent_at.is_null());
+    Ok(Unsent {
+        waiting: unsent().filter(outbox::failed_at.is_null()).count().get_result(db)?,
+        failed: unsent().filter(outbox::failed_at.is_not_null()).count().get_result(db)?,
+    })
+}
+
 /// The newest messages first: what the development mailbox shows.
 pub fn newest(db: &mut Conn, limit: i64) -> Result<Vec<Message>, Error> {
     Ok(outbox::table

@@ -54,13 +54,41 @@ pub fn lookup(hash: &str, name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.name == name && asset.hash == hash)
 }
 
+/// Below the issuer's path.
+pub fn routes(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource("/assets/{hash}/{file}").route(web::get().to(serve)));
+}
+
+/// At the root of the host, where browsers and robots look without being told.
+pub fn root_routes(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource("/favicon.ico").route(web::get().to(favicon)))
+        .service(web::resource("/robots.txt").route(web::get().to(robots)));
+}
+
 /// `GET /assets/{hash}/{file}`.
-pub async fn serve(request: HttpRequest, path: web::Path<(String, String)>) -> HttpResponse {
-    let Some(asset) = lookup(&path.0, &path.1) else { return HttpResponse::NotFound().finish() };
+async fn serve(request: HttpRequest, path: web::Path<(String, String)>) -> HttpResponse {
+    match lookup(&path.0, &path.1) {
+        Some(asset) => send(&request, asset, "public, max-age=31536000, immutable"),
+        None => HttpResponse::NotFound().finish(),
+    }
+}
+
+/// `GET /favicon.ico`: the address does not change with the picture, so it is not kept for ever.
+async fn favicon(request: HttpRequest) -> HttpResponse {
+    let icon = ASSETS.iter().find(|asset| asset.name == "favicon.svg").expect("the icon is embedded");
+    send(&request, icon, "public, max-age=86400")
+}
+
+/// `GET /robots.txt`: nothing here is for a search engine.
+async fn robots() -> &'static str {
+    "User-agent: *\nDisallow: /\n"
+}
+
+fn send(request: &HttpRequest, asset: &'static Asset, cache: &'static str) -> HttpResponse {
     let mut answer =
         if is_known(request.headers(), asset) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer
-        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((CACHE_CONTROL, cache))
         .insert_header((ETAG, asset.etag.as_str()))
         .insert_header((CONTENT_TYPE, asset.content_type));
     if is_known(request.headers(), asset) { answer.finish() } else { answer.body(asset.bytes) }
@@ -83,7 +111,7 @@ mod tests {
 
     #[actix_web::test]
     async fn an_asset_is_served_at_its_address_only_and_for_ever() {
-        let app = init_service(App::new().route("/assets/{hash}/{file}", web::get().to(serve))).await;
+        let app = init_service(App::new().configure(routes)).await;
         let get = |path: String| TestRequest::get().uri(&path);
 
         let answer = call_service(&app, get(asset_url("app.css")).to_request()).await;

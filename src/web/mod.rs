@@ -1,13 +1,59 @@
 //! HTTP. Handlers extract, call one function, and answer; what is right is decided below.
+//!
+//! - Around every request: [`server`], [`observe`], [`guard`], [`lifecycle`], [`tls`].
+//! - What handlers ask for: [`extract`], from [`cookies`], [`csrf`], [`client_ip`], [`visit`].
+//! - What handlers answer: [`respond`] with a [`page`], [`failure`], [`cors`].
+//! - What answers by itself: [`health`], [`assets`].
+//! - The areas: [`oidc`].
+//!
+//! Each area has a `routes` that [`routes`] mounts below the issuer's path.
 
 pub mod assets;
 pub mod client_ip;
 pub mod cookies;
+pub mod cors;
 pub mod csrf;
 pub mod extract;
 pub mod failure;
+pub mod guard;
+pub mod health;
+pub mod lifecycle;
+pub mod observe;
 pub mod oidc;
 pub mod page;
 pub mod respond;
+pub mod server;
+pub mod tls;
 pub mod ui;
 pub mod visit;
+
+use actix_web::web::{self, ServiceConfig};
+
+use crate::config::Config;
+
+/// Everything that the main listener answers.
+///
+/// All of it stands below the issuer's path, save what has its place at the root of a host whatever the issuer is:
+/// probes, the icon, the word to robots. A scope takes every path below it, so those come first.
+pub fn routes(cfg: &mut ServiceConfig, config: &Config) {
+    let base = config.issuer.path();
+    cfg.configure(health::routes)
+        .configure(assets::root_routes)
+        .configure(|cfg| oidc::root_routes(cfg, base));
+    cfg.service(web::scope(base).configure(|cfg| below_issuer(cfg, config)));
+}
+
+fn below_issuer(cfg: &mut ServiceConfig, config: &Config) {
+    if !config.issuer.path().is_empty() {
+        cfg.configure(health::routes);
+    }
+    if config.metrics_on_main_listener() {
+        cfg.configure(health::metrics_routes);
+    }
+    cfg.configure(assets::routes).configure(oidc::routes);
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

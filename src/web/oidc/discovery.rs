@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -44,7 +44,7 @@ pub async fn jwks(request: HttpRequest, app: Data<App>) -> HttpResponse {
     answer(&request, body, &document.etag, document.max_age.as_secs())
 }
 
-/// Public data: every origin may read it (CH-4).
+/// Public data, which caches keep.
 fn answer(request: &HttpRequest, body: Bytes, etag: &str, max_age: u64) -> HttpResponse {
     let matches = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
     let known = request
@@ -52,9 +52,6 @@ fn answer(request: &HttpRequest, body: Bytes, etag: &str, max_age: u64) -> HttpR
         .get_all(IF_NONE_MATCH)
         .any(|header| header.to_str().is_ok_and(|tags| tags.split(',').any(|tag| matches(tag.trim()))));
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response
-        .insert_header((ETAG, etag))
-        .insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")))
-        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")));
     if known { response.finish() } else { response.content_type("application/json").body(body) }
 }
