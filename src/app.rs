@@ -1,7 +1,6 @@
 //! The parts put together: what every use case may reach, made once at start-up.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -119,11 +118,7 @@ impl App {
 fn bring_schema_up(url: &DatabaseUrl, opening: Opening) -> Result<(), StartError> {
     match opening {
         Opening::Create => {
-            if let DatabaseUrl::Sqlite(path) = url
-                && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
-            {
-                create_private_folder(folder)?;
-            }
+            create_database_folder(url)?;
             migrate::run(url)?;
         }
         Opening::Existing => {
@@ -148,9 +143,11 @@ fn bring_schema_up(url: &DatabaseUrl, opening: Opening) -> Result<(), StartError
     Ok(())
 }
 
-/// Nobody else on the machine need read the database.
-fn create_private_folder(folder: &Path) -> Result<(), StartError> {
+/// Makes the folder of a SQLite file. Nobody else on the machine need read the database.
+pub fn create_database_folder(url: &DatabaseUrl) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt;
+    let DatabaseUrl::Sqlite(path) = url else { return Ok(()) };
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -9,9 +9,11 @@ mod client;
 mod doctor;
 mod init;
 mod keys;
+mod logging;
 mod migrate;
 mod output;
 mod resource;
+mod serve;
 mod session;
 mod user;
 
@@ -62,6 +64,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve until told to stop; a first start creates what is missing
+    Serve,
     /// Create what is missing: database, master key, signing keys
     Init,
     /// Check the configuration without touching anything
@@ -173,9 +177,14 @@ fn complain(why: &str, code: ExitCode) -> ExitCode {
 }
 
 fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let mut builder = match command {
+        Command::Serve => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder.enable_all().build()?;
+    let done = runtime.block_on(async {
         match command {
+            Command::Serve => serve::run(shell).await,
             Command::Init => init::run(shell).await,
             Command::Check(arguments) => check::run(shell, &arguments),
             Command::Doctor => doctor::run(shell).await,
@@ -186,7 +195,10 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
         }
-    })
+    });
+    // A query that its caller gave up on must not hold up the exit.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    done
 }
 
 /// A duration as the configuration writes it.

@@ -3,6 +3,8 @@
 //! Each test has a folder and a database of its own; with `COUNTERSIGN_TEST_POSTGRES` set, what concerns the
 //! database runs on PostgreSQL too.
 
+mod serving;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

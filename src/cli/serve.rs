@@ -1,0 +1,114 @@
+//! `countersign serve`: the provider itself, until it is told to stop.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, Shell, logging};
+use crate::app::{App, Opening, create_database_folder};
+use crate::clock::Clock;
+use crate::store::{self, DatabaseUrl};
+use crate::tenancy::links;
+use crate::web;
+
+pub async fn run(shell: &Shell) -> Result<(), Failure> {
+    let config = shell.load()?.config;
+    let _log = logging::start(&config.log).map_err(Failure::Failed)?;
+    let stopped = stop_signal()?;
+    let url = DatabaseUrl::parse(config.database.url.expose()).map_err(Failure::Failed)?;
+    create_database_folder(&url)?;
+    let _lock = store::lock_for_serving(&url)?;
+    let listener = bind("server.listen", config.server.listen)?;
+    let metrics = config.server.metrics_listen.map(|at| bind("server.metrics_listen", at)).transpose()?;
+
+    let app = App::open(config, Clock::system(), Opening::Create).await?;
+    let link = links::first_administrator(&app).await?;
+    let link = link.map(|secret| app.config.issuer.at(&format!("/setup/{}", secret.expose())));
+    match show_banner(shell, &app, listener.local_addr()?, link) {
+        // Started by something that does not read: the server is what was asked for.
+        Ok(()) | Err(Failure::ReaderGone) => {}
+        Err(failure) => return Err(failure),
+    }
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        issuer = app.config.issuer.as_str(),
+        listen = %listener.local_addr()?,
+        database = app.config.database.label(),
+        "serving"
+    );
+    web::server::serve(Arc::new(app), listener, metrics, stopped)
+        .await
+        .map_err(|error| Failure::Failed(format!("the server ended: {error}")))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ready when the process is asked to stop. It listens from now on, so that no signal is lost while starting.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| {
+        let what = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("stop what listens there, or set {setting} to another address")
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!("ports below 1024 need a privilege; set {setting} to another, or grant it")
+            }
+            _ => format!("look at {setting}"),
+        };
+        Failure::Failed(format!("cannot listen on {address}: {error}; {what}"))
+    })
+}
+
+/// What somebody who started the server by hand needs next. The set-up link is shown here and nowhere else: the log
+/// never has it (LO-2).
+fn show_banner(shell: &Shell, app: &App, listen: SocketAddr, link: Option<String>) -> Result<(), Failure> {
+    let config = &app.config;
+    let demonstration = config.has_dev_pages().then(|| config.issuer.at("/dev/app"));
+    let keys = match config.keys.master_key {
+        Some(_) => "as configured".to_owned(),
+        None => config.keys.dir.display().to_string(),
+    };
+    let value = json!({
+        "issuer": config.issuer.as_str(),
+        "listen": listen.to_string(),
+        "database": config.database.label(),
+        "keys": keys,
+        "setup_link": link,
+        "demonstration": demonstration,
+    });
+    if shell.out.json {
+        return shell.out.value(&value);
+    }
+    let mut facts = vec![
+        ("Address", config.issuer.to_string()),
+        ("Listening on", listen.to_string()),
+        ("Database", config.database.label()),
+        ("Master key", keys),
+    ];
+    if let Some(demonstration) = demonstration {
+        facts.push(("Demonstration", demonstration));
+    }
+    shell.out.line(&format!("Countersign {}\n", env!("CARGO_PKG_VERSION")))?;
+    shell.out.facts(&facts, &value)?;
+    if let Some(link) = link {
+        let until = app.clock.now().plus(config.lifetimes.setup).rfc3339();
+        shell.out.line(&format!(
+            "\nThere is no administrator yet. This link makes the first one, once, until {until}:\n\n  {link}"
+        ))?;
+    }
+    shell.out.line("")
+}
