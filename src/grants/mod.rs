@@ -65,6 +65,22 @@ pub async fn exchange(
     origin: &Origin,
 ) -> Result<TokenResponse, Failure> {
     let grant_type = request.grant_type();
+    let answer = settle(app, client, request, origin).await;
+    match &answer {
+        Ok(_) => app.metrics.token_issued(grant_type),
+        Err(Failure::OAuth(error)) => app.metrics.token_refused(error.code),
+        Err(_) => {}
+    }
+    answer
+}
+
+async fn settle(
+    app: &App,
+    client: &Authenticated,
+    request: TokenRequest,
+    origin: &Origin,
+) -> Result<TokenResponse, Failure> {
+    let grant_type = request.grant_type();
     if !client.may_use(grant_type) {
         let text = format!("this client is not registered for the grant type {grant_type}");
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text).into());

@@ -4,7 +4,7 @@
 //! - What handlers ask for: [`extract`], from [`cookies`], [`csrf`], [`client_ip`], [`visit`].
 //! - What handlers answer: [`respond`] with a [`page`], [`failure`], [`cors`].
 //! - What answers by itself: [`health`], [`assets`].
-//! - The areas: [`oidc`].
+//! - The areas: [`oidc`], [`dev`].
 //!
 //! Each area has a `routes` that [`routes`] mounts below the issuer's path.
 
@@ -13,6 +13,7 @@ pub mod client_ip;
 pub mod cookies;
 pub mod cors;
 pub mod csrf;
+pub mod dev;
 pub mod extract;
 pub mod failure;
 pub mod guard;
@@ -51,6 +52,9 @@ fn below_issuer(cfg: &mut ServiceConfig, config: &Config) {
         cfg.configure(health::metrics_routes);
     }
     cfg.configure(assets::routes).configure(oidc::routes);
+    if config.has_dev_pages() {
+        cfg.configure(dev::routes);
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use actix_web::{HttpServer, web};
 use crate::app::App;
 use crate::jobs::Jobs;
 
+use super::dev::DevApp;
 use super::health::Readiness;
 use super::lifecycle::Lifecycle;
 use super::observe::observe;
@@ -48,6 +49,7 @@ pub async fn serve(
         lifecycle: lifecycle.clone(),
         readiness: web::Data::new(Readiness::default()),
         discovery: web::Data::new(oidc::prepare(&app)),
+        dev: web::Data::new(DevApp::default()),
     };
 
     let main = main_server(&shared, listener, tls)?;
@@ -97,6 +99,7 @@ struct Shared {
     lifecycle: web::Data<Lifecycle>,
     readiness: web::Data<Readiness>,
     discovery: web::Data<oidc::Prepared>,
+    dev: web::Data<DevApp>,
 }
 
 impl Shared {
@@ -104,7 +107,8 @@ impl Shared {
         cfg.app_data(self.app.clone())
             .app_data(self.lifecycle.clone())
             .app_data(self.readiness.clone())
-            .app_data(self.discovery.clone());
+            .app_data(self.discovery.clone())
+            .app_data(self.dev.clone());
     }
 }
 

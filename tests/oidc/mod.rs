@@ -1,0 +1,4 @@
+//! The protocol from outside: what a client, a browser and an API see.
+
+mod flows;
+mod refresh;

@@ -1,0 +1,7 @@
+//! The integration tests: a server and a database of its own for each test, driven through HTTP, on both databases.
+//!
+//! `bash tests/run.sh` starts what they need and runs them. One binary, so that there is one link.
+
+mod support;
+
+mod oidc;

@@ -1,0 +1,40 @@
+//! What the tests act with: a running server with its database ([`TestApp`]), a browser without scripts
+//! ([`Browser`]), an application ([`TestClient`]).
+
+mod app;
+mod browser;
+mod client;
+mod database;
+mod html;
+mod tools;
+
+pub use app::{PASSWORD, Settings, TestApp};
+pub use browser::{Browser, Page};
+pub use client::{Flow, TestClient, TokenAnswer, Tokens};
+pub use database::Database;
+pub use tools::{browser_journey, node, python};
+
+/// Declares tests that run on SQLite and on PostgreSQL. The argument says which, for [`TestApp::start`].
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($(#[$attribute:meta])* async fn $name:ident($database:ident) $body:block)+) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn run($database: $crate::support::Database) $body
+
+            $(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                run($crate::support::Database::Sqlite).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                run($crate::support::Database::Postgres).await;
+            }
+        }
+    )+};
+}
