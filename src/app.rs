@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::crypto::{MasterKey, Random};
 use crate::identity::password::Passwords;
 use crate::keys::{self, MasterKeyError};
+use crate::mail;
 use crate::metrics::Metrics;
 use crate::model::{Client, Resource};
 use crate::outbound::{Outbound, OutboundError};
@@ -30,7 +31,8 @@ pub struct App {
     pub passwords: Passwords,
     pub outbound: Outbound,
     /// Told when a message was put into the outbox, so that it leaves at once.
-    pub mail_notify: Notify,
+    pub mail_notify: Arc<Notify>,
+    pub mail_worker: mail::Worker,
     pub metrics: Metrics,
 }
 
@@ -49,6 +51,8 @@ pub enum StartError {
     Signing(#[from] SigningError),
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    #[error(transparent)]
+    Mail(#[from] mail::WorkerError),
 }
 
 /// What [`App::open`] may create.
@@ -79,6 +83,8 @@ impl App {
             Opening::Existing => keys::load_existing(&config.keys.dir, config.keys.master_key.as_ref())?,
         };
         let db = Db::open(url, config.database.pool.get())?;
+        let mail_notify = Arc::new(Notify::new());
+        let mail_worker = mail::Worker::new(&config, db.clone(), clock.clone(), Arc::clone(&mail_notify))?;
         let signing = Signing::open(&db, &config, master.clone(), random.clone(), clock.clone()).await?;
         if opening == Opening::Create {
             signing.make_due_keys(&db).await?;
@@ -88,7 +94,8 @@ impl App {
             passwords: Passwords::new(&config.password, cores, random.clone()),
             registry: Registry::default(),
             outbound,
-            mail_notify: Notify::new(),
+            mail_notify,
+            mail_worker,
             metrics: Metrics::default(),
             config,
             clock,

@@ -1,5 +1,5 @@
 //! What runs beside the requests: caches that follow the database, the sweep of expired rows, keys made when due,
-//! the comparison of clocks.
+//! the comparison of clocks, and the [worker](crate::mail::worker) that sends mail.
 //!
 //! A job that fails says so once, tries again, and says when it works again; an outage of the database ends none of
 //! them (CR-3). Nothing relies on a job having run: expiry is judged at use (AR-4).
@@ -43,6 +43,7 @@ impl Jobs {
         for job in Job::all(&app.random) {
             tasks.spawn(job.work(Arc::clone(app), Stop(stopped.clone())));
         }
+        tasks.spawn(app.mail_worker.clone().run(stopped));
         Self { tasks, stop }
     }
 

@@ -43,15 +43,16 @@ pub fn due(db: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<Message>, Er
         .load(db)?)
 }
 
-/// Claims one try for this node: whoever sees `true` sends. The next try, if this one is lost, is due at `next`.
-pub fn claim(db: &mut Conn, message: &Message, next: Timestamp) -> Result<bool, Error> {
+/// Claims one try for this node: whoever sees `true` sends. If this node is lost while it sends, the next try is due
+/// at `lost_at`.
+pub fn claim(db: &mut Conn, message: &Message, lost_at: Timestamp) -> Result<bool, Error> {
     let unclaimed = outbox::table
         .filter(outbox::id.eq(message.id))
         .filter(outbox::attempts.eq(message.attempts))
         .filter(outbox::sent_at.is_null())
         .filter(outbox::failed_at.is_null());
     let claimed = diesel::update(unclaimed)
-        .set((outbox::attempts.eq(message.attempts + 1), outbox::due_at.eq(next)))
+        .set((outbox::attempts.eq(message.attempts + 1), outbox::due_at.eq(lost_at)))
         .execute(db)?;
     Ok(claimed == 1)
 }
@@ -61,15 +62,18 @@ pub fn mark_sent(db: &mut Conn, id: MessageId, now: Timestamp) -> Result<(), Err
     Ok(())
 }
 
-/// Notes a failed try; with `failed_at` it was the last one.
-pub fn mark_failed(
-    db: &mut Conn,
-    id: MessageId,
-    reason: &str,
-    failed_at: Option<Timestamp>,
-) -> Result<(), Error> {
-    diesel::update(outbox::table.find(id))
-        .set((outbox::last_error.eq(reason), outbox::failed_at.eq(failed_at)))
+/// Notes a failed try, after which another is due at `due_at`.
+pub fn postpone(db: &mut Conn, id: MessageId, reason: &str, due_at: Timestamp) -> Result<(), Error> {
+    diesel::update(outbox::table.find(id).filter(outbox::sent_at.is_null()))
+        .set((outbox::last_error.eq(reason), outbox::due_at.eq(due_at)))
+        .execute(db)?;
+    Ok(())
+}
+
+/// Notes that the message will not be sent.
+pub fn mark_failed(db: &mut Conn, id: MessageId, reason: &str, now: Timestamp) -> Result<(), Error> {
+    diesel::update(outbox::table.find(id).filter(outbox::sent_at.is_null()))
+        .set((outbox::last_error.eq(reason), outbox::failed_at.eq(now)))
         .execute(db)?;
     Ok(())
 }
