@@ -3,9 +3,12 @@
 //! Each file is one way to find out, or one thing that follows from it: passwords, sessions, registration, the first
 //! administrator. Nothing here speaks HTTP; the pages, the JSON API and the command line call the same functions.
 
+pub mod account;
 pub mod claims;
 pub mod device;
 pub mod limits;
 pub mod password;
+pub mod registration;
 pub mod session;
+pub mod setup;
 pub mod sign_in;

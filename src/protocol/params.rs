@@ -108,6 +108,8 @@ fn max_len(name: &str) -> usize {
         "id_token_hint" => 8 * 1024,
         "claims" => 4 * 1024,
         "state" | "redirect_uri" | "post_logout_redirect_uri" | "request_uri" | "resource" => 2 * 1024,
+        // Longer than any password that is taken, so that the form can say so (PW-2).
+        "password" => 2 * 1024,
         "nonce" | "scope" => 1024,
         _ => 512,
     }

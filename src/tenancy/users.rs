@@ -69,7 +69,8 @@ impl From<store::Error> for UserError {
     }
 }
 
-const MAX_NAME: usize = 200;
+/// The longest name of a person, in characters.
+pub const MAX_NAME: usize = 200;
 const MAX_CLAIM: usize = 2_000;
 
 /// Claims that stand in columns, follow from them, or are set with the address.
@@ -82,6 +83,27 @@ pub struct Prepared {
     phc: Option<String>,
 }
 
+impl Prepared {
+    /// A user to be whose name and password were checked and hashed before, maybe a day ago.
+    pub fn with_hash(email: EmailAddress, name: String, phc: String, is_admin: bool) -> Self {
+        let new = NewUser {
+            email,
+            // Whoever comes this far has opened the link that was sent there, or set the instance up.
+            email_verified: true,
+            name,
+            username: None,
+            password: None,
+            is_admin,
+            claims: BTreeMap::new(),
+        };
+        Self { new, username: None, phc: Some(phc) }
+    }
+
+    pub fn email(&self) -> &EmailAddress {
+        &self.new.email
+    }
+}
+
 /// Checks a user to be and hashes the password: what is slow, before the transaction.
 pub async fn prepare(app: &App, mut new: NewUser) -> Result<Prepared, UserError> {
     new.name = check_name(&new.name)?;
@@ -91,7 +113,8 @@ pub async fn prepare(app: &App, mut new: NewUser) -> Result<Prepared, UserError>
     }
     let phc = match &new.password {
         Some(password) => {
-            check_password(app, password, &new.name, username.as_deref(), Some(new.email.as_str()))?;
+            check_password(app, password, &new.name, username.as_deref(), Some(new.email.as_str()))
+                .map_err(UserError::Weak)?;
             Some(app.passwords.hash(password).await?)
         }
         None => None,
@@ -198,7 +221,8 @@ pub async fn set_password(
     let known =
         app.db.read(move |db| Ok(users::find(db, user)?.zip(users::primary_email(db, user)?))).await?;
     let Some((found, email)) = known else { return Err(UserError::NoSuchUser) };
-    check_password(app, password, &found.name, found.username.as_deref(), Some(&email.address))?;
+    check_password(app, password, &found.name, found.username.as_deref(), Some(&email.address))
+        .map_err(UserError::Weak)?;
     let phc = app.passwords.hash(password).await?;
     let scribe = app.scribe(origin);
     let set = app.db.write(move |db| {
@@ -283,13 +307,14 @@ fn check_username(text: &str) -> Result<String, UserError> {
     Ok(name)
 }
 
-fn check_password(
+/// Whether the password may be used by whoever is called this (PW-2, PW-3).
+pub fn check_password(
     app: &App,
     password: &Secret,
     name: &str,
     username: Option<&str>,
     email: Option<&str>,
-) -> Result<(), UserError> {
+) -> Result<(), Weak> {
     let mut words = vec![name, app.config.branding.product_name.as_str()];
     words.extend(name.split_whitespace());
     words.extend(username);
@@ -297,7 +322,7 @@ fn check_password(
     words.extend(email.and_then(|email| email.split('@').next()));
     let joined: String = name.split_whitespace().collect();
     words.push(&joined);
-    app.passwords.check_new(password, &words).map_err(UserError::Weak)
+    app.passwords.check_new(password, &words)
 }
 
 /// The value as it is stored: `address` as a JSON object, a flag as `true` or `false`, the rest as text.

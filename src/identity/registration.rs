@@ -1,0 +1,428 @@
+//! Making an account: by registration, whose link goes to the address, or by invitation, whose link came from there.
+//!
+//! An account exists only once its link was opened and confirmed, so its address is verified from the first moment
+//! (PW-13). What a request is answered says nothing of whether the address has an account: its owner is told by mail
+//! (PW-6). Who may register at all is the configuration's.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::{self, Bucket, Throttled};
+use super::password::{Busy, Weak};
+use super::session::{self, Begun, Lifetime};
+use crate::app::App;
+use crate::audit::{Event, Origin, Scribe};
+use crate::clock::Timestamp;
+use crate::config::{Issuer, Limit, RegistrationMode};
+use crate::crypto::Secret;
+use crate::mail::{self, message};
+use crate::model::{AuditAction, AuthMethod, EmailAddress, Language, LinkPurpose, RequestId, UserId};
+use crate::store::links::Link;
+use crate::store::{self, Conn, links, users};
+use crate::tenancy::admission;
+use crate::tenancy::users::{MAX_NAME, Prepared, check_password, insert};
+
+/// What somebody typed to make an account.
+#[derive(Clone)]
+pub struct Typed {
+    pub name: String,
+    pub email: String,
+    pub password: Secret,
+}
+
+/// What is wrong with it, all at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    pub name: Option<NameFault>,
+    pub email: Option<EmailFault>,
+    pub password: Option<Weak>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameFault {
+    Missing,
+    TooLong,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailFault {
+    Invalid,
+    /// Said only to whoever holds the set-up link: to anybody else it would tell accounts apart.
+    Taken,
+}
+
+/// A request to register.
+pub struct Asked {
+    pub typed: Typed,
+    /// Of the mail.
+    pub language: Language,
+    /// The authorization request that goes on afterwards.
+    pub request: Option<RequestId>,
+}
+
+/// Why there is no account, or no link to one.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrationError {
+    #[error("what was entered cannot be taken")]
+    Faulty(Faults),
+    /// Unknown, used, replaced, too old, or not good any more for another reason: one answer.
+    #[error("the link does not work any more")]
+    LinkExpired,
+    #[error("too many tries")]
+    Throttled(Throttled),
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl From<Throttled> for RegistrationError {
+    fn from(throttled: Throttled) -> Self {
+        Self::Throttled(throttled)
+    }
+}
+
+/// What a link opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// Everything is known: confirming is enough.
+    Registration { email: String },
+    /// Name and password are still to be chosen.
+    Invitation { email: String },
+}
+
+/// A person who has just made an account and is signed in.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    pub begun: Begun,
+    /// The authorization request from which the registration was begun, maybe in another browser.
+    pub request: Option<RequestId>,
+}
+
+/// Sends a link to the address, or tells its owner that there is an account already. The caller learns no difference.
+pub async fn request(app: &App, asked: Asked, origin: &Origin) -> Result<(), RegistrationError> {
+    let checked = check(app, &asked.typed).map_err(RegistrationError::Faulty)?;
+    let scribe = app.scribe(origin);
+    let tries = mail_tries(app, &checked.email, origin);
+    app.db.write(move |db| limits::reserve(db, &tries, scribe.now)).await??;
+    // Also for an address that is taken: it takes as long (PW-6).
+    let phc = app.passwords.hash(&checked.password).await?;
+    let posting = Posting {
+        pending: Pending {
+            name: checked.name,
+            email: checked.email.as_str().to_owned(),
+            phc,
+            request: asked.request,
+        },
+        email: checked.email,
+        secret: Secret::generate(&app.random),
+        language: asked.language,
+        product: app.config.branding.product_name.clone(),
+        issuer: app.config.issuer.clone(),
+        lasts: app.config.lifetimes.verify,
+        scribe: app.scribe(origin),
+    };
+    app.db.write(move |db| posting.settle(db)).await?;
+    app.mail_notify.notify_one();
+    Ok(())
+}
+
+/// Looks what the link opens without spending it (PW-7).
+pub async fn open(app: &App, token: &Secret, origin: &Origin) -> Result<Opened, RegistrationError> {
+    let link = look(app, token, honoured(app), LinkTries::of(app, origin)).await?;
+    let email = link.email.ok_or_else(|| store::Error::broken("a link", "it has no address"))?;
+    Ok(match link.purpose {
+        LinkPurpose::Invite => Opened::Invitation { email },
+        _ => Opened::Registration { email },
+    })
+}
+
+/// Spends the link of a registration: the account is made and signed in, in the browser that confirmed.
+///
+/// What this browser has proven is that it reads the address's mail. The password was chosen in another request,
+/// maybe in another browser, so it does not count as proven.
+pub async fn confirm(
+    app: &App,
+    token: &Secret,
+    present: Vec<Secret>,
+    origin: &Origin,
+) -> Result<Joined, RegistrationError> {
+    if !honoured(app).contains(&LinkPurpose::Register) {
+        return Err(RegistrationError::LinkExpired);
+    }
+    let (digest, scribe) = (token.digest(), app.scribe(origin));
+    let (tries, lifetime) = (LinkTries::of(app, origin), Lifetime::of(app, false));
+    let joined = app.db.write(move |db| {
+        if let Err(throttled) = tries.count(db, scribe.now)? {
+            return Ok(Err(throttled));
+        }
+        let Some(link) = links::consume(db, &digest, LinkPurpose::Register, scribe.now)? else {
+            return Ok(Ok(None));
+        };
+        tries.refund(db)?;
+        let pending = Pending::parse(&link.detail)?;
+        let prepared = pending.prepared()?;
+        let begun = join(db, &prepared, &[AuthMethod::Mail], &present, lifetime, &scribe)?;
+        Ok(Ok(begun.map(|begun| Joined { begun, request: pending.request })))
+    });
+    taken_is_none(joined.await)?.ok_or(RegistrationError::LinkExpired)
+}
+
+/// Spends an invitation: its holder chose a name and a password.
+pub async fn accept(
+    app: &App,
+    token: &Secret,
+    name: String,
+    password: Secret,
+    present: Vec<Secret>,
+    origin: &Origin,
+) -> Result<Begun, RegistrationError> {
+    // Looked at first: only a good link may cost a hash.
+    let Opened::Invitation { email } = open(app, token, origin).await? else {
+        return Err(RegistrationError::LinkExpired);
+    };
+    let checked = check(app, &Typed { name, email, password }).map_err(RegistrationError::Faulty)?;
+    let phc = app.passwords.hash(&checked.password).await?;
+    let prepared = Prepared::with_hash(checked.email, checked.name, phc, false);
+    let (digest, scribe, lifetime) = (token.digest(), app.scribe(origin), Lifetime::of(app, false));
+    let begun = app.db.write(move |db| {
+        Ok(Ok(match links::consume(db, &digest, LinkPurpose::Invite, scribe.now)? {
+            Some(_) => join(db, &prepared, &[AuthMethod::Mail], &present, lifetime, &scribe)?,
+            None => None,
+        }))
+    });
+    taken_is_none(begun.await)?.ok_or(RegistrationError::LinkExpired)
+}
+
+/// What has passed every check.
+pub(super) struct Checked {
+    pub name: String,
+    pub email: EmailAddress,
+    pub password: Secret,
+}
+
+pub(super) fn check(app: &App, typed: &Typed) -> Result<Checked, Faults> {
+    let name = check_name(&typed.name);
+    let email = EmailAddress::parse(&typed.email);
+    let called = name.as_deref().unwrap_or_default();
+    let password = check_password(app, &typed.password, called, None, Some(typed.email.trim()));
+    match (name, email, password) {
+        (Ok(name), Ok(email), Ok(())) => Ok(Checked { name, email, password: typed.password.clone() }),
+        (name, email, password) => Err(Faults {
+            name: name.err(),
+            email: email.err().map(|_| EmailFault::Invalid),
+            password: password.err(),
+        }),
+    }
+}
+
+/// Trimmed, without control characters: no keyboard makes them (CH-5).
+fn check_name(typed: &str) -> Result<String, NameFault> {
+    let name: String = typed.trim().chars().filter(|c| !c.is_control()).collect();
+    match name.chars().count() {
+        0 => Err(NameFault::Missing),
+        1..=MAX_NAME => Ok(name),
+        _ => Err(NameFault::TooLong),
+    }
+}
+
+/// The purposes that a link at `/register/…` may have here.
+fn honoured(app: &App) -> &'static [LinkPurpose] {
+    match app.config.registration_mode() {
+        RegistrationMode::Open => &[LinkPurpose::Register, LinkPurpose::Invite],
+        RegistrationMode::Invited => &[LinkPurpose::Invite],
+        RegistrationMode::Closed => &[],
+    }
+}
+
+fn mail_tries(app: &App, email: &EmailAddress, origin: &Origin) -> [(Bucket, Limit); 3] {
+    let (limits, address) = (&app.config.limits, limits::address_key(origin.ip));
+    [
+        (Bucket::new("registration address", &[&address]), limits.registration_per_address),
+        (Bucket::new("mail to", &[email.folded().as_bytes()]), limits.mail_per_address),
+        (Bucket::new("mail asked for by address", &[&address]), limits.mail_per_ip),
+    ]
+}
+
+/// Wrong links that one network address tried.
+#[derive(Clone, Copy)]
+pub(super) struct LinkTries(pub Bucket, pub Limit);
+
+impl LinkTries {
+    fn of(app: &App, origin: &Origin) -> Self {
+        let bucket = Bucket::new("one-time link address", &[&limits::address_key(origin.ip)]);
+        Self(bucket, app.config.limits.link_tries)
+    }
+
+    fn count(self, db: &mut Conn, now: Timestamp) -> Result<Result<(), Throttled>, store::Error> {
+        limits::reserve(db, &[(self.0, self.1)], now)
+    }
+
+    fn refund(self, db: &mut Conn) -> Result<(), store::Error> {
+        limits::refund(db, &[self.0])
+    }
+}
+
+/// The link with this secret, if it is good for one of the purposes. A wrong one counts as a try.
+pub(super) async fn look(
+    app: &App,
+    token: &Secret,
+    purposes: &'static [LinkPurpose],
+    tries: LinkTries,
+) -> Result<Link, RegistrationError> {
+    let (digest, now) = (token.digest(), app.clock.now());
+    let found = app.db.write(move |db| {
+        if let Err(throttled) = tries.count(db, now)? {
+            return Ok(Err(throttled));
+        }
+        for purpose in purposes {
+            if let Some(link) = links::peek(db, &digest, *purpose, now)? {
+                tries.refund(db)?;
+                return Ok(Ok(Some(link)));
+            }
+        }
+        Ok(Ok(None))
+    });
+    found.await??.ok_or(RegistrationError::LinkExpired)
+}
+
+/// Makes the user and signs them in; `None` if somebody has the address by now.
+pub(super) fn join(
+    db: &mut Conn,
+    prepared: &Prepared,
+    methods: &[AuthMethod],
+    present: &[Secret],
+    lifetime: Lifetime,
+    scribe: &Scribe,
+) -> Result<Option<Begun>, store::Error> {
+    if users::find_by_email(db, prepared.email())?.is_some() {
+        return Ok(None);
+    }
+    let user: UserId = insert(db, prepared, scribe)?;
+    match admission::admit_user(db, user)? {
+        Ok(admission) => session::begin(db, &admission, methods, present, lifetime, scribe).map(Some),
+        Err(refusal) => Err(store::Error::broken("a user just made", refusal)),
+    }
+}
+
+/// Two that insert the same address at the same moment: the later one finds it taken.
+pub(super) fn taken_is_none<T>(
+    outcome: Result<Result<Option<T>, Throttled>, store::Error>,
+) -> Result<Option<T>, RegistrationError> {
+    match outcome {
+        Err(store::Error::Taken(_)) => Ok(None),
+        other => Ok(other??),
+    }
+}
+
+/// What the link of a registration keeps until it is opened.
+#[derive(Clone, Serialize, Deserialize)]
+struct Pending {
+    name: String,
+    /// As it was typed.
+    email: String,
+    phc: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<RequestId>,
+}
+
+impl Pending {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a pending registration is plain data")
+    }
+
+    fn parse(json: &str) -> Result<Self, store::Error> {
+        serde_json::from_str(json).map_err(|error| store::Error::broken("a pending registration", error))
+    }
+
+    fn prepared(&self) -> Result<Prepared, store::Error> {
+        let email = EmailAddress::parse(&self.email)
+            .map_err(|error| store::Error::broken("the address of a pending registration", error))?;
+        Ok(Prepared::with_hash(email, self.name.clone(), self.phc.clone(), false))
+    }
+}
+
+/// A registration on its way into the outbox.
+struct Posting {
+    pending: Pending,
+    email: EmailAddress,
+    secret: Secret,
+    language: Language,
+    product: String,
+    issuer: Issuer,
+    lasts: Duration,
+    scribe: Scribe,
+}
+
+impl Posting {
+    fn settle(&self, db: &mut Conn) -> Result<(), store::Error> {
+        match users::find_by_email(db, &self.email)? {
+            Some(owner) => self.tell_owner(db, &owner),
+            None => self.send_link(db),
+        }
+    }
+
+    fn send_link(&self, db: &mut Conn) -> Result<(), store::Error> {
+        let (now, expires_at) = (self.scribe.now, self.scribe.now.plus(self.lasts));
+        let link = Link {
+            digest: self.secret.digest(),
+            purpose: LinkPurpose::Register,
+            user_id: None,
+            email: Some(self.email.folded().to_owned()),
+            detail: self.pending.to_json(),
+            created_at: now,
+            expires_at,
+            consumed_at: None,
+        };
+        links::insert(db, &link)?;
+        let mail = message::VerifyRegistration {
+            language: self.language,
+            product: &self.product,
+            name: &self.pending.name,
+            link: &self.issuer.at(&format!("/register/{}", self.secret.expose())),
+            lasts: self.lasts,
+        };
+        mail::enqueue(db, &self.scribe, &self.email, &mail.message(), Some(expires_at))?;
+        self.scribe.write(db, Event::success(AuditAction::RegistrationRequested))
+    }
+
+    /// To the address that is stored, in the owner's language if it is known (PW-11).
+    fn tell_owner(&self, db: &mut Conn, owner: &users::User) -> Result<(), store::Error> {
+        let stored = users::emails(db, owner.id)?
+            .into_iter()
+            .find(|email| email.folded == self.email.folded())
+            .ok_or_else(|| store::Error::broken("an address", "it went missing in one transaction"))?;
+        let to = EmailAddress::parse(&stored.address)
+            .map_err(|error| store::Error::broken("a user's address", error))?;
+        let mail = message::AlreadyRegistered {
+            language: owner.locale.as_deref().and_then(Language::of_tag).unwrap_or(self.language),
+            product: &self.product,
+            name: &owner.name,
+            link: &self.issuer.at("/login"),
+        };
+        mail::enqueue(db, &self.scribe, &to, &mail.message(), None)?;
+        let event = Event::failure(AuditAction::RegistrationRequested).user(owner.id);
+        self.scribe.write(db, event.detail("reason", "the address has an account"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_trimmed_and_bounded() {
+        let long = "ü".repeat(MAX_NAME);
+        for (typed, name) in [
+            (" Ada Lovelace ", Ok("Ada Lovelace")),
+            ("Ada\r\nBcc: eve", Ok("AdaBcc: eve")),
+            (&long, Ok(long.as_str())),
+            ("", Err(NameFault::Missing)),
+            (" \t\u{7f} ", Err(NameFault::Missing)),
+            (&format!("{long}x"), Err(NameFault::TooLong)),
+        ] {
+            assert_eq!(check_name(typed).as_deref().map_err(|fault| *fault), name, "{typed:?}");
+        }
+    }
+}
