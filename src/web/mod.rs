@@ -4,7 +4,7 @@
 //! - What handlers ask for: [`extract`], from [`cookies`], [`csrf`], [`client_ip`], [`visit`].
 //! - What handlers answer: [`respond`] with a [`page`], [`failure`], [`cors`].
 //! - What answers by itself: [`health`], [`assets`].
-//! - The areas: [`oidc`], [`dev`].
+//! - The areas: [`oidc`], [`login`], [`dev`].
 //!
 //! Each area has a `routes` that [`routes`] mounts below the issuer's path.
 
@@ -19,6 +19,7 @@ pub mod failure;
 pub mod guard;
 pub mod health;
 pub mod lifecycle;
+pub mod login;
 pub mod observe;
 pub mod oidc;
 pub mod page;
@@ -51,7 +52,7 @@ fn below_issuer(cfg: &mut ServiceConfig, config: &Config) {
     if config.metrics_on_main_listener() {
         cfg.configure(health::metrics_routes);
     }
-    cfg.configure(assets::routes).configure(oidc::routes);
+    cfg.configure(assets::routes).configure(oidc::routes).configure(login::routes);
     if config.has_dev_pages() {
         cfg.configure(dev::routes);
     }

@@ -18,6 +18,7 @@ use crate::protocol::metadata::path;
 
 use super::cors::{for_anyone, for_browser_clients};
 
+pub use authorize::send_back;
 pub use discovery::{Prepared, prepare};
 
 /// Mounts the endpoints below the issuer's path.

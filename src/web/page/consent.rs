@@ -14,6 +14,8 @@ use super::{ClientCard, Page, Person};
 pub struct ConsentPage<'a> {
     pub ui: &'a Ui<'a>,
     pub request: &'a str,
+    /// The session of the account that is shown: whoever allows must be the one who was asked.
+    pub session: &'a str,
     pub client: ClientCard<'a>,
     pub person: Person<'a>,
     pub permissions: &'a [Permission<'a>],
@@ -125,6 +127,7 @@ mod tests {
                     let html = check(&ConsentPage {
                         ui,
                         request: text,
+                        session: text,
                         client: ClientCard::sample(text, true),
                         person: Person { name: text, email: text },
                         permissions,

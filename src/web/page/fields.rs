@@ -18,6 +18,8 @@ pub enum FieldError {
     NameMissing,
     NameTooLong,
     EmailInvalid,
+    /// Only whoever sets the instance up is told (PW-6).
+    EmailTaken,
     /// PW-2.
     PasswordTooShort {
         min: usize,
@@ -54,6 +56,7 @@ impl FieldError {
             Self::NameMissing => "field.name_missing",
             Self::NameTooLong => "field.name_too_long",
             Self::EmailInvalid => "field.email_invalid",
+            Self::EmailTaken => "field.email_taken",
             Self::PasswordTooShort { min } => {
                 return ui.with("field.password_too_short", &[("min", &min.to_string())]);
             }
@@ -92,7 +95,7 @@ impl FieldErrors {
             },
             Self {
                 name: Some(FieldError::NameTooLong),
-                email: None,
+                email: Some(FieldError::EmailTaken),
                 password: Some(FieldError::PasswordEasyToGuess),
             },
         ]

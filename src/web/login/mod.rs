@@ -1,0 +1,43 @@
+//! The pages for people: landing, sign-in, account chooser, consent, registration, set-up, account.
+//!
+//! A page that belongs to an authorization request changes what is stored and goes back to that request's address,
+//! where [`crate::grants::authorization::step`] says what comes next. No page chooses for itself.
+
+mod account;
+mod agent;
+mod chooser;
+mod consent;
+mod joining;
+mod landing;
+mod link;
+mod register;
+mod setup;
+mod sign_in;
+mod visitor;
+
+use actix_web::Route;
+use actix_web::guard::{Any, Get, Head};
+use actix_web::web::{ServiceConfig, post, resource, route};
+
+use visitor::Visitor;
+
+/// Mounts the pages below the issuer's path.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(resource(["", "/"]).route(read().to(landing::show)))
+        .service(resource("/login").route(read().to(sign_in::show)).route(post().to(sign_in::submit)))
+        .service(resource("/login/choose").route(read().to(chooser::show)).route(post().to(chooser::submit)))
+        .service(resource("/consent").route(read().to(consent::show)).route(post().to(consent::submit)))
+        .service(resource("/register").route(read().to(register::show)).route(post().to(register::submit)))
+        .service(resource("/register/{token}").route(read().to(link::show)).route(post().to(link::submit)))
+        .service(resource("/setup/{token}").route(read().to(setup::show)).route(post().to(setup::submit)))
+        .service(resource("/account").route(read().to(account::show)))
+        .service(resource("/account/sessions/end").route(post().to(account::end_session)))
+        .service(resource("/account/sessions/end-all").route(post().to(account::end_elsewhere)))
+        .service(resource("/account/applications/remove").route(post().to(account::remove_application)));
+}
+
+/// What looks and changes nothing.
+fn read() -> Route {
+    route().guard(Any(Get()).or(Head()))
+}

@@ -1,0 +1,167 @@
+//! The browser that looks at a page: its cookies, its accounts, and how it is answered.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, REFERRER_POLICY, RETRY_AFTER};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+
+use crate::app::App;
+use crate::audit::Origin;
+use crate::crypto::Secret;
+use crate::grants::authorization::{self, Lost, Underway};
+use crate::identity::device::KnownDevice;
+use crate::identity::session::{self, Begun, SignedIn};
+use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::store;
+use crate::web::cookies;
+use crate::web::extract::{Browser, Caller};
+use crate::web::failure::PageFailure;
+use crate::web::oidc;
+use crate::web::page::{Page, Person};
+use crate::web::respond::{self, Csp, Frame};
+use crate::web::ui::Ui;
+
+/// What every page asks for.
+pub struct Visitor {
+    pub app: Data<App>,
+    pub request: HttpRequest,
+    pub browser: Browser,
+    pub origin: Origin,
+    /// Ties this browser's forms and authorization requests to it.
+    binding: Secret,
+    binding_is_new: bool,
+}
+
+impl FromRequest for Visitor {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(Self::of(request, payload))
+    }
+}
+
+impl Visitor {
+    fn of(request: &HttpRequest, payload: &mut Payload) -> Result<Self, actix_web::Error> {
+        let app = Data::<App>::from_request(request, payload).into_inner()?;
+        let browser = Browser::from_request(request, payload).into_inner()?;
+        let Caller(origin) = Caller::from_request(request, payload).into_inner()?;
+        let (binding, binding_is_new) = browser.binding_or_new(&app.random);
+        Ok(Self { app, request: request.clone(), browser, origin, binding, binding_is_new })
+    }
+
+    /// The accounts that this browser is signed in to, the current one first.
+    pub async fn accounts(&self) -> Result<Vec<SignedIn>, store::Error> {
+        session::resume(&self.app, &self.browser.sessions).await
+    }
+
+    pub fn query(&self) -> Result<Params, PageFailure> {
+        Params::parse(self.request.query_string().as_bytes())
+            .map_err(|error| PageFailure::request(&error.into(), None))
+    }
+
+    /// The authorization request of this browser with this id (AR-6).
+    pub async fn underway(&self, id: &str) -> Result<Underway, Lost> {
+        let id = id.parse().map_err(|_| Lost::Unknown)?;
+        authorization::find(&self.app, id, self.browser.binding.as_ref()).await
+    }
+
+    /// The same where the page makes sense without it.
+    pub async fn underway_if_any(&self, id: Option<&str>) -> Result<Option<Underway>, store::Error> {
+        let Some(id) = id else { return Ok(None) };
+        match self.underway(id).await {
+            Ok(underway) => Ok(Some(underway)),
+            Err(Lost::Unknown | Lost::Completed) => Ok(None),
+            Err(Lost::Store(error)) => Err(error),
+        }
+    }
+
+    pub fn frame(&self, underway: Option<&Underway>) -> Frame<'_> {
+        let ui_locales = underway.map(|underway| underway.request.ui_locales.as_slice()).unwrap_or_default();
+        Frame::new(&self.app, &self.request, Some(&self.binding), ui_locales)
+    }
+
+    /// Shows a page, in a browser that from now on has a binding.
+    pub fn show(&self, ui: &Ui<'_>, status: StatusCode, page: &impl Page, csp: Csp) -> HttpResponse {
+        let mut response = respond::page(ui, status, page, csp);
+        if self.binding_is_new {
+            cookies::add(&mut response, &cookies::binding(&self.app.config.issuer, &self.binding));
+        }
+        response
+    }
+
+    /// To one of our own pages.
+    pub fn go(&self, path: &str) -> HttpResponse {
+        respond::see_other(&format!("{}{path}", self.app.config.issuer.path()))
+    }
+
+    /// Back to where the next step of this request is decided.
+    pub fn resume(&self, underway: &Underway) -> HttpResponse {
+        self.go(&format!("/oauth2/authorize/{}", underway.row.id))
+    }
+
+    /// The person does not want to go on: the application is told.
+    pub async fn deny(&self, underway: &Underway) -> Result<HttpResponse, PageFailure> {
+        let error = OAuthError::new(ErrorCode::AccessDenied, "the user did not agree");
+        let answer = authorization::refuse(&self.app, underway, &error, &self.origin).await?;
+        Ok(oidc::send_back(&self.app, &self.request, underway, answer))
+    }
+
+    /// After a sign-in: notes the session for the request that waits, sets the cookies, and goes on there or to
+    /// `path`. The cookies are set whatever becomes of the request, since the secret before is dead (SE-2).
+    pub async fn welcome(&self, signed_in: Welcome<'_>, path: &str) -> HttpResponse {
+        let Welcome { begun, others, remember, underway } = signed_in;
+        let mut response = match underway {
+            None => self.go(path),
+            Some(underway) => match authorization::choose(&self.app, underway.row.id, begun.id).await {
+                Err(Lost::Store(error)) => HttpResponse::from_error(PageFailure::from(error)),
+                // Where it is over, its own page says so.
+                Ok(()) | Err(Lost::Unknown | Lost::Completed) => self.resume(underway),
+            },
+        };
+        let (app, issuer) = (&self.app, &self.app.config.issuer);
+        let mut secrets = vec![begun.secret.clone()];
+        secrets.extend(
+            others.iter().filter(|other| other.user.id != begun.user).map(|other| other.secret.clone()),
+        );
+        let life = remember.then_some(app.config.lifetimes.remember);
+        cookies::add(&mut response, &cookies::sessions(issuer, &secrets, life));
+        let mut device = self.browser.device.clone().unwrap_or_else(|| KnownDevice::fresh(&app.random));
+        device.remember(begun.user);
+        cookies::add(&mut response, &cookies::devices(issuer, &app.master, &device));
+        response
+    }
+}
+
+/// Somebody who has just been signed in.
+pub struct Welcome<'a> {
+    pub begun: &'a Begun,
+    /// The accounts that were signed in before; they stay.
+    pub others: &'a [SignedIn],
+    /// Whether the cookie outlives the browser. The latest choice holds for all accounts in it; how long each
+    /// session counts is stored with it (SE-4).
+    pub remember: bool,
+    pub underway: Option<&'a Underway>,
+}
+
+/// An account as pages show it.
+pub fn person(account: &SignedIn) -> Person<'_> {
+    Person { name: &account.user.name, email: account.email.as_deref().unwrap_or_default() }
+}
+
+/// Says when to try again, if that is what the failure asks for.
+pub fn retry_after(mut response: HttpResponse, failure: Option<&PageFailure>) -> HttpResponse {
+    if let Some(wait) = failure.and_then(PageFailure::retry_after) {
+        response.headers_mut().insert(RETRY_AFTER, respond::seconds(wait));
+    }
+    response
+}
+
+/// For a page whose address holds a token: no other address is told of it (CH-3).
+pub fn no_referrer(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
