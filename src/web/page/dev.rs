@@ -80,14 +80,18 @@ pub struct DevMailMessagePage<'a> {
     pub mail: DevMail<'a>,
     /// The plain text body.
     pub text: &'a str,
+    /// The HTML body, shown as its source.
+    pub html: &'a str,
+    /// Only addresses below it can be clicked.
+    pub issuer: &'a str,
 }
 
 impl DevMailMessagePage<'_> {
-    /// The addresses in the text, so that they can be clicked.
+    /// The addresses of ours in the text, so that they can be clicked.
     fn links(&self) -> impl Iterator<Item = &str> {
         self.text
             .split_whitespace()
-            .filter(|word| word.starts_with("http://") || word.starts_with("https://"))
+            .filter(|word| word.strip_prefix(self.issuer).is_some_and(|path| path.starts_with('/')))
     }
 }
 
@@ -138,7 +142,14 @@ mod tests {
                 let body = format!(
                     "Hello\n\nhttps://id.example.org/register/a?b=1&c=2\n\njavascript:alert(1) {text}"
                 );
-                let html = check(&DevMailMessagePage { ui, now, mail, text: &body });
+                let html = check(&DevMailMessagePage {
+                    ui,
+                    now,
+                    mail,
+                    text: &body,
+                    html: text,
+                    issuer: "https://id.example.org",
+                });
                 assert!(html.contains(r#"href="https://id.example.org/register/a?b=1&#38;c=2""#));
             }
         });
