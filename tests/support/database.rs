@@ -4,18 +4,25 @@
 //! the tests know.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use countersign::app::{App, Opening};
 use countersign::clock::{Clock, Timestamp};
 use countersign::config::Config;
-use countersign::crypto::Secret;
+use countersign::crypto::{Random, Secret};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use tokio::sync::OnceCell;
 
-/// Seals the keys of every test database: 32 bytes in base64, of no use anywhere else.
-pub const MASTER_KEY: &str = "dGVzdC1tYXN0ZXIta2V5LW9mLTMyLWJ5dGVzISEhISE=";
+/// Seals the keys of every test database: 32 random bytes in base64, made anew in each process.
+pub fn master_key() -> Secret {
+    static KEY: OnceLock<String> = OnceLock::new();
+    let key = KEY.get_or_init(|| BASE64_STANDARD.encode(Random::system().bytes::<32>()));
+    Secret::from_text(key.as_str())
+}
 
 /// When the keys of the template were made, and when the hand-moved clocks start.
 pub const START: Timestamp = Timestamp::from_seconds(1_767_225_600);
@@ -81,7 +88,7 @@ pub fn config(url: &str, folder: &Path) -> Config {
     let mut config = Config::default();
     config.database.url = Secret::from_text(url);
     config.keys.dir = folder.join("keys");
-    config.keys.master_key = Some(Secret::from_text(MASTER_KEY));
+    config.keys.master_key = Some(master_key());
     config
 }
 
