@@ -76,13 +76,14 @@ impl App {
             tokio::task::spawn_blocking(move || bring_schema_up(&url, opening)).await
         };
         migrated.expect("opening the database does not panic")?;
+        let db = Db::open(url, config.database.pool.get())?;
         let master = match opening {
-            Opening::Create => {
+            // A new master key would not open what the lost one has sealed, and would hide that it is lost.
+            Opening::Create if !has_sealed_keys(&db).await? => {
                 keys::load_or_create(&config.keys.dir, config.keys.master_key.as_ref(), &random)?
             }
-            Opening::Existing => keys::load_existing(&config.keys.dir, config.keys.master_key.as_ref())?,
+            _ => keys::load_existing(&config.keys.dir, config.keys.master_key.as_ref())?,
         };
-        let db = Db::open(url, config.database.pool.get())?;
         let mail_notify = Arc::new(Notify::new());
         let mail_worker = mail::Worker::new(&config, db.clone(), clock.clone(), Arc::clone(&mail_notify))?;
         let signing = Signing::open(&db, &config, master.clone(), random.clone(), clock.clone()).await?;
@@ -148,6 +149,11 @@ fn bring_schema_up(url: &DatabaseUrl, opening: Opening) -> Result<(), StartError
         }
     }
     Ok(())
+}
+
+async fn has_sealed_keys(db: &Db) -> Result<bool, StartError> {
+    let keys = db.read(store::signing_keys::all).await.map_err(OpenError::from)?;
+    Ok(keys.iter().any(|key| key.revoked_at.is_none()))
 }
 
 /// Makes the folder of a SQLite file. Nobody else on the machine need read the database.
