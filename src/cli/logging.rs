@@ -33,8 +33,9 @@ enum Message {
 
 /// Begins to log as configured.
 pub fn start(settings: &Log) -> Result<LogGuard, String> {
-    let filter =
-        EnvFilter::try_new(&settings.level).map_err(|error| format!("log.level is refused: {error}"))?;
+    // What the HTTP server says of its workers is for its own authors; a setting that names it has the last word.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,{}", settings.level))
+        .map_err(|error| format!("log.level is refused: {error}"))?;
     let (lines, receiver) = mpsc::sync_channel(WAITING);
     let (dropped, format) = (Arc::new(AtomicU64::new(0)), settings.format);
     let writer = Queue { lines: lines.clone(), dropped: Arc::clone(&dropped) };

@@ -7,6 +7,7 @@ mod serving;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -332,6 +333,23 @@ fn a_wrong_master_key_is_found_by_doctor() {
     let answer = answer(command.output().unwrap());
     assert_eq!(answer.code, 1);
     assert!(answer.out.contains("FAIL  signing keys"), "{}", answer.out);
+}
+
+#[test]
+fn tk_9_a_lost_master_key_is_not_replaced_by_a_new_one() {
+    on_every_database(|instance| {
+        instance.run(&["init"]).done();
+        let key = instance.path().join("keys/master.key");
+        let saved = fs::read_to_string(&key).unwrap();
+        fs::remove_file(&key).unwrap();
+        for command in [&["init"][..], &["keys", "list"]] {
+            instance.run(command).fails(1, "there is no master key");
+            assert!(!key.exists());
+        }
+        instance.write("keys/master.key", &saved);
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        instance.run(&["init"]).done();
+    });
 }
 
 #[test]
