@@ -189,10 +189,16 @@ mod sink;
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+
     use lettre::Address;
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
     use super::sink::{SmtpServer, Treatment};
     use super::*;
+    use crate::outbound::testing::TestAuthority;
 
     fn relay(url: &str) -> Result<Relay, String> {
         Relay::new(&Secret::from_text(url), "id.example", None)
@@ -301,5 +307,67 @@ mod tests {
         server.close(Some("554 go away"));
         let fresh = relay(&server.url()).unwrap();
         assert_eq!(send(&fresh, "ada@test.example").await, Some(true));
+    }
+
+    /// Takes whatever comes, until the client wants TLS (`true`) or leaves.
+    fn speak(stream: &mut (impl Read + Write), greets: bool) -> std::io::Result<bool> {
+        if greets {
+            stream.write_all(b"220 test\r\n")?;
+        }
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        let mut in_content = false;
+        while stream.read_line(&mut line)? > 0 {
+            in_content &= line != ".\r\n";
+            let reply = match line.trim_end() {
+                _ if in_content => "",
+                "DATA" => "354 go on\r\n",
+                "STARTTLS" => "220 go on\r\n",
+                greeting if greeting.starts_with("EHLO") => "250-test\r\n250 STARTTLS\r\n",
+                _ => "250 ok\r\n",
+            };
+            in_content |= line == "DATA\r\n";
+            stream.get_mut().write_all(reply.as_bytes())?;
+            stream.get_mut().flush()?;
+            if line == "STARTTLS\r\n" {
+                return Ok(true);
+            }
+            line.clear();
+        }
+        Ok(false)
+    }
+
+    /// One connection with a server that speaks TLS at once or by STARTTLS.
+    fn converse(mut stream: TcpStream, tls: Arc<ServerConfig>, at_once: bool) -> std::io::Result<()> {
+        if at_once || speak(&mut stream, true)? {
+            let session = ServerConnection::new(tls).map_err(std::io::Error::other)?;
+            speak(&mut StreamOwned::new(session, stream), at_once)?;
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn mail_goes_to_a_server_with_a_known_certificate_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = TestAuthority::new();
+        let file = authority.file(folder.path());
+        let tls = authority.server("127.0.0.1");
+        for (at_once, scheme, query) in
+            [(true, "smtps", ""), (false, "smtp", "?tls=required"), (false, "smtp", "?tls=opportunistic")]
+        {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = Secret::from_text(format!("{scheme}://{}{query}", listener.local_addr().unwrap()));
+            let tls = Arc::clone(&tls);
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    // An error is a client that left.
+                    drop(converse(stream.unwrap(), Arc::clone(&tls), at_once));
+                }
+            });
+            let stranger = Relay::new(&url, "id.example", None).unwrap();
+            assert_eq!(send(&stranger, "ada@test.example").await, Some(true), "{scheme}{query}");
+            let trusting = Relay::new(&url, "id.example", Some(&file)).unwrap();
+            assert_eq!(send(&trusting, "ada@test.example").await, None, "{scheme}{query}");
+        }
     }
 }

@@ -61,7 +61,7 @@ struct Post {
 /// Where mail goes.
 enum Route {
     Smtp {
-        relay: Relay,
+        relay: Box<Relay>,
         sender: Sender,
     },
     /// `/dev/mail` shows the outbox: what is in it has arrived.
@@ -90,7 +90,7 @@ impl Worker {
                     .map_err(|error| WorkerError(format!("mail.from: {error}")))?;
                 let relay = Relay::new(url, sender.domain(), config.outbound.extra_ca_file.as_deref())
                     .map_err(WorkerError)?;
-                Route::Smtp { relay, sender }
+                Route::Smtp { relay: Box::new(relay), sender }
             }
             None if config.has_dev_pages() => Route::DevelopmentMailbox,
             None => Route::Nowhere,

@@ -261,4 +261,6 @@ impl Resolve for CheckedResolver {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

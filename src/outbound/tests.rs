@@ -5,14 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use openssl::asn1::Asn1Time;
-use openssl::bn::BigNum;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
-use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
-use openssl::x509::{X509, X509NameBuilder};
-
+use super::testing::TestAuthority;
 use super::*;
 use crate::clock::Timestamp;
 
@@ -213,20 +206,9 @@ async fn a_form_is_posted_and_every_status_is_an_answer() {
 #[tokio::test]
 async fn a_certificate_must_be_of_a_known_authority_and_name() {
     let folder = tempfile::tempdir().unwrap();
-    let (ca, ca_key) = certificate("Test CA", None);
-    let (leaf, leaf_key) = certificate("127.0.0.1", Some((&ca, &ca_key)));
-    let file = folder.path().join("ca.pem");
-    std::fs::write(&file, ca.to_pem().unwrap()).unwrap();
-    let tls = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from(leaf.to_der().unwrap())],
-            rustls::pki_types::PrivatePkcs8KeyDer::from(leaf_key.private_key_to_pkcs8().unwrap()).into(),
-        )
-        .unwrap();
-    let tls = Arc::new(tls);
+    let authority = TestAuthority::new();
+    let file = authority.file(folder.path());
+    let tls = authority.server("127.0.0.1");
     let server = Server::start(move |_, stream| {
         let session = rustls::ServerConnection::new(Arc::clone(&tls)).unwrap();
         let mut stream = rustls::StreamOwned::new(session, stream);
@@ -264,31 +246,6 @@ fn a_bad_certificate_file_stops_the_start() {
         let error = Outbound::new(&config).err().unwrap().to_string();
         assert!(error.starts_with("outbound.extra_ca_file: ") && error.contains(name), "{error}");
     }
-}
-
-/// A certificate for an address, signed by `issuer` or by itself as an authority.
-fn certificate(name: &str, issuer: Option<(&X509, &PKey<Private>)>) -> (X509, PKey<Private>) {
-    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-    let mut subject = X509NameBuilder::new().unwrap();
-    subject.append_entry_by_text("CN", name).unwrap();
-    let subject = subject.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_serial_number(&BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap()).unwrap();
-    builder.set_subject_name(&subject).unwrap();
-    builder.set_issuer_name(issuer.map_or(&*subject, |(ca, _)| ca.subject_name())).unwrap();
-    builder.set_pubkey(&key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-    if issuer.is_none() {
-        builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
-    } else {
-        let names =
-            SubjectAlternativeName::new().ip(name).build(&builder.x509v3_context(None, None)).unwrap();
-        builder.append_extension(names).unwrap();
-    }
-    builder.sign(issuer.map_or(&key, |(_, key)| key), MessageDigest::sha256()).unwrap();
-    (builder.build(), key)
 }
 
 /// A clock for the cache, in seconds.
