@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::protocol::claims::{ClaimsRequest, UserClaims, userinfo_claims};
 use crate::protocol::scope::ScopeSet;
@@ -31,27 +31,11 @@ fn select(db: &mut Conn, user: &User, names: &BTreeSet<String>) -> Result<UserCl
     Ok(all(db, user)?.only(names))
 }
 
-/// Names of stored claims that are not texts.
-const BOOLEAN: &str = "phone_number_verified";
-const ADDRESS: &str = "address.";
-
 fn all(db: &mut Conn, user: &User) -> Result<UserClaims, store::Error> {
     let mut claims = UserClaims::default();
-    let mut address = Map::new();
     for (name, value) in users::claims(db, user.id)? {
-        match name.strip_prefix(ADDRESS) {
-            Some(member) => {
-                address.insert(member.to_owned(), json!(value));
-            }
-            None if name == BOOLEAN => {
-                claims.insert(&name, json!(value == "true"));
-            }
-            None => {
-                claims.insert(&name, json!(value));
-            }
-        }
+        claims.insert(&name, value_of(&name, value));
     }
-    claims.insert("address", Value::Object(address));
     claims.insert("name", json!(user.name));
     claims.insert("locale", json!(user.locale));
     claims.insert("zoneinfo", json!(user.zoneinfo));
@@ -66,25 +50,12 @@ fn all(db: &mut Conn, user: &User) -> Result<UserClaims, store::Error> {
     Ok(claims)
 }
 
-/// Whether a claim of this name may be stored for a user: a standard one that is a text there, or a part of the
-/// address. The others follow from what is stored elsewhere, or are stated by the verification flow (PW-13).
-pub fn may_be_stored(name: &str) -> bool {
-    const STORED: [&str; 11] = [
-        "family_name",
-        "given_name",
-        "middle_name",
-        "nickname",
-        "profile",
-        "picture",
-        "website",
-        "gender",
-        "birthdate",
-        "phone_number",
-        "phone_number_verified",
-    ];
-    const PARTS: [&str; 6] = ["formatted", "street_address", "locality", "region", "postal_code", "country"];
-    match name.strip_prefix(ADDRESS) {
-        Some(part) => PARTS.contains(&part),
-        None => STORED.contains(&name),
+/// A stored claim is text, save an address (a JSON object) and a flag (OpenID Connect Core §5.1);
+/// [`crate::tenancy::users`] sees to that form.
+fn value_of(name: &str, stored: String) -> Value {
+    match name {
+        "address" => serde_json::from_str(&stored).unwrap_or(Value::Null),
+        "phone_number_verified" => Value::Bool(stored == "true"),
+        _ => Value::String(stored),
     }
 }

@@ -38,7 +38,7 @@ pub struct SealedKey {
 pub enum KeyringError {
     #[error(
         "signing key {kid} is sealed under master key {sealed_under}, but the master key given is {given}; \
-         restore the right master key, or revoke the signing keys and let new ones be made"
+         put that master key back; what it sealed cannot be read without it"
     )]
     WrongMasterKey { kid: String, sealed_under: String, given: String },
     #[error("signing key {kid} is damaged: its sealed private key does not open")]
