@@ -1,0 +1,32 @@
+//! The pages for people.
+
+mod account;
+mod chooser;
+mod consent;
+mod register;
+mod setup;
+mod sign_in;
+
+use crate::support::{Page, TestApp};
+use countersign::store::outbox::Message;
+
+/// The mails in the outbox, oldest first.
+async fn mails(app: &TestApp) -> Vec<Message> {
+    let mut mails = app.read(|db| countersign::store::outbox::newest(db, 100)).await;
+    mails.reverse();
+    mails
+}
+
+/// The path of the link that stands alone on a line of the mail.
+fn link(app: &TestApp, mail: &Message) -> String {
+    let line =
+        mail.body_text.lines().find(|line| line.starts_with(&app.issuer)).expect("the mail has a link");
+    line[app.issuer.len()..].to_owned()
+}
+
+/// Headers that every page has (CH-2, CH-3, TK-13).
+fn assert_page_headers(page: &Page) {
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'"), "{page:?}");
+    assert_eq!(page.header("cache-control"), "no-store", "{}", page.url);
+    assert_eq!(page.header("x-content-type-options"), "nosniff", "{}", page.url);
+}
