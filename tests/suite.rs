@@ -6,4 +6,5 @@ mod support;
 
 mod cli;
 mod login;
+mod mail;
 mod oidc;

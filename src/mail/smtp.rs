@@ -185,6 +185,7 @@ fn credentials(url: &Url) -> Result<Option<Credentials>, String> {
 
 #[cfg(test)]
 #[path = "../../tests/support/smtp.rs"]
+#[expect(dead_code, reason = "the integration tests use the rest of it")]
 mod sink;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use countersign::app::{App, Opening};
 use countersign::clock::{Clock, Timestamp};
 use countersign::config::Config;
 use countersign::crypto::{Random, Secret};
+use countersign::store::{DatabaseUrl, Db};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use tokio::sync::OnceCell;
@@ -67,6 +68,17 @@ impl TestDatabase {
     /// Stands in for one that was taken away.
     pub(super) fn placeholder() -> Self {
         Self { url: String::new(), folder: tempfile::tempdir().expect("a temporary folder"), postgres: None }
+    }
+
+    /// As one more node opens it.
+    pub fn open(&self) -> Db {
+        let url = DatabaseUrl::parse(&self.url).expect("the address of a database");
+        Db::open(url, 5).expect("the database opens")
+    }
+
+    /// The settings that open it.
+    pub fn config(&self) -> Config {
+        config(&self.url, self.folder.path())
     }
 
     /// Where SQLite's file is.

@@ -6,12 +6,13 @@ mod browser;
 mod client;
 mod database;
 mod html;
+pub mod smtp;
 mod tools;
 
 pub use app::{PASSWORD, Settings, TestApp};
 pub use browser::{Browser, Page};
 pub use client::{Flow, TestClient, TokenAnswer, Tokens};
-pub use database::Database;
+pub use database::{Database, TestDatabase};
 pub use tools::{browser_journey, node, python};
 
 /// Declares tests that run on SQLite and on PostgreSQL. The argument says which, for [`TestApp::start`].

@@ -1,5 +1,4 @@
 //! A mail server for tests: it keeps what it is given, and fails on demand.
-#![allow(dead_code, reason = "each test crate uses a part")]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};

@@ -1,9 +1,5 @@
 //! The outbox and its worker against a mail server, on every database.
 
-mod database;
-#[path = "../support/smtp.rs"]
-mod smtp;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,14 +13,15 @@ use countersign::store::{Db, Error, outbox};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use database::Database;
-use smtp::{SmtpServer, Treatment};
+use crate::on_both_databases;
+use crate::support::smtp::{SmtpServer, Treatment};
+use crate::support::{Database, TestDatabase};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// One or more nodes on one database, and the mail server that they send through.
 struct Post {
-    database: Database,
+    database: TestDatabase,
     db: Db,
     clock: Clock,
     wake: Arc<Notify>,
@@ -35,7 +32,8 @@ struct Post {
 
 impl Post {
     /// Without a worker yet.
-    fn new(database: Database) -> Self {
+    async fn new(database: Database) -> Self {
+        let database = TestDatabase::create(database).await;
         Self {
             db: database.open(),
             database,
@@ -121,10 +119,9 @@ fn hello() -> Message {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ar_8_mail_leaves_with_its_cause_and_at_once() {
-    for database in Database::each() {
-        let mut post = Post::new(database);
+on_both_databases! {
+    async fn ar_8_mail_leaves_with_its_cause_and_at_once(database) {
+        let mut post = Post::new(database).await;
         post.start();
         let (scribe, to) = (post.scribe(), EmailAddress::parse("eve@test.example").unwrap());
         let rolled_back: Result<(), Error> = post
@@ -155,12 +152,9 @@ async fn ar_8_mail_leaves_with_its_cause_and_at_once() {
         assert_eq!(mails[0].header("message-id"), Some(format!("<{}@localhost>", row.id)));
         post.stop().await;
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cr_6_one_bad_address_holds_up_nobody() {
-    for database in Database::each() {
-        let mut post = Post::new(database);
+    async fn cr_6_one_bad_address_holds_up_nobody(database) {
+        let mut post = Post::new(database).await;
         post.server.treat("hang@test.example", Treatment::Hang);
         post.server.treat("busy@test.example", Treatment::Busy);
         post.server.treat("unknown@test.example", Treatment::Unknown);
@@ -195,12 +189,9 @@ async fn cr_6_one_bad_address_holds_up_nobody() {
         // The one that hangs is not waited for here.
         post.workers.drain(..).for_each(|worker| worker.abort());
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cr_6_an_expired_link_is_not_sent() {
-    for database in Database::each() {
-        let mut post = Post::new(database);
+    async fn cr_6_an_expired_link_is_not_sent(database) {
+        let mut post = Post::new(database).await;
         post.enqueue("late@test.example", Some(HOUR)).await;
         post.enqueue("lasting@test.example", Some(2 * HOUR)).await;
         post.clock.advance(HOUR);
@@ -211,12 +202,9 @@ async fn cr_6_an_expired_link_is_not_sent() {
         assert_eq!((late.attempts, late.sent_at, post.server.mails().len()), (0, None, 1));
         post.stop().await;
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cr_6_a_server_that_is_away_is_tried_for_a_day() {
-    for database in Database::each() {
-        let mut post = Post::new(database);
+    async fn cr_6_a_server_that_is_away_is_tried_for_a_day(database) {
+        let mut post = Post::new(database).await;
         post.server.close(Some(answer(1)));
         post.enqueue("ada@test.example", None).await;
         post.start();
@@ -243,10 +231,9 @@ fn answer(tries: i64) -> &'static str {
     format!("421 not now, {tries}").leak()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cr_6_two_nodes_send_each_message_once() {
-    for database in Database::each() {
-        let mut post = Post::new(database);
+on_both_databases! {
+    async fn cr_6_two_nodes_send_each_message_once(database) {
+        let mut post = Post::new(database).await;
         for n in 0..60 {
             post.enqueue(&format!("u{n}@test.example"), None).await;
         }
@@ -263,12 +250,9 @@ async fn cr_6_two_nodes_send_each_message_once() {
         to.dedup();
         assert_eq!((to.len(), all), (60, 60));
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cr_6_a_node_that_dies_while_it_sends_costs_at_most_one_duplicate() {
-    for database in Database::each() {
-        let mut post = Post::new(database);
+    async fn cr_6_a_node_that_dies_while_it_sends_costs_at_most_one_duplicate(database) {
+        let mut post = Post::new(database).await;
         // The content arrives, and nobody learns of it.
         post.server.treat("ada@test.example", Treatment::Hang);
         post.enqueue("ada@test.example", None).await;
@@ -286,12 +270,9 @@ async fn cr_6_a_node_that_dies_while_it_sends_costs_at_most_one_duplicate() {
         assert_eq!((row.attempts, post.server.mails().len()), (2, 2));
         post.stop().await;
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_mail_server_mail_arrives_in_the_development_mailbox_or_waits() {
-    for database in Database::each() {
-        let mut post = Post::new(database);
+    async fn without_a_mail_server_mail_arrives_in_the_development_mailbox_or_waits(database) {
+        let mut post = Post::new(database).await;
         post.enqueue("ada@test.example", None).await;
         let mut config = post.database.config();
         config.issuer = "https://id.example.com".parse().unwrap();
