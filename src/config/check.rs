@@ -25,6 +25,7 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
     found.password(config);
     found.limits(config);
     found.mail(config);
+    found.providers(config);
     found.rest(config);
     found.0
 }
@@ -239,6 +240,19 @@ impl Findings {
                     mode.as_str()
                 ),
             ),
+        }
+    }
+
+    fn providers(&mut self, config: &Config) {
+        for (index, provider) in config.providers.iter().enumerate() {
+            for (field, reason) in provider.problems() {
+                self.refuse(&format!("providers.{index}.{field}"), reason);
+            }
+            self.refuse_if(
+                config.providers[..index].iter().any(|earlier| earlier.id == provider.id),
+                &format!("providers.{index}.id"),
+                format!("`{}` is the id of another provider; each has its own", provider.id),
+            );
         }
     }
 

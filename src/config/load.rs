@@ -58,8 +58,19 @@ impl Loaded {
         };
         schema::keys()
             .into_iter()
+            .flat_map(|key| self.elements(key))
             .map(|key| Setting { value: shown(&key), source: self.sources.of(&key), key })
             .collect()
+    }
+
+    /// `providers.id` once for each provider that there is; any other setting once.
+    fn elements(&self, key: String) -> Vec<String> {
+        match key.split_once('.') {
+            Some((list, field)) if schema::is_list(list) => {
+                (0..self.config.providers.len()).map(|index| format!("{list}.{index}.{field}")).collect()
+            }
+            _ => vec![key],
+        }
     }
 }
 
@@ -162,6 +173,10 @@ impl Reader {
                 self.problem(key, source, format!("is not a setting{}", hint.unwrap_or_default()));
                 continue;
             }
+            if schema::is_list(&key) {
+                self.take_list(&key, value, spanned.map(|(_, value)| value.get_ref()), source, at);
+                continue;
+            }
             match (fields_of(&key), value, spanned.map(|(_, value)| value.get_ref())) {
                 (Some(_), toml::Value::Table(values), Some(DeValue::Table(spans))) => {
                     self.take_table(&key, values, spans, at);
@@ -177,6 +192,35 @@ impl Reader {
         }
     }
 
+    fn take_list(
+        &mut self,
+        list: &str,
+        value: toml::Value,
+        spans: Option<&DeValue<'_>>,
+        source: Source,
+        at: &dyn Fn(usize) -> Source,
+    ) {
+        let (toml::Value::Array(values), Some(DeValue::Array(spans))) = (value, spans) else {
+            return self.problem(
+                list,
+                source,
+                format!("is a list; write each of its elements as `[[{list}]]`"),
+            );
+        };
+        for (index, (value, spanned)) in values.into_iter().zip(spans.iter()).enumerate() {
+            let (element, source) = (join(list, &index.to_string()), at(spanned.span().start));
+            match (value, spanned.get_ref()) {
+                _ if schema::element_of(&element).is_none() => {
+                    self.problem(element, source, "is one too many");
+                }
+                (toml::Value::Table(values), DeValue::Table(spans)) if !values.is_empty() => {
+                    self.take_table(&element, values, spans, at);
+                }
+                _ => self.problem(element, source, format!("holds nothing; write it as `[[{list}]]`")),
+            }
+        }
+    }
+
     fn read_environment(&mut self, env: BTreeMap<String, String>) {
         for (name, text) in env {
             let Some(written) = name.strip_prefix(PREFIX) else { continue };
@@ -184,15 +228,13 @@ impl Reader {
             let (last, above) = parts.split_last().expect("a split gives at least one part");
             let (section, key) = (above.join("."), parts.join("."));
             let source = Source::Environment(name.clone());
+            let is_field = fields_of(&section).is_some_and(|fields| fields.contains(&last.as_str()));
             let known = !parts.iter().any(|part| part.contains('.'))
                 && written == written.to_ascii_uppercase()
-                && fields_of(&section).is_some_and(|fields| fields.contains(&last.as_str()));
+                && !schema::is_list(&section)
+                && is_field;
             if !known {
-                let near = if fields_of(&section).is_some_and(|fields| fields.contains(&last.as_str())) {
-                    Some(key.clone())
-                } else {
-                    schema::suggestion(&section, last)
-                };
+                let near = if is_field { Some(key.clone()) } else { schema::suggestion(&section, last) };
                 let hint = near.map(|near| format!("; did you mean `{}`?", variable(&near)));
                 self.problem(key, source, format!("is not a setting{}", hint.unwrap_or_default()));
             } else if let Some(fields) = fields_of(&key) {
@@ -254,7 +296,7 @@ impl Reader {
                 Ok(config) => return config,
                 Err(error) => error,
             };
-            let (path, element) = place(error.path());
+            let (path, element) = self.place(error.path());
             let reason = error.inner().message().to_owned();
             let Some(key) = self.to_blame(&path) else {
                 // Sections that lack a required setting, such as `server.tls` with one of two files.
@@ -285,7 +327,50 @@ impl Reader {
                 table = below.as_table_mut().expect("no setting is at once a section");
             }
         }
+        for list in schema::LISTS {
+            if let Some(toml::Value::Table(mut elements)) = top.remove(list) {
+                let places = self.places(list);
+                let in_order = places.iter().filter_map(|index| elements.remove(&index.to_string()));
+                top.insert(list.to_owned(), toml::Value::Array(in_order.collect()));
+            }
+        }
         top
+    }
+
+    /// The places in a list at which something is given: not without gaps, for a variable names any place and what
+    /// cannot be read is left out.
+    fn places(&self, list: &str) -> Vec<usize> {
+        let of_list = self.given.keys().filter_map(|key| {
+            let (of, index) = schema::element_of(key.rsplit_once('.')?.0)?;
+            (of == list).then_some(index)
+        });
+        of_list.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The setting where reading stopped, as it was given, and the element if it is a list of values.
+    fn place(&self, path: &serde_path_to_error::Path) -> (String, Option<usize>) {
+        let mut key = String::new();
+        for segment in path {
+            match segment {
+                Segment::Map { key: name } => key = join(&key, name),
+                Segment::Seq { index } if schema::is_list(&key) => {
+                    let given = self.places(&key).get(*index).copied();
+                    key = join(&key, &given.unwrap_or(*index).to_string());
+                }
+                Segment::Seq { index } => return (key, Some(*index)),
+                Segment::Enum { .. } | Segment::Unknown => break,
+            }
+        }
+        (key, None)
+    }
+
+    /// The name under which a setting of the result was given: of a list, elements may have been left out.
+    fn as_given(&self, key: String) -> String {
+        let given = key.rsplit_once('.').and_then(|(section, field)| {
+            let (list, index) = schema::element_of(section)?;
+            Some(join(&join(list, &self.places(list).get(index)?.to_string()), field))
+        });
+        given.unwrap_or(key)
     }
 
     /// The given setting that stands at `path` or above it.
@@ -357,6 +442,7 @@ impl Reader {
 
     fn check(&mut self, config: &Config) {
         for (key, reason) in check(config) {
+            let key = self.as_given(key);
             if !self.troubled.contains(&key) {
                 let source = self.given.get(&key).map_or(Source::Default, |given| given.source.clone());
                 self.problem(key, source, reason);
@@ -366,7 +452,13 @@ impl Reader {
 
     fn finish(mut self, config: Config) -> Result<Loaded, Problems> {
         if self.problems.is_empty() {
-            let sources = self.given.into_iter().map(|(key, given)| (key, given.source)).collect();
+            let keys =
+                flatten(&config).into_keys().chain(self.given.keys().cloned()).collect::<BTreeSet<_>>();
+            let source = |key: String| {
+                let given = self.given.get(&self.as_given(key.clone()))?;
+                Some((key, given.source.clone()))
+            };
+            let sources = keys.into_iter().filter_map(source).collect();
             return Ok(Loaded { config, sources: Sources(sources) });
         }
         self.problems.sort_by(|a, b| a.key.cmp(&b.key));
@@ -386,6 +478,13 @@ pub(super) fn flatten(of: &impl serde::Serialize) -> BTreeMap<String, toml::Valu
         for (name, value) in table {
             match value {
                 toml::Value::Table(below) => walk(&join(section, &name), below, flat),
+                toml::Value::Array(elements) if schema::is_list(&join(section, &name)) => {
+                    for (index, element) in elements.into_iter().enumerate() {
+                        if let toml::Value::Table(below) = element {
+                            walk(&join(&join(section, &name), &index.to_string()), below, flat);
+                        }
+                    }
+                }
                 value => {
                     flat.insert(join(section, &name), value);
                 }
@@ -396,19 +495,6 @@ pub(super) fn flatten(of: &impl serde::Serialize) -> BTreeMap<String, toml::Valu
     let table = toml::Table::try_from(of).expect("settings are texts, numbers, lists and tables of these");
     walk("", table, &mut flat);
     flat
-}
-
-/// The setting where reading stopped, and the element if it is a list.
-fn place(path: &serde_path_to_error::Path) -> (String, Option<usize>) {
-    let mut key = String::new();
-    for segment in path {
-        match segment {
-            Segment::Map { key: name } => key = join(&key, name),
-            Segment::Seq { index } => return (key, Some(*index)),
-            Segment::Enum { .. } | Segment::Unknown => break,
-        }
-    }
-    (key, None)
 }
 
 /// Serde's reason and what to write instead. A secret's own value must not be repeated.
@@ -425,7 +511,17 @@ fn advice(key: &str, reason: &str) -> String {
     }
 }
 
+/// The variable for a setting; of a list, for its first element.
 fn variable(key: &str) -> String {
+    let first = match key.split_once('.') {
+        Some((list, field))
+            if schema::is_list(list) && schema::fields_of(list).unwrap_or_default().contains(&field) =>
+        {
+            Some(format!("{list}.0.{field}"))
+        }
+        _ => None,
+    };
+    let key = first.as_deref().unwrap_or(key);
     format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
@@ -671,7 +767,11 @@ x = 1
             let found = problems(toml, &[]);
             assert!(found.iter().any(|problem| problem.contains(expected)), "{toml}\n{found:#?}");
         }
-        assert_problems("[providers]\n", &[], &["providers (F:1): is not a setting"]);
+        assert_problems(
+            "[provider]\n",
+            &[],
+            &["provider (F:1): is not a setting; did you mean `providers`?"],
+        );
         let missing = load(Some(Path::new("/nowhere/c.toml")), std::iter::empty()).unwrap_err().to_string();
         assert!(missing.starts_with("/nowhere/c.toml: cannot be read: No such file"), "{missing}");
     }
@@ -785,6 +885,112 @@ x = 1
         assert_eq!(value("lifetimes.access"), Some("15m"));
     }
 
+    const TWO_PROVIDERS: &str = r#"
+[[providers]]
+id = "google"
+kind = "google"
+client_id = "us"
+client_secret = "5551234"
+first_sign_in = "refuse"
+
+[[providers]]
+id = "corp"
+kind = "oidc"
+client_id = "us"
+issuer = "https://idp.example.com"
+scopes = ["groups"]
+"#;
+
+    #[test]
+    fn providers_are_a_list_that_variables_can_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "from a file\n").unwrap();
+        let env = [
+            ("COUNTERSIGN__PROVIDERS__0__CLIENT_SECRET_FILE", file.to_str().unwrap()),
+            ("COUNTERSIGN__PROVIDERS__1__NAME", "Corp"),
+            // A place of its own, with a gap before it.
+            ("COUNTERSIGN__PROVIDERS__7__ID", "ms"),
+            ("COUNTERSIGN__PROVIDERS__7__KIND", "microsoft"),
+            ("COUNTERSIGN__PROVIDERS__7__CLIENT_ID", "us"),
+            ("COUNTERSIGN__PROVIDERS__7__CLIENT_SECRET", "5551234"),
+            ("COUNTERSIGN__PROVIDERS__7__TENANTS", r#"["any"]"#),
+            ("COUNTERSIGN__PROVIDERS__7__ALLOW_PRIVATE_NETWORK", "true"),
+        ];
+        let loaded = try_load(TWO_PROVIDERS, &env).unwrap();
+        let ids: Vec<&str> = loaded.config.providers.iter().map(|provider| provider.id.as_str()).collect();
+        assert_eq!(ids, ["google", "corp", "ms"]);
+        let secret = |index: usize| loaded.config.providers[index].client_secret.as_ref().map(Secret::expose);
+        assert_eq!((secret(0), secret(1), secret(2)), (Some("from a file"), None, Some("5551234")));
+        assert_eq!(loaded.config.providers[1].label(), "Corp");
+        assert!(loaded.config.providers[2].allow_private_network);
+
+        let settings = loaded.settings();
+        let setting = |key: &str| {
+            let found = settings.iter().find(|setting| setting.key == key).expect(key);
+            (found.value.clone(), found.source.to_string())
+        };
+        assert_eq!(setting("providers.2.client_secret").0, "(set)");
+        assert_eq!(setting("providers.2.id"), ("ms".to_owned(), "COUNTERSIGN__PROVIDERS__7__ID".to_owned()));
+        assert!(setting("providers.1.issuer").1.ends_with("countersign.toml:13"), "{settings:?}");
+        assert!(!format!("{loaded:?} {settings:?}").contains("5551234"), "LO-2");
+    }
+
+    #[test]
+    fn bu_5_every_problem_of_every_provider() {
+        let toml = r#"
+[[providers]]
+id = "google"
+kind = "facebook"
+client_id = "us"
+
+[[providers]]
+kind = "oidc"
+client_id = "us"
+clientsecret = "5551234"
+
+[[providers]]
+id = "ms"
+kind = "microsoft"
+client_id = "us"
+client_secret = 5551234
+tenants = ["contoso.com"]
+
+[[providers]]
+
+[[providers]]
+id = "ms"
+kind = "oidc"
+client_id = "us"
+issuer = "http://idp.example.com"
+"#;
+        let env = [("COUNTERSIGN__PROVIDERS", "x"), ("COUNTERSIGN__PROVIDERS__ID", "x")];
+        let expected = [
+            "providers (COUNTERSIGN__PROVIDERS): is a section; set its settings one by one, such as \
+             `COUNTERSIGN__PROVIDERS__0__ID`",
+            "providers.0 (F:5): lacks the setting `kind`",
+            "providers.0.kind (F:4): expected one of google, microsoft, oidc",
+            "providers.1 (F:9): lacks the setting `id`",
+            "providers.1.clientsecret (F:10): is not a setting; did you mean `providers.1.client_secret`?",
+            "providers.2.client_secret (F:16): must be text in quotes",
+            "providers.2.tenants (F:17): must hold tenant ids",
+            "providers.3 (F:19): holds nothing; write it as `[[providers]]`",
+            "providers.4.id (F:22): `ms` is the id of another provider",
+            "providers.4.issuer (F:25): must be https",
+            "providers.id (COUNTERSIGN__PROVIDERS__ID): is not a setting; did you mean `COUNTERSIGN__PROVIDERS__0__ID`?",
+        ];
+        assert_problems(toml, &env, &expected);
+        let found = problems(toml, &env).join("\n");
+        assert!(!found.contains("5551234"), "LO-2: {found}");
+        assert_problems(
+            "[providers]\nid = \"x\"",
+            &[],
+            &["providers (F:1): is a list; write each of its elements"],
+        );
+        assert_problems("providers = 5", &[], &["providers (F:1): is a list"]);
+        assert_problems("providers = [5]", &[], &["providers.0 (F:1): holds nothing"]);
+    }
+
     #[test]
     fn a_problem_stays_on_its_line() {
         let found = problems("\"a\\nissuer (F:1): fine\\u001b[0m\" = 1", &[]);
@@ -803,7 +1009,10 @@ x = 1
             .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
             .flat_map(|line| [line, "\n"])
             .collect();
-        let mentioned: Vec<String> = flatten(&all.parse::<toml::Table>().unwrap()).into_keys().collect();
+        let mentioned: Vec<String> = flatten(&all.parse::<toml::Table>().unwrap())
+            .into_keys()
+            .map(|key| key.replace(".0.", "."))
+            .collect();
         assert_eq!(mentioned, schema::keys());
     }
 

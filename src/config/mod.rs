@@ -12,6 +12,7 @@ mod issuer;
 mod load;
 mod network;
 mod problem;
+mod provider;
 mod schema;
 mod sections;
 
@@ -19,6 +20,7 @@ pub use issuer::{BadIssuer, Issuer};
 pub use load::{CONFIG_VARIABLE, Loaded, Setting, environment, load};
 pub use network::{BadNetwork, Network};
 pub use problem::{Problem, Problems, Source, Sources};
+pub use provider::{ANY, Provider, is_tenant_id};
 pub use schema::keys;
 pub use sections::{
     Branding, Config, Database, ForwardedHeader, Keys, Lifetimes, Limit, Limits, Log, LogFormat, Mail,

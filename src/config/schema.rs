@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::value::Error as Unread;
 use serde::de::{Deserializer, Error as _, Visitor};
 
+use super::Provider;
 use super::sections::{
     Branding, Config, Database, Keys, Lifetimes, Limit, Limits, Log, Mail, Outbound, Password, Protocol,
     Registration, Server, Tls,
@@ -29,12 +30,29 @@ static SECTIONS: LazyLock<Vec<(String, Fields)>> = LazyLock::new(|| {
         ("outbound".to_owned(), fields::<Outbound>()),
         ("protocol".to_owned(), fields::<Protocol>()),
         ("branding".to_owned(), fields::<Branding>()),
+        ("providers".to_owned(), fields::<Provider>()),
     ];
     sections.extend(fields::<Limits>().iter().map(|name| (join("limits", name), fields::<Limit>())));
     sections
 });
 
-/// Every setting's full name, such as `server.listen` or `limits.login_failures.count`.
+/// Sections that can be there several times: `[[providers]]`. The settings of the first are `providers.0.id` and so on.
+pub const LISTS: [&str; 1] = ["providers"];
+
+pub fn is_list(section: &str) -> bool {
+    LISTS.contains(&section)
+}
+
+/// The list and the place in it, if `section` is an element such as `providers.0`.
+pub fn element_of(section: &str) -> Option<(&str, usize)> {
+    let (list, index) = section.rsplit_once('.')?;
+    let canonical = index == "0" || !index.starts_with('0');
+    let is_index = canonical && index.len() <= 2 && index.bytes().all(|b| b.is_ascii_digit());
+    Some((list, index.parse().ok()?)).filter(|_| is_index && is_list(list))
+}
+
+/// Every setting's full name, such as `server.listen` or `limits.login_failures.count`. Those of a list are named
+/// without a place in it: `providers.id`.
 pub fn keys() -> Vec<String> {
     let mut keys: Vec<String> = SECTIONS
         .iter()
@@ -47,7 +65,8 @@ pub fn keys() -> Vec<String> {
 
 /// The names directly below `section` (`""` is the top), or `None` if it is no section.
 pub fn fields_of(section: &str) -> Option<Fields> {
-    SECTIONS.iter().find(|(name, _)| name == section).map(|(_, fields)| *fields)
+    let described_at = element_of(section).map_or(section, |(list, _)| list);
+    SECTIONS.iter().find(|(name, _)| name == described_at).map(|(_, fields)| *fields)
 }
 
 /// The setting that names a file with this secret, if `key` is a secret: exactly the keys with such a neighbour.
@@ -139,7 +158,7 @@ mod tests {
     #[test]
     fn secrets_are_the_keys_with_a_file_beside_them() {
         let secrets: Vec<_> = keys().into_iter().filter(|key| file_key(key).is_some()).collect();
-        assert_eq!(secrets, ["database.url", "keys.master_key", "mail.url"]);
+        assert_eq!(secrets, ["database.url", "keys.master_key", "mail.url", "providers.client_secret"]);
         for secret in secrets {
             assert_eq!(secret_of(&file_key(&secret).unwrap()), Some(secret));
         }
@@ -155,12 +174,25 @@ mod tests {
             ("", "isuer", Some("issuer")),
             ("", "listen", Some("server.listen")),
             ("limits.login_failures", "counts", Some("limits.login_failures.count")),
+            ("providers.0", "client_ID", Some("providers.0.client_id")),
             ("server", "colour", None),
             ("nowhere", "listen", None),
         ];
         for (section, name, expected) in cases {
             assert_eq!(suggestion(section, name).as_deref(), expected, "{section} {name}");
         }
+    }
+
+    #[test]
+    fn an_element_of_a_list_has_the_settings_of_the_list() {
+        assert_eq!(element_of("providers.0"), Some(("providers", 0)));
+        assert_eq!(element_of("providers.12"), Some(("providers", 12)));
+        for no in ["providers", "providers.01", "providers.100", "providers.", "providers.x", "server.0", "0"]
+        {
+            assert_eq!(element_of(no), None, "{no}");
+        }
+        assert_eq!(fields_of("providers.3"), fields_of("providers"));
+        assert_eq!(file_key("providers.0.client_secret").as_deref(), Some("providers.0.client_secret_file"));
     }
 
     #[test]

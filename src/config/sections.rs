@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Host;
 
-use super::{Issuer, Network, duration};
+use super::{Issuer, Network, Provider, duration};
 use crate::crypto::Secret;
 use crate::model::EmailAddress;
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub protocol: Protocol,
     /// What people see.
     pub branding: Branding,
+    /// Identity providers that may vouch for people, in the order of their buttons.
+    pub providers: Vec<Provider>,
 }
 
 impl Default for Config {
@@ -66,6 +68,7 @@ impl Default for Config {
             outbound: Outbound::default(),
             protocol: Protocol::default(),
             branding: Branding::default(),
+            providers: Vec::new(),
         }
     }
 }
@@ -534,7 +537,7 @@ mod read {
 }
 
 /// How settings are listed.
-mod write {
+pub(super) mod write {
     use serde::Serializer;
 
     use crate::crypto::Secret;

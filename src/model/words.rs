@@ -123,6 +123,20 @@ words! {
         ResetPassword = "reset_password",
     }
 
+    /// The kinds of identity providers that may vouch for people: each has rules of its own for what it says.
+    ProviderKind {
+        Google = "google",
+        Microsoft = "microsoft",
+        Oidc = "oidc",
+    }
+
+    /// What becomes of somebody whom a provider vouches for, and who has no account yet.
+    FirstSignIn {
+        CreateOrganisation = "create_organisation",
+        InvitedOnly = "invited_only",
+        Refuse = "refuse",
+    }
+
     /// Caches that a write elsewhere makes stale. Each has a version row that every node watches.
     Topic {
         Clients = "clients",

@@ -3,10 +3,11 @@
 //! An address comes from a client's registration or an operator, so it may be hostile: it is https, its name is
 //! resolved once and only addresses that passed [`address`] are connected to, nothing is redirected, no proxy from
 //! the environment is asked, and an answer has five seconds and 256 KiB. What is made of an answer is decided by the
-//! caller; keys of clients are kept by [`Outbound::client_jwks`].
+//! caller; documents that are asked for again and again are kept by [`Outbound::client_jwks`] and
+//! [`Outbound::provider_document`].
 
 mod address;
-mod client_keys;
+mod copies;
 
 use std::error::Error as StdError;
 use std::net::IpAddr;
@@ -24,7 +25,7 @@ use url::{Host, Url};
 
 use crate::config;
 use address::Kind;
-use client_keys::ClientKeys;
+use copies::Copies;
 
 /// From the first packet to the last byte. Measured by a monotonic clock (CR-7).
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,11 +35,31 @@ const MAX_BODY: usize = 256 * 1024;
 
 /// Fetches from other servers.
 pub struct Outbound {
-    /// For https.
-    secure: reqwest::Client,
-    /// For http to the operator's own networks, where that is allowed.
-    plain: Option<reqwest::Client>,
-    client_keys: ClientKeys,
+    /// For https to public addresses.
+    public: reqwest::Client,
+    /// For https to the operator's own networks too.
+    any: reqwest::Client,
+    /// For http to the operator's own networks.
+    plain: reqwest::Client,
+    /// What `outbound.allow_private_network` says.
+    networks: Networks,
+    client_keys: Copies,
+    provider_documents: Copies,
+}
+
+/// Where a fetch may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Networks {
+    /// To public addresses, over https.
+    Public,
+    /// To loopback and private addresses as well, there also over http.
+    PrivateToo,
+}
+
+impl Networks {
+    pub const fn of(allow_private: bool) -> Self {
+        if allow_private { Self::PrivateToo } else { Self::Public }
+    }
 }
 
 /// Why there is no client: the instance cannot start.
@@ -74,13 +95,11 @@ pub enum FetchError {
 pub enum Refusal {
     #[error("not an absolute URL with a host")]
     NotAUrl,
-    #[error(
-        "only https is fetched (http too from private networks, where outbound.allow_private_network is on)"
-    )]
+    #[error("only https is fetched (http too from private networks, where allow_private_network is on)")]
     Scheme,
     #[error("the URL holds a user name or password")]
     UserInfo,
-    #[error("{0} is on this machine or in a private network, and outbound.allow_private_network is off")]
+    #[error("{0} is on this machine or in a private network, and allow_private_network is off")]
     Private(IpAddr),
     #[error("{0} is a public address, which only https may fetch from")]
     PlainPublic(IpAddr),
@@ -114,19 +133,32 @@ impl Outbound {
     /// If the file cannot be read or holds no usable certificate.
     pub fn new(config: &config::Outbound) -> Result<Self, OutboundError> {
         let tls = tls_config(config.extra_ca_file.as_deref())?;
-        let reach = if config.allow_private_network { Reach::PublicAndPrivate } else { Reach::Public };
-        let plain = config.allow_private_network.then(|| client(Reach::Private, tls.clone())).transpose()?;
-        Ok(Self { secure: client(reach, tls)?, plain, client_keys: ClientKeys::default() })
+        Ok(Self {
+            public: client(Reach::Public, tls.clone())?,
+            any: client(Reach::PublicAndPrivate, tls.clone())?,
+            plain: client(Reach::Private, tls)?,
+            networks: Networks::of(config.allow_private_network),
+            client_keys: copies::of_clients(),
+            provider_documents: copies::of_providers(),
+        })
     }
 
-    /// The body of a `200 OK`.
+    /// The body of a `200 OK`, from where the configuration lets fetches lead.
     ///
     /// # Errors
     /// Says what an operator has to know; nothing else than 200 is an answer.
     pub async fn get(&self, url: &str) -> Result<Vec<u8>, FetchError> {
+        self.get_in(self.networks, url).await
+    }
+
+    /// The same in the networks that are named.
+    ///
+    /// # Errors
+    /// As [`Outbound::get`].
+    pub async fn get_in(&self, networks: Networks, url: &str) -> Result<Vec<u8>, FetchError> {
         let url = Url::parse(url).map_err(|_| Refusal::NotAUrl)?;
         let request = Request::get(url.as_str()).body(Vec::new()).map_err(|_| Refusal::NotAUrl)?;
-        let response = self.fetch(request).await?;
+        let response = self.fetch_in(networks, request).await?;
         match response.status().as_u16() {
             200 => Ok(response.into_body()),
             status => Err(FetchError::Status(status)),
@@ -137,22 +169,26 @@ impl Outbound {
     ///
     /// # Errors
     /// If the address is refused, or no whole answer came in time.
-    pub async fn fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FetchError> {
+    pub async fn fetch_in(
+        &self,
+        networks: Networks,
+        request: Request<Vec<u8>>,
+    ) -> Result<Response<Vec<u8>>, FetchError> {
         let url = Url::parse(&request.uri().to_string()).map_err(|_| Refusal::NotAUrl)?;
-        let client = self.client_for(&url)?;
+        let client = self.client_for(networks, &url)?;
         let request = reqwest::Request::try_from(request).map_err(|_| Refusal::NotAUrl)?;
         tokio::time::timeout(PATIENCE, exchange(client, request)).await.map_err(|_| FetchError::TimedOut)?
     }
 
     /// Names are checked when they are resolved; an address that stands in the URL is never resolved.
-    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, Refusal> {
+    fn client_for(&self, networks: Networks, url: &Url) -> Result<&reqwest::Client, Refusal> {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Refusal::UserInfo);
         }
-        let (client, reach) = match (url.scheme(), &self.plain) {
-            ("https", None) => (&self.secure, Reach::Public),
-            ("https", Some(_)) => (&self.secure, Reach::PublicAndPrivate),
-            ("http", Some(plain)) => (plain, Reach::Private),
+        let (client, reach) = match (url.scheme(), networks) {
+            ("https", Networks::Public) => (&self.public, Reach::Public),
+            ("https", Networks::PrivateToo) => (&self.any, Reach::PublicAndPrivate),
+            ("http", Networks::PrivateToo) => (&self.plain, Reach::Private),
             _ => return Err(Refusal::Scheme),
         };
         match url.host() {

@@ -198,7 +198,7 @@ async fn a_form_is_posted_and_every_status_is_an_answer() {
         .header("content-type", "application/x-www-form-urlencoded")
         .body(b"a=1&b=2".to_vec())
         .unwrap();
-    let response = outbound(true).fetch(request).await.unwrap();
+    let response = outbound(true).fetch_in(Networks::PrivateToo, request).await.unwrap();
     assert_eq!((response.status().as_u16(), &response.headers()["x-a"]), (400, &"b".parse().unwrap()));
     assert_eq!(response.into_body(), b"POST /keys HTTP/1.1 a=1&b=2");
 }
