@@ -9,3 +9,4 @@ mod cli;
 mod login;
 mod mail;
 mod oidc;
+mod store;

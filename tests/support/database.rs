@@ -65,6 +65,24 @@ impl TestDatabase {
         }
     }
 
+    /// One without even a schema.
+    pub async fn empty(database: Database) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        match database {
+            Database::Sqlite => Self {
+                url: format!("sqlite:{}", folder.path().join("test.db").display()),
+                folder,
+                postgres: None,
+            },
+            Database::Postgres => {
+                let name = fresh_name();
+                let sql = format!("CREATE DATABASE {name}");
+                tokio::task::spawn_blocking(move || on_server(&sql)).await.expect("no panic");
+                Self { url: server_url(&name), folder, postgres: Some(name) }
+            }
+        }
+    }
+
     /// Stands in for one that was taken away.
     pub(super) fn placeholder() -> Self {
         Self { url: String::new(), folder: tempfile::tempdir().expect("a temporary folder"), postgres: None }

@@ -12,7 +12,7 @@ mod tools;
 pub use app::{PASSWORD, Settings, TestApp};
 pub use browser::{Browser, Page};
 pub use client::{Flow, TestClient, TokenAnswer, Tokens};
-pub use database::{Database, TestDatabase};
+pub use database::{Database, START, TestDatabase, config};
 pub use tools::{browser_journey, node, python};
 
 /// Declares tests that run on SQLite and on PostgreSQL. The argument says which, for [`TestApp::start`].
