@@ -110,6 +110,7 @@ impl Signing {
         let (master, random, policy) = (self.master.clone(), self.random.clone(), self.policy);
         let scribe = Scribe { now, random: random.clone(), origin: Origin::system() };
         db.write(move |db| {
+            signing_keys::lock(db)?;
             let rows = signing_keys::all(db)?;
             for key in &generated {
                 let times = times_of(&rows, key.alg);
@@ -134,6 +135,7 @@ impl Signing {
         let (master, random, ahead) = (self.master.clone(), self.random.clone(), self.policy.publish_ahead);
         let kid = key.kid.clone();
         db.write(move |db| {
+            signing_keys::lock(db)?;
             let rows = signing_keys::all(db)?;
             let plan = plan_rotation(scribe.now, ahead, &times_of(&rows, alg));
             let sealed = seal_new(&key, &master, &random, plan.new);

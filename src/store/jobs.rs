@@ -49,36 +49,44 @@ pub fn database_time(db: &mut Conn) -> Result<Timestamp, Error> {
     Ok(Timestamp((row.now * 1e6) as i64))
 }
 
-/// Most rows that one step of the sweep deletes from one table (CR-11).
-const BATCH: i64 = 500;
+/// Most rows that one step of the sweep deletes (CR-11).
+const BATCH: usize = 500;
 
-/// Deletes up to [`BATCH`] rows whose time column is before `$before`, oldest first, by the column's index.
+/// Deletes rows whose time column is before `$before`, oldest first, by the column's index: as many as there is room
+/// for in this step.
 macro_rules! sweep {
-    ($db:ident, $table:ident, $key:ident: $type:ty, $by:ident, $before:expr) => {{
-        let keys: Vec<$type> = $table::table
-            .filter($table::$by.lt($before))
-            .order($table::$by.asc())
-            .limit(BATCH)
-            .select($table::$key)
-            .load($db)?;
-        diesel::delete($table::table.filter($table::$key.eq_any(&keys))).execute($db)?
-    }};
+    ($db:ident, $swept:ident, $table:ident, $key:ident: $type:ty, $by:ident, $before:expr) => {
+        let room = i64::try_from(BATCH.saturating_sub($swept)).expect("a batch is small");
+        if room > 0 {
+            let keys: Vec<$type> = $table::table
+                .filter($table::$by.lt($before))
+                .order($table::$by.asc())
+                .limit(room)
+                .select($table::$key)
+                .load($db)?;
+            $swept += diesel::delete($table::table.filter($table::$key.eq_any(&keys))).execute($db)?;
+        }
+    };
 }
 
-/// One step of the sweep: deletes a batch of expired rows from each table and says how many rows went. Nothing
-/// relies on it: expiry is judged at use (AR-4). `keep_history` is before when finished mail is forgotten.
+/// One step of the sweep: deletes a batch of expired rows and says how many went. Nothing relies on it: expiry is
+/// judged at use (AR-4). `keep_history` is before when finished mail is forgotten.
+///
+/// Tokens come before the grants that they would go with, so that a step deletes no more than its batch.
 pub fn sweep_expired(db: &mut Conn, now: Timestamp, keep_history: Timestamp) -> Result<usize, Error> {
-    Ok(sweep!(db, codes, digest: Digest, expires_at, keep_codes(now))
-        + sweep!(db, refresh_tokens, digest: Digest, expires_at, now)
-        + sweep!(db, grants, id: GrantId, expires_at, now)
-        + sweep!(db, authorization_requests, id: RequestId, expires_at, now)
-        + sweep!(db, pushed_requests, digest: Digest, expires_at, keep_codes(now))
-        + sweep!(db, sessions, id: SessionId, expires_at, keep_history)
-        + sweep!(db, one_time_links, digest: Digest, expires_at, keep_history)
-        + sweep!(db, revocations, jti: String, expires_at, now)
-        + sweep!(db, replays, digest: Digest, expires_at, now)
-        + sweep!(db, rate_limits, bucket: Digest, resets_at, now)
-        + sweep!(db, outbox, id: MessageId, created_at, keep_history))
+    let mut swept = 0;
+    sweep!(db, swept, codes, digest: Digest, expires_at, keep_codes(now));
+    sweep!(db, swept, refresh_tokens, digest: Digest, expires_at, now);
+    sweep!(db, swept, grants, id: GrantId, expires_at, now);
+    sweep!(db, swept, authorization_requests, id: RequestId, expires_at, now);
+    sweep!(db, swept, pushed_requests, digest: Digest, expires_at, keep_codes(now));
+    sweep!(db, swept, sessions, id: SessionId, expires_at, keep_history);
+    sweep!(db, swept, one_time_links, digest: Digest, expires_at, keep_history);
+    sweep!(db, swept, revocations, jti: String, expires_at, now);
+    sweep!(db, swept, replays, digest: Digest, expires_at, now);
+    sweep!(db, swept, rate_limits, bucket: Digest, resets_at, now);
+    sweep!(db, swept, outbox, id: MessageId, created_at, keep_history);
+    Ok(swept)
 }
 
 /// A spent code is remembered for a day, so that its replay still revokes what was issued from it (TE-3).

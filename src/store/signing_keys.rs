@@ -30,6 +30,13 @@ pub fn all(db: &mut Conn) -> Result<Vec<SigningKey>, Error> {
         .load(db)?)
 }
 
+/// Lets one transaction at a time decide about keys, on all nodes: what [`all`] says after this stays true until the
+/// commit. On PostgreSQL two nodes would otherwise each find that a key is due, and each make one.
+pub fn lock(db: &mut Conn) -> Result<(), Error> {
+    upsert::bump_version(db, Topic::Keys)?;
+    Ok(())
+}
+
 pub fn insert(db: &mut Conn, key: &SigningKey) -> Result<(), Error> {
     diesel::insert_into(signing_keys::table).values(key).execute(db)?;
     upsert::bump_version(db, Topic::Keys)?;
