@@ -68,6 +68,24 @@ on_both_databases! {
         assert_eq!(algs, ["ES256", "EdDSA", "RS256"]);
     }
 
+    async fn tk_10_nodes_that_replace_a_key_together_make_one(database) {
+        let store = Store::open(database).await;
+        let nodes: Vec<App> = futures_util::future::join_all((0..6).map(|_| open(&store.database, Opening::Existing)))
+            .await
+            .into_iter()
+            .map(|node| node.unwrap_or_else(|error| panic!("{error}")))
+            .collect();
+        let live = "signing_keys WHERE alg = 'EdDSA' AND revoked_at IS NULL";
+        for _ in 0..5 {
+            store.sql("UPDATE signing_keys SET revoked_at = 1 WHERE alg = 'EdDSA'").await.expect("it is revoked");
+            let made = nodes.iter().map(|node| node.signing.make_due_keys(&node.db));
+            for made in futures_util::future::join_all(made).await {
+                made.expect("a node makes keys or finds them made");
+            }
+            assert_eq!(store.count(live).await, 1);
+        }
+    }
+
     async fn bu_3_a_schema_from_the_future_is_refused(database) {
         let store = Store::open(database).await;
         store.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000001')").await.expect("it is inserted");
