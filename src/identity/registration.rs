@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::config::{Issuer, Limit, RegistrationMode};
-use crate::crypto::Secret;
+use crate::crypto::{Digest, Secret};
 use crate::mail::{self, message};
 use crate::model::{AuditAction, AuthMethod, EmailAddress, Language, LinkPurpose, RequestId, UserId};
 use crate::store::links::Link;
@@ -59,6 +59,8 @@ pub struct Asked {
     pub language: Language,
     /// The authorization request that goes on afterwards.
     pub request: Option<RequestId>,
+    /// The pre-login secret of the browser that asks.
+    pub browser: Option<Secret>,
 }
 
 /// Why there is no account, or no link to one.
@@ -86,9 +88,10 @@ impl From<Throttled> for RegistrationError {
 /// What a link opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// Everything is known: confirming is enough.
+    /// Everything is known, and this is the browser that said it: confirming is enough.
     Registration { email: String },
-    /// Name and password are still to be chosen.
+    /// Name and password are still to be chosen: by who was invited, or by who opens the link of a registration in
+    /// another browser. A stranger may have begun that one, whose password must not open this person's account.
     Invitation { email: String },
 }
 
@@ -114,6 +117,7 @@ pub async fn request(app: &App, asked: Asked, origin: &Origin) -> Result<(), Reg
             email: checked.email.as_str().to_owned(),
             phc,
             request: asked.request,
+            browser: asked.browser.as_ref().map(Secret::digest),
         },
         email: checked.email,
         secret: Secret::generate(&app.random),
@@ -129,39 +133,48 @@ pub async fn request(app: &App, asked: Asked, origin: &Origin) -> Result<(), Reg
 }
 
 /// Looks what the link opens without spending it (PW-7).
-pub async fn open(app: &App, token: &Secret, origin: &Origin) -> Result<Opened, RegistrationError> {
+pub async fn open(
+    app: &App,
+    token: &Secret,
+    browser: Option<&Secret>,
+    origin: &Origin,
+) -> Result<Opened, RegistrationError> {
     let link = look(app, token, honoured(app), LinkTries::of(app, origin)).await?;
+    let same_browser = link.purpose == LinkPurpose::Register && Pending::parse(&link.detail)?.is_of(browser);
     let email = link.email.ok_or_else(|| store::Error::broken("a link", "it has no address"))?;
-    Ok(match link.purpose {
-        LinkPurpose::Invite => Opened::Invitation { email },
-        _ => Opened::Registration { email },
-    })
+    Ok(if same_browser { Opened::Registration { email } } else { Opened::Invitation { email } })
 }
 
 /// Spends the link of a registration: the account is made and signed in, in the browser that confirmed.
 ///
-/// What this browser has proven is that it reads the address's mail. The password was chosen in another request,
-/// maybe in another browser, so it does not count as proven.
+/// What this browser has proven is that it reads the address's mail. The password was chosen in another request, so
+/// it does not count as proven.
 pub async fn confirm(
     app: &App,
     token: &Secret,
+    browser: Option<&Secret>,
     present: Vec<Secret>,
     origin: &Origin,
 ) -> Result<Joined, RegistrationError> {
     if !honoured(app).contains(&LinkPurpose::Register) {
         return Err(RegistrationError::LinkExpired);
     }
-    let (digest, scribe) = (token.digest(), app.scribe(origin));
+    let (digest, scribe, browser) = (token.digest(), app.scribe(origin), browser.cloned());
     let (tries, lifetime) = (LinkTries::of(app, origin), Lifetime::of(app, false));
     let joined = app.db.write(move |db| {
         if let Err(throttled) = tries.count(db, scribe.now)? {
             return Ok(Err(throttled));
         }
-        let Some(link) = links::consume(db, &digest, LinkPurpose::Register, scribe.now)? else {
+        let Some(link) = links::peek(db, &digest, LinkPurpose::Register, scribe.now)? else {
             return Ok(Ok(None));
         };
-        tries.refund(db)?;
         let pending = Pending::parse(&link.detail)?;
+        if !pending.is_of(browser.as_ref())
+            || links::consume(db, &digest, LinkPurpose::Register, scribe.now)?.is_none()
+        {
+            return Ok(Ok(None));
+        }
+        tries.refund(db)?;
         let prepared = pending.prepared()?;
         let begun = join(db, &prepared, &[AuthMethod::Mail], &present, lifetime, &scribe)?;
         Ok(Ok(begun.map(|begun| Joined { begun, request: pending.request })))
@@ -169,25 +182,31 @@ pub async fn confirm(
     taken_is_none(joined.await)?.ok_or(RegistrationError::LinkExpired)
 }
 
-/// Spends an invitation: its holder chose a name and a password.
+/// A name and a password chosen behind a link.
+pub struct Choice {
+    pub name: String,
+    pub password: Secret,
+}
+
+/// Spends an invitation, or a registration that was begun in another browser: its holder chose a name and a password.
 pub async fn accept(
     app: &App,
     token: &Secret,
-    name: String,
-    password: Secret,
+    choice: Choice,
     present: Vec<Secret>,
     origin: &Origin,
 ) -> Result<Begun, RegistrationError> {
     // Looked at first: only a good link may cost a hash.
-    let Opened::Invitation { email } = open(app, token, origin).await? else {
-        return Err(RegistrationError::LinkExpired);
-    };
-    let checked = check(app, &Typed { name, email, password }).map_err(RegistrationError::Faulty)?;
+    let link = look(app, token, honoured(app), LinkTries::of(app, origin)).await?;
+    let purpose = link.purpose;
+    let email = link.email.ok_or_else(|| store::Error::broken("a link", "it has no address"))?;
+    let typed = Typed { name: choice.name, email, password: choice.password };
+    let checked = check(app, &typed).map_err(RegistrationError::Faulty)?;
     let phc = app.passwords.hash(&checked.password).await?;
     let prepared = Prepared::with_hash(checked.email, checked.name, phc, false);
     let (digest, scribe, lifetime) = (token.digest(), app.scribe(origin), Lifetime::of(app, false));
     let begun = app.db.write(move |db| {
-        Ok(Ok(match links::consume(db, &digest, LinkPurpose::Invite, scribe.now)? {
+        Ok(Ok(match links::consume(db, &digest, purpose, scribe.now)? {
             Some(_) => join(db, &prepared, &[AuthMethod::Mail], &present, lifetime, &scribe)?,
             None => None,
         }))
@@ -325,9 +344,16 @@ struct Pending {
     phc: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<RequestId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    browser: Option<Digest>,
 }
 
 impl Pending {
+    /// Whether the registration was begun in this browser.
+    fn is_of(&self, browser: Option<&Secret>) -> bool {
+        self.browser.is_some() && self.browser == browser.map(Secret::digest)
+    }
+
     fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a pending registration is plain data")
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
+use crate::config::RegistrationMode;
 use crate::crypto::Secret;
 use crate::model::{AuditAction, EmailAddress, LinkPurpose};
 use crate::store::links::Link;
@@ -16,6 +17,8 @@ use crate::store::{self, Conn, links, users};
 pub enum InviteError {
     #[error("a user with this e-mail address exists already")]
     EmailTaken,
+    #[error("nobody can join here: set registration.mode to \"invited\" or \"open\" first")]
+    Closed,
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -42,6 +45,9 @@ pub async fn invite(
     lifetime: Duration,
     origin: &Origin,
 ) -> Result<Secret, InviteError> {
+    if app.config.registration_mode() == RegistrationMode::Closed {
+        return Err(InviteError::Closed);
+    }
     let scribe = app.scribe(origin);
     let email = email.clone();
     let secret = app.db.write(move |db| {

@@ -99,11 +99,17 @@ on_both_databases! {
         let page = browser.get(&to_register).await;
         register(&mut browser, &page, "Ada", "ada@example.com", PASSWORD).await;
         let path = link(&app, &mails(&app).await[0]);
+        // Who began it may be a stranger: the password is chosen anew by who reads the address's mail.
         let page = elsewhere.get(&path).await;
-        let page = elsewhere.submit(&page, "register-confirm-form", &[], None).await;
+        let own = "cobalt heron 17 whistles";
+        let page = elsewhere.submit(&page, "invite-form", &[("name", "Ada"), ("password", own)], None).await;
         assert_eq!(page.url, app.url("/"));
         assert!(page.text().contains("ada@example.com"));
         assert!(browser.get("/account").await.url.ends_with("/login"));
+        let page = browser.get("/login").await;
+        let page = browser.answer_login(&page, "ada", PASSWORD).await;
+        assert!(page.has_id("login-error"), "the stranger's password opens the account");
+        assert_eq!(browser.answer_login(&page, "ada", own).await.status, 200);
     }
 
     async fn ar_1_of_many_that_confirm_at_once_one_wins(database) {
@@ -191,10 +197,20 @@ on_both_databases! {
         app.browser().sign_in("ada").await;
     }
 
-    async fn where_registration_is_closed_no_link_works(database) {
+    async fn where_registration_is_closed_nobody_is_invited_and_no_link_works(database) {
         let settings = Settings::with(|config| config.registration.mode = Some(RegistrationMode::Closed));
         let app = TestApp::start_with(database, settings).await;
+        let email = EmailAddress::parse("ada@example.com").unwrap();
+        let hour = Duration::from_secs(3_600);
+        let invited = links::invite(&app.app, &email, hour, &Origin::command_line()).await;
+        assert!(matches!(invited, Err(links::InviteError::Closed)));
+        // A link from before the registration was closed.
+        let open = app.stop().await;
+        let settings = Settings::with(|config| config.registration.mode = Some(RegistrationMode::Invited));
+        let app = TestApp::serve(open, settings).await;
         let path = invite(&app, "ada@example.com").await;
+        let settings = Settings::with(|config| config.registration.mode = Some(RegistrationMode::Closed));
+        let app = TestApp::serve(app.stop().await, settings).await;
         assert_eq!(app.browser().get(&path).await.status, 410);
     }
 }

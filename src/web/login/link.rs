@@ -6,7 +6,7 @@ use actix_web::web::Path;
 
 use crate::config::RegistrationMode;
 use crate::crypto::Secret;
-use crate::identity::registration::{self, Opened, RegistrationError};
+use crate::identity::registration::{self, Choice, Opened, RegistrationError};
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
 use crate::web::page::{InvitePage, LinkKind, RegisterConfirmPage};
@@ -19,7 +19,7 @@ use super::visitor::{Welcome, no_referrer, retry_after};
 /// `GET /register/{token}`.
 pub async fn show(visitor: Visitor, token: Path<String>) -> Result<HttpResponse, PageFailure> {
     let token = Secret::from_text(token.into_inner());
-    match registration::open(&visitor.app, &token, &visitor.origin).await {
+    match registration::open(&visitor.app, &token, visitor.browser.binding.as_ref(), &visitor.origin).await {
         Ok(Opened::Registration { email }) => Ok(confirmation(&visitor, &token, &email)),
         Ok(Opened::Invitation { email }) => {
             Ok(invitation(&visitor, &token, &email, "", Complaint::default()))
@@ -35,7 +35,7 @@ pub async fn submit(
     PageForm(params): PageForm,
 ) -> Result<HttpResponse, PageFailure> {
     let token = Secret::from_text(token.into_inner());
-    match registration::open(&visitor.app, &token, &visitor.origin).await {
+    match registration::open(&visitor.app, &token, visitor.browser.binding.as_ref(), &visitor.origin).await {
         Ok(Opened::Registration { .. }) => confirm(&visitor, &token).await,
         Ok(Opened::Invitation { email }) => {
             let name = params.get("name").unwrap_or_default();
@@ -49,7 +49,8 @@ pub async fn submit(
 async fn confirm(visitor: &Visitor, token: &Secret) -> Result<HttpResponse, PageFailure> {
     let others = visitor.accounts().await?;
     let present = visitor.browser.sessions.clone();
-    let joined = match registration::confirm(&visitor.app, token, present, &visitor.origin).await {
+    let browser = visitor.browser.binding.as_ref();
+    let joined = match registration::confirm(&visitor.app, token, browser, present, &visitor.origin).await {
         Ok(joined) => joined,
         Err(error) => return no_link(visitor, error),
     };
@@ -69,8 +70,8 @@ async fn accept(
 ) -> Result<HttpResponse, PageFailure> {
     let others = visitor.accounts().await?;
     let present = visitor.browser.sessions.clone();
-    let accepted =
-        registration::accept(&visitor.app, token, name.to_owned(), password, present, &visitor.origin);
+    let choice = Choice { name: name.to_owned(), password };
+    let accepted = registration::accept(&visitor.app, token, choice, present, &visitor.origin);
     match accepted.await {
         Ok(begun) => {
             let welcome = Welcome { begun: &begun, others: &others, remember: false, underway: None };

@@ -39,6 +39,7 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         },
         language: ui.language,
         request: underway.as_ref().map(|underway| underway.row.id),
+        browser: visitor.browser.binding.clone(),
     };
     match registration::request(&visitor.app, asked, &visitor.origin).await {
         Ok(()) => {
