@@ -39,9 +39,31 @@
 //!
 //! # Doors
 //!
-//! Imports point one way: `web`, `cli` → `identity`, `tenancy`, `grants` → `store`, `keys`, `mail`, `outbound`,
-//! `audit` → `model`, `crypto`, `clock`. Only `store` names diesel; only `web` and `app` name actix; `protocol` names
-//! neither. `tests/architecture.rs` holds all of this.
+//! Imports point one way: [`web`], [`cli`] → [`identity`], [`tenancy`], [`grants`] → [`store`], [`keys`], [`mail`],
+//! [`outbound`], [`audit`] → [`model`], [`crypto`], [`clock`]. Only `store` names diesel; only `web` and `app` name
+//! actix; `protocol` names neither and does no I/O; pages never import each other; `clock` alone reads the time and
+//! `crypto` alone makes randomness. `tests/architecture` has the whole table and holds it.
+//!
+//! [`app`] is both the end of the parts and the beginning of the use cases: it is put together from the rooms below,
+//! and every use case takes it.
+//!
+//! # Ways through
+//!
+//! - **A browser is sent to sign in.** `web::oidc` reads `/oauth2/authorize`; [`protocol::authorize`] judges it (client
+//!   and redirect URI first); [`grants::authorization`] stores it and gives it a handle. At the handle's address one
+//!   pure function, [`protocol::next_step`], says what comes next: sign in, choose, consent, issue or refuse. Pages
+//!   (`web::login`) change what is stored, through [`identity`], and come back there.
+//! - **A code or token becomes tokens.** `web::oidc` proves the client with [`grants::client_auth`] and calls
+//!   [`grants::exchange`]: one write transaction redeems or rotates, then the tokens are signed. A replay is an outcome,
+//!   not an error, so that the revocation it causes is committed.
+//! - **One gate.** Whatever issues or extends a credential needs the [`tenancy::admission::Admission`] that only that
+//!   module can make.
+//! - **An API verifies offline** with the JWKS of [`keys`], or asks [`grants::introspection`].
+//! - **A key is rotated.** [`keys::schedule`] rules on stored times, [`signing`] makes what is due, [`jobs`] notices on
+//!   every node what another one changed.
+//! - **A mail is sent.** Its cause writes it into the outbox in its own transaction; [`mail`] sends it later.
+//!
+//! How to run it is in `README.md`, how to operate it in `deploy/README.md`.
 #![forbid(unsafe_code)]
 
 pub mod app;
