@@ -6,6 +6,7 @@ mod support;
 
 mod architecture;
 mod cli;
+mod documents;
 mod login;
 mod mail;
 mod oidc;

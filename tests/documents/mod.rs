@@ -60,7 +60,9 @@ fn every_setting_is_in_the_table_with_its_default() {
     let settings = config::load(None, std::iter::empty()).unwrap().settings();
     for (name, default) in &rows {
         assert!(
-            settings.iter().any(|setting| setting.key.strip_suffix(".count").unwrap_or(&setting.key) == *name),
+            settings
+                .iter()
+                .any(|setting| setting.key.strip_suffix(".count").unwrap_or(&setting.key) == *name),
             "{name} is no setting (default {default})"
         );
     }
@@ -79,7 +81,8 @@ fn every_setting_is_in_the_table_with_its_default() {
 
 /// Durations may be written in another unit (`24h`, `1d`); one part of a limit stands for itself.
 fn same_value(shown: &str, value: &str) -> bool {
-    let parts: Vec<&str> = shown.split(|c: char| " {},=".contains(c)).map(|part| part.trim_matches('"')).collect();
+    let parts: Vec<&str> =
+        shown.split(|c: char| " {},=".contains(c)).map(|part| part.trim_matches('"')).collect();
     let length = |text: &str| config::duration::parse(text);
     shown.trim_matches('"') == value
         || parts.contains(&value)
