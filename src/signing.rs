@@ -1,7 +1,8 @@
 //! The signing keys of this node: opened from the database, made when they are due, rotated, revoked.
 //!
 //! The rules of the schedule are in [`crate::keys::schedule`]; every node obeys the stored times. A change bumps
-//! the version row of [`Topic::Keys`], and [`crate::jobs`] calls [`Signing::reload`] on every node.
+//! the version row of [`Topic::Keys`](crate::model::Topic::Keys), and [`crate::jobs`] calls [`Signing::reload`] on
+//! every node.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,7 +1,7 @@
 //! Passwords: what is accepted, how one is hashed and verified, and how many at once.
 //!
 //! Argon2id with the configured cost (PW-1). At most one job per core runs at a time, off the async threads; a
-//! caller waits [`PATIENCE`] for its turn and is then told that the server is busy (PW-4).
+//! caller waits `PATIENCE` for its turn and is then told that the server is busy (PW-4).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

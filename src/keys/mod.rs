@@ -1,7 +1,7 @@
 //! Signing keys, the JWKS, and JWTs: what we sign, what we verify, and how private keys rest.
 //!
 //! - [`master`]: the one key outside the database, under which private keys are sealed.
-//! - [`generate`] makes a key, [`schedule`] says when each key is published, signs and leaves.
+//! - [`generate()`] makes a key, [`schedule`] says when each key is published, signs and leaves.
 //! - [`keyring`]: the keys of this instance, opened: signers, JWKS, and the verification of our own tokens.
 //! - [`client_keys`]: the verification of what clients sign with keys of their own.
 //!

@@ -2,7 +2,7 @@
 //!
 //! A node claims a message before it sends it, so two never send the same one. What the mail server puts off is
 //! tried again for a day, ever more seldom; what it refuses, and what has expired, is not. A message that hangs
-//! holds up one of [`PARALLEL`] places for at most [`smtp::PATIENCE`].
+//! holds up one of `PARALLEL` places for at most `smtp::PATIENCE`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The one HTTP client with which the server fetches from others (AR-9, SS-1).
 //!
 //! An address comes from a client's registration or an operator, so it may be hostile: it is https, its name is
-//! resolved once and only addresses that passed [`address`] are connected to, nothing is redirected, no proxy from
+//! resolved once and only addresses that passed `address` are connected to, nothing is redirected, no proxy from
 //! the environment is asked, and an answer has five seconds and 256 KiB. What is made of an answer is decided by the
 //! caller; documents that are asked for again and again are kept by [`Outbound::client_jwks`] and
 //! [`Outbound::provider_document`].
