@@ -7,6 +7,7 @@ mod support;
 mod architecture;
 mod cli;
 mod documents;
+mod factors;
 mod login;
 mod mail;
 mod oidc;

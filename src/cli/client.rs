@@ -122,6 +122,9 @@ pub struct TermArguments {
     /// It belongs to whoever runs this instance: users are not asked for consent
     #[arg(long)]
     first_party: bool,
+    /// Its users must show two factors: a passkey, or an authenticator's code besides another proof
+    #[arg(long)]
+    require_mfa: bool,
     /// Take authorization requests without PKCE; only for a client that authenticates
     #[arg(long)]
     no_pkce: bool,
@@ -148,6 +151,9 @@ pub struct ImportTerms {
     /// It belongs to whoever runs this instance: users are not asked for consent
     #[arg(long)]
     first_party: bool,
+    /// Its users must show two factors: a passkey, or an authenticator's code besides another proof
+    #[arg(long)]
+    require_mfa: bool,
     /// Take authorization requests without PKCE; only for a client that authenticates
     #[arg(long)]
     no_pkce: bool,
@@ -183,6 +189,9 @@ pub struct Set {
     /// Whether users are spared the question for consent: true or false
     #[arg(long, value_name = "BOOL")]
     first_party: Option<bool>,
+    /// Whether its users must show two factors: true or false
+    #[arg(long, value_name = "BOOL")]
+    require_mfa: Option<bool>,
     /// Whether its authorization requests must have PKCE: true or false
     #[arg(long, value_name = "BOOL")]
     pkce: Option<bool>,
@@ -200,6 +209,7 @@ struct ClientView {
     application_type: ApplicationType,
     token_endpoint_auth_method: ClientAuthMethod,
     first_party: bool,
+    require_mfa: bool,
     pkce_required: bool,
     require_pushed_authorization_requests: bool,
     grant_types: Vec<GrantType>,
@@ -233,6 +243,7 @@ impl From<Client> for ClientView {
             application_type: client.application_type,
             token_endpoint_auth_method: client.auth_method,
             first_party: client.first_party,
+            require_mfa: client.require_mfa,
             pkce_required: client.pkce_required,
             require_pushed_authorization_requests: client.require_par,
             grant_types: client.grant_types,
@@ -351,6 +362,7 @@ async fn show(shell: &Shell, client_id: String) -> Result<(), Failure> {
         ("grants", joined(&one.grant_types)),
         ("scopes", if one.scope.is_empty() { "the standard ones" } else { &one.scope }.to_owned()),
         ("first party", yes(one.first_party)),
+        ("two factors", if one.require_mfa { "required" } else { "as the user likes" }.to_owned()),
         ("PKCE", if one.pkce_required { "required" } else { "EXEMPT" }.to_owned()),
         (
             "pushed requests",
@@ -417,6 +429,7 @@ fn new_client(add: Add) -> Result<NewClient, Failure> {
     };
     let terms = Terms {
         first_party: add.terms.first_party,
+        require_mfa: add.terms.require_mfa,
         pkce_required: !add.terms.no_pkce,
         audiences: split_uris(&add.terms.audiences),
         assertion_aud_token_endpoint: add.terms.assertion_aud_token_endpoint,
@@ -444,6 +457,7 @@ fn imported(import: Import) -> Result<NewClient, Failure> {
         secret: secret.map(|secret| BroughtSecret { secret, expires_at }),
         terms: Terms {
             first_party: import.terms.first_party,
+            require_mfa: import.terms.require_mfa,
             pkce_required: !import.terms.no_pkce,
             audiences: split_uris(&import.terms.audiences),
             assertion_aud_token_endpoint: import.terms.assertion_aud_token_endpoint,
@@ -460,6 +474,7 @@ fn change(set: Set) -> Change {
         scopes: set.scopes,
         audiences: set.audiences.map(|audiences| split_uris(&audiences)),
         first_party: set.first_party,
+        require_mfa: set.require_mfa,
         pkce_required: set.pkce,
         require_par: set.require_par,
     }

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod claims;
 pub mod device;
+pub mod factor;
 pub mod limits;
 pub mod password;
 pub mod registration;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::{self, Bucket, Throttled};
 use super::password::{Busy, Weak};
-use super::session::{self, Begun, Lifetime};
+use super::session::{self, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
@@ -160,7 +160,7 @@ pub async fn confirm(
         return Err(RegistrationError::LinkExpired);
     }
     let (digest, scribe, browser) = (token.digest(), app.scribe(origin), browser.cloned());
-    let (tries, lifetime) = (LinkTries::of(app, origin), Lifetime::of(app, false));
+    let (tries, terms) = (LinkTries::of(app, origin), Terms::of(app, false));
     let joined = app.db.write(move |db| {
         if let Err(throttled) = tries.count(db, scribe.now)? {
             return Ok(Err(throttled));
@@ -176,7 +176,7 @@ pub async fn confirm(
         }
         tries.refund(db)?;
         let prepared = pending.prepared()?;
-        let begun = join(db, &prepared, &[AuthMethod::Mail], &present, lifetime, &scribe)?;
+        let begun = join(db, &prepared, &[AuthMethod::Mail], &present, terms, &scribe)?;
         Ok(Ok(begun.map(|begun| Joined { begun, request: pending.request })))
     });
     taken_is_none(joined.await)?.ok_or(RegistrationError::LinkExpired)
@@ -204,10 +204,10 @@ pub async fn accept(
     let checked = check(app, &typed).map_err(RegistrationError::Faulty)?;
     let phc = app.passwords.hash(&checked.password).await?;
     let prepared = Prepared::with_hash(checked.email, checked.name, phc, false);
-    let (digest, scribe, lifetime) = (token.digest(), app.scribe(origin), Lifetime::of(app, false));
+    let (digest, scribe, terms) = (token.digest(), app.scribe(origin), Terms::of(app, false));
     let begun = app.db.write(move |db| {
         Ok(Ok(match links::consume(db, &digest, purpose, scribe.now)? {
-            Some(_) => join(db, &prepared, &[AuthMethod::Mail], &present, lifetime, &scribe)?,
+            Some(_) => join(db, &prepared, &[AuthMethod::Mail], &present, terms, &scribe)?,
             None => None,
         }))
     });
@@ -312,7 +312,7 @@ pub(super) fn join(
     prepared: &Prepared,
     methods: &[AuthMethod],
     present: &[Secret],
-    lifetime: Lifetime,
+    terms: Terms,
     scribe: &Scribe,
 ) -> Result<Option<Begun>, store::Error> {
     if users::find_by_email(db, prepared.email())?.is_some() {
@@ -320,7 +320,7 @@ pub(super) fn join(
     }
     let user: UserId = insert(db, prepared, scribe)?;
     match admission::admit_user(db, user)? {
-        Ok(admission) => session::begin(db, &admission, methods, present, lifetime, scribe).map(Some),
+        Ok(admission) => session::begin(db, &admission, methods, present, terms, scribe).map(Some),
         Err(refusal) => Err(store::Error::broken("a user just made", refusal)),
     }
 }

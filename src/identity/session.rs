@@ -3,6 +3,9 @@
 //! A browser holds one cookie with the secrets of its sessions, one for each account, the one used last first. A new
 //! secret replaces the old one at every authentication (SE-2). What the secrets are worth is decided here at each
 //! request, from stored times (AR-4).
+//!
+//! Whoever owes a second factor is not signed in: such a sign-in waits in another table and another cookie, and only
+//! the page that asks for the factor knows how to find it (SE-3).
 
 use std::time::Duration;
 
@@ -11,10 +14,14 @@ use crate::audit::{Event, Scribe};
 use crate::clock::Timestamp;
 use crate::crypto::Secret;
 use crate::model::{AuditAction, AuthMethod, SessionId, UserId};
+use crate::protocol::acr::{Acr, acr_for};
+use crate::store::pending::PendingSignIn;
 use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::store::{self, Conn};
-use crate::tenancy::admission::{self, Admission};
+use crate::tenancy::admission::{self, Admission, Rules};
+
+use super::factor::Enrolled;
 
 /// Accounts that one browser may be signed in to. A further one takes the place of the one used longest ago.
 pub const ACCOUNTS: usize = 5;
@@ -39,8 +46,8 @@ pub async fn resume(app: &App, secrets: &[Secret]) -> Result<Vec<SignedIn>, stor
     if secrets.is_empty() {
         return Ok(Vec::new());
     }
-    let (secrets, now) = (secrets.to_vec(), app.clock.now());
-    let signed_in = app.db.read(move |db| find_live(db, &secrets, now)).await?;
+    let (secrets, now, rules) = (secrets.to_vec(), app.clock.now(), Rules::of(&app.config));
+    let signed_in = app.db.read(move |db| find_live(db, &secrets, rules, now)).await?;
     let stale = now.minus(TOUCH_EVERY);
     if let Some(current) = signed_in.first().filter(|current| current.session.last_seen_at < stale) {
         let id = current.session.id;
@@ -49,7 +56,12 @@ pub async fn resume(app: &App, secrets: &[Secret]) -> Result<Vec<SignedIn>, stor
     Ok(signed_in)
 }
 
-fn find_live(db: &mut Conn, secrets: &[Secret], now: Timestamp) -> Result<Vec<SignedIn>, store::Error> {
+fn find_live(
+    db: &mut Conn,
+    secrets: &[Secret],
+    rules: Rules,
+    now: Timestamp,
+) -> Result<Vec<SignedIn>, store::Error> {
     let mut live: Vec<SignedIn> = Vec::new();
     for secret in secrets.iter().take(ACCOUNTS) {
         let Some((session, methods)) = store::sessions::find_by_secret(db, &secret.digest())? else {
@@ -59,6 +71,10 @@ fn find_live(db: &mut Conn, secrets: &[Secret], now: Timestamp) -> Result<Vec<Si
             continue;
         }
         if let Ok(admission) = admission::admit_user(db, session.user_id)? {
+            // The account must have shown more than it did, since it became an administrator's or was reset.
+            if acr_for(&methods) < admission::required_of(db, admission.user(), None, rules)? {
+                continue;
+            }
             let user = admission.user().clone();
             let email = store::users::primary_email(db, user.id)?.map(|email| email.address);
             live.push(SignedIn { secret: secret.clone(), session, methods, user, email });
@@ -67,48 +83,164 @@ fn find_live(db: &mut Conn, secrets: &[Secret], now: Timestamp) -> Result<Vec<Si
     Ok(live)
 }
 
-/// How long a session lasts.
+/// How long a sign-in waits for its second factor.
+pub const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// What a sign-in happens under.
 #[derive(Clone, Copy, Debug)]
-pub struct Lifetime {
+pub struct Terms {
+    /// "Keep me signed in".
+    pub remember: bool,
     pub idle: Duration,
     pub max: Duration,
+    pub rules: Rules,
 }
 
-impl Lifetime {
+impl Terms {
     /// As configured, with or without "remember me" (SE-4).
     pub fn of(app: &App, remember: bool) -> Self {
         let lifetimes = &app.config.lifetimes;
-        match remember {
-            true => Self { idle: lifetimes.remember, max: lifetimes.remember },
-            false => Self { idle: lifetimes.session_idle, max: lifetimes.session_max },
-        }
+        let (idle, max) = match remember {
+            true => (lifetimes.remember, lifetimes.remember),
+            false => (lifetimes.session_idle, lifetimes.session_max),
+        };
+        Self { remember, idle, max, rules: Rules::of(&app.config) }
     }
 }
 
-/// A session just begun or renewed.
+/// A session just begun or renewed; or a sign-in that will be one.
 #[derive(Clone, Debug)]
 pub struct Begun {
+    /// If a factor is owed there is no session yet by this name.
     pub id: SessionId,
     pub user: UserId,
-    /// For the cookie.
+    /// For the cookie: of the sessions, or if a factor is owed, of its own.
     pub secret: Secret,
+    /// Whether a second factor is owed before anybody is signed in.
+    pub awaiting_factor: bool,
 }
 
-/// Signs the admitted user in: renews the session that this browser has for the account, or begins one.
+/// Signs the admitted user in, or lets them wait for their second factor. The one way in: every sign-in ends here.
+///
+/// A second factor is owed by an account that has one (PW-10) or must have one (MF-5), unless these methods are two
+/// factors already. Otherwise the session that this browser has for the account is renewed, or a new one begins.
 pub fn begin(
     db: &mut Conn,
     admission: &Admission,
     methods: &[AuthMethod],
     present: &[Secret],
-    lifetime: Lifetime,
+    terms: Terms,
+    scribe: &Scribe,
+) -> Result<Begun, store::Error> {
+    if acr_for(methods) < Acr::TwoFactors {
+        let user = admission.user();
+        let required = admission::required_of(db, user, None, terms.rules)?;
+        if required == Acr::TwoFactors || Enrolled::of(db, user.id)?.any() {
+            return wait_for_factor(db, admission, methods, terms, scribe);
+        }
+    }
+    let id = SessionId::new(scribe.now, &scribe.random);
+    open(db, admission, id, methods, present, terms, scribe)
+}
+
+fn wait_for_factor(
+    db: &mut Conn,
+    admission: &Admission,
+    methods: &[AuthMethod],
+    terms: Terms,
     scribe: &Scribe,
 ) -> Result<Begun, store::Error> {
     let (user, now) = (admission.user().id, scribe.now);
     let secret = Secret::generate(&scribe.random);
-    let expires_at = now.plus(lifetime.max);
+    let id = SessionId::new(now, &scribe.random);
+    store::pending::insert(
+        db,
+        &PendingSignIn {
+            id,
+            user_id: user,
+            secret_digest: secret.digest(),
+            proven: serde_json::to_string(methods).expect("methods are plain words"),
+            remember: terms.remember,
+            created_at: now,
+            expires_at: now.plus(PATIENCE),
+        },
+    )?;
+    let event = Event::success(AuditAction::FactorAwaited).user(user);
+    scribe.write(db, event.detail("methods", words(methods)))?;
+    Ok(Begun { id, user, secret, awaiting_factor: true })
+}
+
+/// A sign-in that waits for its second factor.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    pub id: SessionId,
+    pub methods: Vec<AuthMethod>,
+    pub remember: bool,
+}
+
+/// The sign-in that waits under this secret, if its user may still be signed in.
+pub fn pending(
+    db: &mut Conn,
+    secret: &Secret,
+    now: Timestamp,
+) -> Result<Option<(Pending, Admission)>, store::Error> {
+    let Some(row) = store::pending::find(db, &secret.digest(), now)? else { return Ok(None) };
+    let Ok(admission) = admission::admit_user(db, row.user_id)? else { return Ok(None) };
+    let methods = serde_json::from_str(&row.proven)
+        .map_err(|error| store::Error::broken("what a sign-in has proven", error))?;
+    Ok(Some((Pending { id: row.id, methods, remember: row.remember }, admission)))
+}
+
+/// The factor was shown: the sign-in becomes a session. `None` if it did so before.
+pub fn complete(
+    db: &mut Conn,
+    pending: &Pending,
+    admission: &Admission,
+    shown: AuthMethod,
+    present: &[Secret],
+    terms: Terms,
+    scribe: &Scribe,
+) -> Result<Option<Begun>, store::Error> {
+    if !store::pending::take(db, pending.id)? {
+        return Ok(None);
+    }
+    let mut methods = pending.methods.clone();
+    methods.push(shown);
+    open(db, admission, pending.id, &methods, present, terms, scribe).map(Some)
+}
+
+/// A further factor was shown within a session: a new secret replaces the old one (SE-2). When the user signed in
+/// stays what it was. `None` if the session has ended meanwhile.
+pub fn step_up(
+    db: &mut Conn,
+    session: &Session,
+    shown: AuthMethod,
+    scribe: &Scribe,
+) -> Result<Option<Begun>, store::Error> {
+    let secret = Secret::generate(&scribe.random);
+    if !store::sessions::step_up(db, session.id, &secret.digest(), shown, scribe.now)? {
+        return Ok(None);
+    }
+    let event = Event::success(AuditAction::SteppedUp).user(session.user_id).session(session.id);
+    scribe.write(db, event.detail("method", shown.as_str()))?;
+    Ok(Some(Begun { id: session.id, user: session.user_id, secret, awaiting_factor: false }))
+}
+
+fn open(
+    db: &mut Conn,
+    admission: &Admission,
+    new: SessionId,
+    methods: &[AuthMethod],
+    present: &[Secret],
+    terms: Terms,
+    scribe: &Scribe,
+) -> Result<Begun, store::Error> {
+    let (user, now) = (admission.user().id, scribe.now);
+    let secret = Secret::generate(&scribe.random);
+    let expires_at = now.plus(terms.max);
     let renewed = match session_of(db, user, present, now)? {
         Some(id)
-            if store::sessions::renew(db, id, &secret.digest(), expires_at, lifetime.idle, methods, now)? =>
+            if store::sessions::renew(db, id, &secret.digest(), expires_at, terms.idle, methods, now)? =>
         {
             Some(id)
         }
@@ -118,14 +250,14 @@ pub fn begin(
         Some(id) => id,
         None => {
             let session = Session {
-                id: SessionId::new(now, &scribe.random),
+                id: new,
                 user_id: user,
                 secret_digest: secret.digest(),
                 created_at: now,
                 auth_time: now,
                 last_seen_at: now,
                 expires_at,
-                idle_limit: i64::try_from(lifetime.idle.as_micros()).unwrap_or(i64::MAX),
+                idle_limit: i64::try_from(terms.idle.as_micros()).unwrap_or(i64::MAX),
                 ended_at: None,
                 ip: scribe.origin.ip.map(|ip| ip.to_string()),
                 user_agent: scribe.origin.user_agent.clone(),
@@ -134,10 +266,13 @@ pub fn begin(
             session.id
         }
     };
-    let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-    scribe
-        .write(db, Event::success(AuditAction::SignIn).user(user).session(id).detail("methods", methods))?;
-    Ok(Begun { id, user, secret })
+    let event = Event::success(AuditAction::SignIn).user(user).session(id);
+    scribe.write(db, event.detail("methods", words(methods)))?;
+    Ok(Begun { id, user, secret, awaiting_factor: false })
+}
+
+fn words(methods: &[AuthMethod]) -> Vec<&'static str> {
+    methods.iter().map(|method| method.as_str()).collect()
 }
 
 fn session_of(
@@ -167,13 +302,14 @@ pub fn end(db: &mut Conn, session: SessionId, user: UserId, scribe: &Scribe) -> 
     Ok(ended)
 }
 
-/// Ends all of a user's sessions but the one named.
+/// Ends all of a user's sessions but the one named, and every sign-in that waits for a factor.
 pub fn end_all(
     db: &mut Conn,
     user: UserId,
     except: Option<SessionId>,
     scribe: &Scribe,
 ) -> Result<usize, store::Error> {
+    store::pending::remove_of_user(db, user)?;
     let ended = store::sessions::end_all(db, user, except, scribe.now)?;
     for session in &ended {
         store::grants::revoke_of_session(db, *session, scribe.now)?;

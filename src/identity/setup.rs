@@ -5,7 +5,7 @@
 
 use super::limits::{self, Bucket};
 use super::registration::{self, EmailFault, Faults, LinkTries, RegistrationError, Typed};
-use super::session::{Begun, Lifetime};
+use super::session::{Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::crypto::Secret;
@@ -39,14 +39,14 @@ pub async fn first_administrator(
     }
     let phc = app.passwords.hash(&checked.password).await?;
     let prepared = Prepared::with_hash(checked.email, checked.name, phc, true);
-    let (digest, scribe, lifetime) = (token.digest(), app.scribe(origin), Lifetime::of(app, false));
+    let (digest, scribe, terms) = (token.digest(), app.scribe(origin), Terms::of(app, false));
     let begun = app.db.write(move |db| {
         let spent = links::consume(db, &digest, LinkPurpose::Setup, scribe.now)?;
         if spent.is_none() || users::any_admin(db)? {
             return Ok(Ok(None));
         }
         let methods = [AuthMethod::Password];
-        let begun = registration::join(db, &prepared, &methods, &present, lifetime, &scribe)?;
+        let begun = registration::join(db, &prepared, &methods, &present, terms, &scribe)?;
         if let Some(begun) = &begun {
             scribe.write(db, Event::success(AuditAction::AdminCreated).user(begun.user))?;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::device::KnownDevice;
 use super::limits::{self, Bucket, Throttled};
 use super::password::{Busy, Verdict};
-use super::session::{self, Begun, Lifetime};
+use super::session::{self, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
@@ -61,14 +61,14 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
     let candidate = candidate.map_err(SignInError::Throttled)?;
     let stored = candidate.as_ref().and_then(|candidate| candidate.phc.as_deref());
     let verdict = app.passwords.verify(&attempt.password, stored).await?;
-    let lifetime = Lifetime::of(app, attempt.remember);
+    let terms = Terms::of(app, attempt.remember);
     // The moment of the sign-in is when the password was found right, not when it was sent.
     let scribe = Scribe { now: app.clock.now(), ..scribe };
     let settled = app
         .db
         .write(move |db| match (&candidate, &verdict) {
             (Some(candidate), Verdict::Right | Verdict::RightButOld { .. }) => {
-                succeed(db, candidate, &verdict, &counted, &attempt.present, lifetime, &scribe)
+                succeed(db, candidate, &verdict, &counted, &attempt.present, terms, &scribe)
             }
             _ => fail(db, candidate.as_ref(), &counted, "wrong password or no such account", &scribe)
                 .map(|()| None),
@@ -159,7 +159,7 @@ fn succeed(
     verdict: &Verdict,
     counted: &Counted,
     present: &[Secret],
-    lifetime: Lifetime,
+    terms: Terms,
     scribe: &Scribe,
 ) -> Result<Option<Begun>, store::Error> {
     // The password may have been changed, and with it all sessions ended, while it was being compared.
@@ -179,7 +179,7 @@ fn succeed(
     if let (Verdict::RightButOld { phc: new }, Some(old)) = (verdict, &candidate.phc) {
         users::upgrade_password(db, candidate.user, old, new)?;
     }
-    session::begin(db, &admission, &[AuthMethod::Password], present, lifetime, scribe).map(Some)
+    session::begin(db, &admission, &[AuthMethod::Password], present, terms, scribe).map(Some)
 }
 
 fn fail(

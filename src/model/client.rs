@@ -24,6 +24,8 @@ pub struct Client {
     pub secrets: Vec<ClientSecret>,
     /// Belongs to whoever runs this instance: its users are not asked for consent.
     pub first_party: bool,
+    /// Its users must have shown two factors, whoever they are (MF-5).
+    pub require_mfa: bool,
     /// Whether an authorization request without a PKCE challenge is refused. Only a confidential client may be exempted.
     pub pkce_required: bool,
     pub require_par: bool,

@@ -97,6 +97,8 @@ ids! {
     AuditEventId = "evt";
     /// A message waiting to be sent.
     MessageId = "msg";
+    /// A passkey, within the database. Its authenticator knows it by its credential id.
+    PasskeyId = "pky";
 }
 
 fn uuid_v7(now: Timestamp, random: &Random) -> Uuid {

@@ -102,8 +102,10 @@ words! {
     /// How a user proved to be who they are: values of `amr` (RFC 8176 §2).
     AuthMethod {
         Password = "pwd",
+        /// A code of an authenticator application, or one of the recovery codes.
         OneTimePassword = "otp",
-        /// Proof of possession of a key: a passkey.
+        /// Proof of possession of a key: a passkey. Always with user verification, which is demanded at each use: a
+        /// passkey is two factors by itself.
         HardwareKey = "hwk",
         /// A link or code that was mailed.
         Mail = "mail",
@@ -137,6 +139,13 @@ words! {
         Refuse = "refuse",
     }
 
+    /// What a passkey is asked to sign a challenge for. A challenge of one purpose is nothing to another (MF-2).
+    CeremonyPurpose {
+        Register = "register",
+        SignIn = "sign_in",
+        SecondFactor = "second_factor",
+    }
+
     /// Caches that a write elsewhere makes stale. Each has a version row that every node watches.
     Topic {
         Clients = "clients",
@@ -163,6 +172,14 @@ words! {
         RegistrationRequested = "registration.requested",
         SignIn = "session.begun",
         SessionEnded = "session.ended",
+        FactorAwaited = "session.factor_awaited",
+        SteppedUp = "session.stepped_up",
+        FactorRefused = "factor.refused",
+        FactorAdded = "factor.added",
+        FactorRemoved = "factor.removed",
+        FactorsReset = "factor.reset",
+        RecoveryCodesMade = "factor.recovery_codes_made",
+        RecoveryCodeUsed = "factor.recovery_code_used",
         ConsentGiven = "consent.given",
         ConsentRefused = "consent.refused",
         ConsentWithdrawn = "consent.withdrawn",

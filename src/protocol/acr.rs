@@ -60,18 +60,17 @@ pub fn amr(methods: &[AuthMethod]) -> Vec<AuthMethod> {
     amr
 }
 
+/// A passkey proves possession of a device and, by the user verification demanded at each use, knowledge or a
+/// feature of the person.
 fn is_multi_factor(methods: &[AuthMethod]) -> bool {
-    methods.iter().copied().any(is_first_factor) && methods.iter().copied().any(is_device_factor)
+    methods.contains(&AuthMethod::HardwareKey)
+        || methods.contains(&AuthMethod::OneTimePassword) && methods.iter().copied().any(is_first_factor)
 }
 
 /// A mailed link can replace the password and an upstream provider vouches instead of it, so two of these
 /// together prove no more than one.
 fn is_first_factor(method: AuthMethod) -> bool {
     matches!(method, AuthMethod::Password | AuthMethod::Mail | AuthMethod::Federated)
-}
-
-fn is_device_factor(method: AuthMethod) -> bool {
-    matches!(method, AuthMethod::OneTimePassword | AuthMethod::HardwareKey)
 }
 
 #[cfg(test)]
@@ -82,12 +81,13 @@ mod tests {
 
     #[test]
     fn two_kinds_of_factor_make_mfa() {
-        let cases: [(&[AuthMethod], &[AuthMethod], Acr); 7] = [
+        let cases: [(&[AuthMethod], &[AuthMethod], Acr); 8] = [
             (&[], &[], Acr::OneFactor),
             (&[Password], &[Password], Acr::OneFactor),
             (&[Password, Password], &[Password], Acr::OneFactor),
             (&[Password, Mail], &[Password, Mail], Acr::OneFactor),
-            (&[HardwareKey, OneTimePassword], &[HardwareKey, OneTimePassword], Acr::OneFactor),
+            (&[OneTimePassword], &[OneTimePassword], Acr::OneFactor),
+            (&[HardwareKey], &[HardwareKey, MultiFactor], Acr::TwoFactors),
             (&[Password, OneTimePassword], &[Password, OneTimePassword, MultiFactor], Acr::TwoFactors),
             (&[Federated, HardwareKey], &[Federated, HardwareKey, MultiFactor], Acr::TwoFactors),
         ];

@@ -25,6 +25,7 @@ pub fn client() -> Client {
         auth_method: ClientAuthMethod::SecretBasic,
         secrets: Vec::new(),
         first_party: false,
+        require_mfa: false,
         pkce_required: true,
         require_par: false,
         redirect_uris: vec![CALLBACK.to_owned()],

@@ -18,6 +18,7 @@ pub mod bearer;
 pub mod claims;
 pub mod client_auth;
 pub mod error;
+pub mod factors;
 #[cfg(test)]
 mod fixtures;
 pub mod metadata;

@@ -128,6 +128,7 @@ impl ClientMetadata {
             auth_method,
             secrets: Vec::new(),
             first_party: false,
+            require_mfa: false,
             pkce_required: true,
             require_par: self.require_pushed_authorization_requests,
             redirect_uris: distinct(&self.redirect_uris),

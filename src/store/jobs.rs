@@ -81,6 +81,8 @@ pub fn sweep_expired(db: &mut Conn, now: Timestamp, keep_history: Timestamp) -> 
     sweep!(db, swept, authorization_requests, id: RequestId, expires_at, now);
     sweep!(db, swept, pushed_requests, digest: Digest, expires_at, keep_codes(now));
     sweep!(db, swept, sessions, id: SessionId, expires_at, keep_history);
+    sweep!(db, swept, pending_sign_ins, id: SessionId, expires_at, now);
+    sweep!(db, swept, ceremonies, digest: Digest, expires_at, now);
     sweep!(db, swept, one_time_links, digest: Digest, expires_at, keep_history);
     sweep!(db, swept, revocations, jti: String, expires_at, now);
     sweep!(db, swept, replays, digest: Digest, expires_at, now);

@@ -62,6 +62,7 @@ tables! {
         initiate_login_uri -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        require_mfa -> Bool,
     }
     client_values (client_id, kind, value) {
         client_id -> Binary,
@@ -106,6 +107,50 @@ tables! {
         session_id -> Binary,
         method -> Text,
         proven_at -> BigInt,
+    }
+    pending_sign_ins (id) {
+        id -> Binary,
+        user_id -> Binary,
+        secret_digest -> Binary,
+        proven -> Text,
+        remember -> Bool,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+    totp_credentials (user_id) {
+        user_id -> Binary,
+        sealed -> Binary,
+        last_step -> BigInt,
+        created_at -> BigInt,
+        confirmed_at -> Nullable<BigInt>,
+    }
+    recovery_codes (digest) {
+        digest -> Binary,
+        user_id -> Binary,
+        created_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+    }
+    passkeys (id) {
+        id -> Binary,
+        user_id -> Binary,
+        credential_id -> Binary,
+        credential -> Text,
+        counter -> BigInt,
+        name -> Text,
+        created_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+    }
+    ceremonies (digest) {
+        digest -> Binary,
+        purpose -> Text,
+        browser_digest -> Binary,
+        user_id -> Nullable<Binary>,
+        state -> Text,
+        expires_at -> BigInt,
+    }
+    factor_demands (user_id) {
+        user_id -> Binary,
+        created_at -> BigInt,
     }
     one_time_links (digest) {
         digest -> Binary,

@@ -35,7 +35,8 @@ impl Session {
         self.ended_at.is_none() && now < self.expires_at && now < self.last_seen_at.plus(self.idle())
     }
 
-    fn idle(&self) -> Duration {
+    /// How long it may lie unused.
+    pub fn idle(&self) -> Duration {
         Duration::from_micros(self.idle_limit.unsigned_abs())
     }
 }
@@ -66,7 +67,7 @@ pub fn find(db: &mut Conn, id: SessionId) -> Result<Option<Session>, Error> {
 pub fn methods(db: &mut Conn, id: SessionId) -> Result<Vec<AuthMethod>, Error> {
     Ok(session_methods::table
         .filter(session_methods::session_id.eq(id))
-        .order(session_methods::proven_at.asc())
+        .order((session_methods::proven_at.asc(), session_methods::method.asc()))
         .select(session_methods::method)
         .load(db)?)
 }
@@ -98,6 +99,23 @@ pub fn renew(
         add_methods(db, id, methods, now)?;
     }
     Ok(renewed == 1)
+}
+
+/// After the user showed a further factor: a new secret, and one method more. `false` if the session has ended.
+pub fn step_up(
+    db: &mut Conn,
+    id: SessionId,
+    secret: &Digest,
+    shown: AuthMethod,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let live = sessions::table.filter(sessions::id.eq(id)).filter(sessions::ended_at.is_null());
+    let set = (sessions::secret_digest.eq(secret), sessions::last_seen_at.eq(now));
+    let stepped_up = diesel::update(live).set(set).execute(db)? == 1;
+    if stepped_up {
+        add_methods(db, id, &[shown], now)?;
+    }
+    Ok(stepped_up)
 }
 
 fn add_methods(db: &mut Conn, id: SessionId, methods: &[AuthMethod], now: Timestamp) -> Result<(), Error> {

@@ -97,6 +97,7 @@ bytes!(
     RequestId,
     AuditEventId,
     MessageId,
+    PasskeyId,
     Digest,
 );
 
@@ -108,6 +109,7 @@ words!(
     SigningAlg,
     AuthMethod,
     LinkPurpose,
+    CeremonyPurpose,
     Topic,
     Outcome
 );

@@ -4,7 +4,10 @@
 //! the proof it got: an [`Admission`] cannot be made anywhere else, and the functions that issue take one.
 
 use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::model::{Client, GrantType, SessionId, Status, UserId};
+use crate::protocol::acr::Acr;
+use crate::protocol::factors::{self, Circumstances};
 use crate::store::grants::Grant;
 use crate::store::sessions::Session;
 use crate::store::users::User;
@@ -45,6 +48,33 @@ pub enum Refusal {
     GrantExpired,
     #[error("the session has ended")]
     SessionEnded,
+}
+
+/// What the instance itself says about second factors.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    is_public: bool,
+}
+
+impl Rules {
+    pub fn of(config: &Config) -> Self {
+        Self { is_public: !config.issuer.is_loopback() }
+    }
+}
+
+/// The least that this user must have shown: for any session, or to let this client act for them (MF-5).
+pub fn required_of(
+    db: &mut Conn,
+    user: &User,
+    client: Option<&Client>,
+    rules: Rules,
+) -> Result<Acr, store::Error> {
+    Ok(factors::required(Circumstances {
+        client_demands: client.is_some_and(|client| client.require_mfa),
+        account_demands: store::factors::is_demanded(db, user.id)?,
+        is_administrator: user.is_admin,
+        is_public: rules.is_public,
+    }))
 }
 
 /// May this user be signed in?

@@ -13,7 +13,7 @@ use actix_web::http::header::{COOKIE, HeaderMap};
 use crate::config::Issuer;
 use crate::crypto::{MasterKey, Secret};
 use crate::identity::device::KnownDevice;
-use crate::identity::session::ACCOUNTS;
+use crate::identity::session::{ACCOUNTS, PATIENCE};
 
 /// How long a browser remembers that it is a known device.
 const DEVICE_LIFE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
@@ -28,6 +28,8 @@ pub enum Name {
     Browser,
     /// The secrets of the browser's sessions.
     Sessions,
+    /// The secret of a sign-in that waits for its second factor (SE-3).
+    Pending,
     /// The accounts that have signed in from here before.
     Devices,
 }
@@ -40,6 +42,8 @@ impl Name {
             (Self::Browser, false) => "cs-browser",
             (Self::Sessions, true) => "__Host-cs-sessions",
             (Self::Sessions, false) => "cs-sessions",
+            (Self::Pending, true) => "__Host-cs-pending",
+            (Self::Pending, false) => "cs-pending",
             (Self::Devices, true) => "__Host-cs-devices",
             (Self::Devices, false) => "cs-devices",
         }
@@ -62,6 +66,13 @@ pub fn sessions(issuer: &Issuer, secrets: &[Secret], remember: Option<Duration>)
     if let Some(life) = remember {
         cookie.set_max_age(max_age(life));
     }
+    cookie
+}
+
+/// A sign-in that waits for its second factor.
+pub fn pending(issuer: &Issuer, secret: &Secret) -> Cookie<'static> {
+    let mut cookie = build(issuer, Name::Pending, secret.expose().to_owned());
+    cookie.set_max_age(max_age(PATIENCE));
     cookie
 }
 

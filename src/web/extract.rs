@@ -62,6 +62,8 @@ pub struct Browser {
     pub binding: Option<Secret>,
     /// What may be sessions, the current one first. [`crate::identity::session::resume`] knows their worth.
     pub sessions: Vec<Secret>,
+    /// What may be a sign-in that waits for its second factor.
+    pub pending: Option<Secret>,
     pub device: Option<KnownDevice>,
 }
 
@@ -71,6 +73,7 @@ impl Browser {
         Self {
             binding: cookie(Name::Browser).and_then(|value| cookies::read_secrets(value).pop()),
             sessions: cookie(Name::Sessions).map(cookies::read_secrets).unwrap_or_default(),
+            pending: cookie(Name::Pending).and_then(|value| cookies::read_secrets(value).pop()),
             device: cookie(Name::Devices).and_then(|value| KnownDevice::from_cookie(master, value)),
         }
     }

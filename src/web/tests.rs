@@ -295,6 +295,7 @@ fn sample(now: crate::clock::Timestamp) -> Client {
         auth_method: ClientAuthMethod::None,
         secrets: Vec::new(),
         first_party: false,
+        require_mfa: false,
         pkce_required: true,
         require_par: false,
         redirect_uris: Vec::new(),

@@ -15,7 +15,7 @@ use countersign::app::{App, Opening};
 use countersign::audit::Origin;
 use countersign::clock::Clock;
 use countersign::crypto::Random;
-use countersign::identity::session::{self, Lifetime};
+use countersign::identity::session::{self, Terms};
 use countersign::model::{AuthMethod, UserId};
 use countersign::store;
 use countersign::tenancy::admission;
@@ -724,10 +724,10 @@ fn se_5_sessions_are_listed_and_ended() {
         let app = instance.app();
         let sign_in = || {
             let scribe = app.scribe(&Origin::command_line());
-            let lifetime = Lifetime::of(&app, false);
+            let terms = Terms::of(&app, false);
             let begun = app.db.write(move |db| {
                 let admission = admission::admit_user(db, user)?.expect("the user is active");
-                session::begin(db, &admission, &[AuthMethod::Password], &[], lifetime, &scribe)
+                session::begin(db, &admission, &[AuthMethod::Password], &[], terms, &scribe)
             });
             block_on(begun).unwrap().id.to_string()
         };

@@ -171,6 +171,7 @@ pub fn a_client(random: &Random, client_id: &str) -> Client {
         auth_method: ClientAuthMethod::SecretBasic,
         secrets: Vec::new(),
         first_party: true,
+        require_mfa: true,
         pkce_required: false,
         require_par: true,
         redirect_uris: two("https://b.example.com/cb", "https://a.example.com/cb"),

@@ -27,6 +27,7 @@ pub struct Registration {
     /// RFC 7591 metadata.
     pub metadata: Map<String, Value>,
     pub first_party: bool,
+    pub require_mfa: bool,
     pub pkce_required: bool,
     pub audiences: Vec<String>,
     pub assertion_aud_token_endpoint: bool,
@@ -75,6 +76,7 @@ impl TestClient {
         let mut registration = Registration {
             metadata,
             first_party: false,
+            require_mfa: false,
             pkce_required: true,
             audiences: Vec::new(),
             assertion_aud_token_endpoint: false,
@@ -88,6 +90,7 @@ impl TestClient {
             secret: None,
             terms: clients::Terms {
                 first_party: registration.first_party,
+                require_mfa: registration.require_mfa,
                 pkce_required: registration.pkce_required,
                 audiences: registration.audiences,
                 assertion_aud_token_endpoint: registration.assertion_aud_token_endpoint,

@@ -7,6 +7,7 @@ mod account;
 mod agent;
 mod chooser;
 mod consent;
+mod factor;
 mod joining;
 mod landing;
 mod link;
@@ -26,6 +27,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(resource(["", "/"]).route(read().to(landing::show)))
         .service(resource("/login").route(read().to(sign_in::show)).route(post().to(sign_in::submit)))
+        .service(resource("/login/factor").route(read().to(factor::show)).route(post().to(factor::submit)))
         .service(resource("/login/choose").route(read().to(chooser::show)).route(post().to(chooser::submit)))
         .service(resource("/consent").route(read().to(consent::show)).route(post().to(consent::submit)))
         .service(resource("/register").route(read().to(register::show)).route(post().to(register::submit)))

@@ -16,7 +16,7 @@ use crate::identity::device::KnownDevice;
 use crate::identity::session::{self, Begun, SignedIn};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::store;
-use crate::web::cookies;
+use crate::web::cookies::{self, Name};
 use crate::web::extract::{Browser, Caller};
 use crate::web::failure::PageFailure;
 use crate::web::oidc;
@@ -110,10 +110,14 @@ impl Visitor {
         Ok(oidc::send_back(&self.app, &self.request, underway, answer))
     }
 
-    /// After a sign-in: notes the session for the request that waits, sets the cookies, and goes on there or to
+    /// After a sign-in. Whoever owes a second factor goes to the page that asks for it, and nothing else becomes of
+    /// it yet (SE-3). Otherwise notes the session for the request that waits, sets the cookies, and goes on there or to
     /// `path`. The cookies are set whatever becomes of the request, since the secret before is dead (SE-2).
     pub async fn welcome(&self, signed_in: Welcome<'_>, path: &str) -> HttpResponse {
         let Welcome { begun, others, remember, underway } = signed_in;
+        if begun.awaiting_factor {
+            return self.ask_for_factor(&begun.secret, underway);
+        }
         let mut response = match underway {
             None => self.go(path),
             Some(underway) => match authorization::choose(&self.app, underway.row.id, begun.id).await {
@@ -132,6 +136,18 @@ impl Visitor {
         let mut device = self.browser.device.clone().unwrap_or_else(|| KnownDevice::fresh(&app.random));
         device.remember(begun.user);
         cookies::add(&mut response, &cookies::devices(issuer, &app.master, &device));
+        if self.browser.pending.is_some() {
+            cookies::add(&mut response, &cookies::removal(issuer, Name::Pending));
+        }
+        response
+    }
+
+    fn ask_for_factor(&self, secret: &Secret, underway: Option<&Underway>) -> HttpResponse {
+        let mut response = match underway {
+            Some(underway) => self.go(&format!("/login/factor?request={}", underway.row.id)),
+            None => self.go("/login/factor"),
+        };
+        cookies::add(&mut response, &cookies::pending(&self.app.config.issuer, secret));
         response
     }
 }

@@ -8,6 +8,7 @@ mod chooser;
 mod consent;
 mod dev;
 mod error;
+mod factor;
 mod fields;
 mod form_post;
 mod landing;
@@ -24,6 +25,7 @@ pub use dev::{
     DevAppPage, DevAppState, DevMail, DevMailMessagePage, DevMailPage, DevTokens, DevVerification,
 };
 pub use error::{ErrorPage, Problem};
+pub use factor::{FactorAsked, FactorPage, FactorProblem};
 pub use fields::{FieldError, FieldErrors, FormProblem};
 pub use form_post::FormPostPage;
 pub use landing::LandingPage;

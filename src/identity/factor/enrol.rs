@@ -1,0 +1,110 @@
+//! Getting a second factor: confirmed by its first use, which signs in or steps up at once.
+//!
+//! Whoever is signed in may add one. A sign-in that waits may get one only if the account has none yet: else the
+//! password alone would be enough to replace the factor (MF-4).
+
+use super::second::{Claimant, FactorError, Passed, Stand, WRONG_CODES, tries_of};
+use super::{Enrolled, recovery, totp};
+use crate::app::App;
+use crate::audit::{Event, Origin, Scribe};
+use crate::crypto::{MasterKey, Secret};
+use crate::identity::limits::{self, Throttled};
+use crate::identity::session::{self, Terms};
+use crate::model::{AuditAction, AuthMethod};
+use crate::store::{self, Conn, factors, grants};
+
+/// A factor was added.
+#[derive(Clone, Debug)]
+pub struct Secured {
+    pub passed: Passed,
+    /// With the first factor there are recovery codes, to be shown this once.
+    pub recovery_codes: Vec<Secret>,
+}
+
+/// Confirms the proposed authenticator application with its first code.
+pub async fn confirm_totp(
+    app: &App,
+    claimant: &Claimant,
+    code: Secret,
+    present: Vec<Secret>,
+    origin: &Origin,
+) -> Result<Secured, FactorError> {
+    let confirming = Confirming {
+        claimant: claimant.clone(),
+        code,
+        present,
+        master: app.master.clone(),
+        terms: [Terms::of(app, false), Terms::of(app, true)],
+        scribe: app.scribe(origin),
+    };
+    match app.db.write(move |db| confirming.settle(db)).await? {
+        Outcome::Secured(secured) => Ok(secured),
+        Outcome::Gone => Err(FactorError::Gone),
+        Outcome::Wrong => Err(FactorError::Wrong),
+        Outcome::Throttled(throttled) => Err(FactorError::Throttled(throttled)),
+    }
+}
+
+struct Confirming {
+    claimant: Claimant,
+    code: Secret,
+    present: Vec<Secret>,
+    master: MasterKey,
+    terms: [Terms; 2],
+    scribe: Scribe,
+}
+
+/// Committed whatever it is: a wrong try counts.
+enum Outcome {
+    Secured(Secured),
+    Gone,
+    Wrong,
+    Throttled(Throttled),
+}
+
+impl Confirming {
+    fn settle(&self, db: &mut Conn) -> Result<Outcome, store::Error> {
+        let now = self.scribe.now;
+        let Some(stand) = Stand::of(db, &self.claimant, now)? else { return Ok(Outcome::Gone) };
+        let user = stand.admission().user().id;
+        let before = Enrolled::of(db, user)?;
+        let Some(proposed) = factors::totp(db, user)?.filter(|row| row.confirmed_at.is_none()) else {
+            return Ok(Outcome::Gone);
+        };
+        if !stand.may_enrol(before) {
+            return Ok(Outcome::Gone);
+        }
+        if let Err(throttled) = limits::reserve(db, &[(tries_of(user), WRONG_CODES)], now)? {
+            return Ok(Outcome::Throttled(throttled));
+        }
+        let step = totp::matching_step(&proposed, &self.master, self.code.expose(), now)?;
+        let Some(step) = step else { return Ok(Outcome::Wrong) };
+        if !factors::confirm_totp(db, &proposed, step, now)? {
+            return Ok(Outcome::Gone);
+        }
+        limits::refund(db, &[tries_of(user)])?;
+        let passed = stand.pass(db, AuthMethod::OneTimePassword, &self.present, self.terms, &self.scribe)?;
+        let Some(passed) = passed else { return Ok(Outcome::Gone) };
+        let event = Event::success(AuditAction::FactorAdded).user(user).session(passed.begun.id);
+        self.scribe.write(db, event.detail("kind", "totp"))?;
+        let recovery_codes = secure(db, &passed, before, &self.scribe)?;
+        Ok(Outcome::Secured(Secured { passed, recovery_codes }))
+    }
+}
+
+/// What follows from a factor that was added. The first one ends whatever was signed in without it (SE-5), and comes
+/// with recovery codes.
+pub(super) fn secure(
+    db: &mut Conn,
+    passed: &Passed,
+    before: Enrolled,
+    scribe: &Scribe,
+) -> Result<Vec<Secret>, store::Error> {
+    let user = passed.begun.user;
+    if before.any() {
+        return Ok(Vec::new());
+    }
+    session::end_all(db, user, Some(passed.begun.id), scribe)?;
+    grants::revoke_of_user(db, user, scribe.now)?;
+    recovery::replace(db, user, &scribe.random, scribe.now)
+}
