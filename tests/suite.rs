@@ -8,6 +8,7 @@ mod architecture;
 mod cli;
 mod documents;
 mod factors;
+mod interop;
 mod login;
 mod mail;
 mod oidc;

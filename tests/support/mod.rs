@@ -11,9 +11,9 @@ mod tools;
 
 pub use app::{PASSWORD, Settings, TestApp};
 pub use browser::{Browser, Page};
-pub use client::{Flow, TestClient, TokenAnswer, Tokens};
+pub use client::{Flow, TestClient, TokenAnswer, Tokens, claims, part};
 pub use database::{Database, START, TestDatabase, config};
-pub use tools::{browser_journey, node, python};
+pub use tools::{Dialogue, browser_journey, node, python};
 
 /// Declares tests that run on SQLite and on PostgreSQL. The argument says which, for [`TestApp::start`].
 #[macro_export]

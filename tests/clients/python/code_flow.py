@@ -76,8 +76,10 @@ class RelyingParty:
     def push(self, verifier, parameters):
         """RFC 9126, which Authlib's session has no method for: the same parameters, sent by the client itself."""
         state = generate_token(24)
+        # For these, Authlib's authentication puts the client's name into the body.
+        named = self.session.token_endpoint_auth_method in ("none", "client_secret_post")
         form = {
-            "client_id": self.job["client_id"],
+            **({} if named else {"client_id": self.job["client_id"]}),
             "response_type": "code",
             "redirect_uri": self.job["redirect_uri"],
             "scope": self.job.get("scope", "openid"),

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from urllib.parse import urlsplit
 
 import requests
@@ -26,6 +27,15 @@ class Refused(Exception):
         self.error = error
         self.description = description
         self.status = status
+
+
+class ShortPrivateKeyJWT(PrivateKeyJWT):
+    """Authlib's assertions live for an hour, ours may for five minutes; and it would keep one `jti` for all of them
+    if the claims were given once."""
+
+    def sign(self, auth, token_endpoint):
+        self.claims = {"exp": int(time.time()) + 60}
+        return super().sign(auth, token_endpoint)
 
 
 def run(act):
@@ -86,7 +96,7 @@ def session_for(job, metadata):
         # RFC 7523bis: the audience of an assertion is the issuer, at whichever endpoint it is used.
         key = job["private_jwk"]
         headers = {"kid": key["kid"]} if "kid" in key else None
-        session.register_client_auth_method(PrivateKeyJWT(metadata["issuer"], headers=headers, alg=key["alg"]))
+        session.register_client_auth_method(ShortPrivateKeyJWT(metadata["issuer"], headers=headers, alg=key["alg"]))
     if urlsplit(job["issuer"]).scheme == "http":
         # Authlib insists on https for the addresses that it takes apart itself.
         os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
