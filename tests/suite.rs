@@ -12,4 +12,5 @@ mod interop;
 mod login;
 mod mail;
 mod oidc;
+mod pages;
 mod store;

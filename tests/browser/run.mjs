@@ -18,6 +18,8 @@
 //   set_viewport size · color_scheme scheme
 //   screenshot name (one file) · gallery name (phone and desktop, light and dark: four files)
 //   axe [include] [disable] (WCAG 2.2 A and AA; what it finds is in `violations`, with the page; needs JavaScript)
+//   inspect name (phone and desktop, light and dark: no_overflow in each, axe if there is JavaScript,
+//   pictures if there is `out`)
 //   no_overflow (the page must not scroll sideways)
 //
 // `console` lists warnings and errors of the pages, broken Content-Security-Policy among them. Requests to other hosts
@@ -88,6 +90,8 @@ async function open(browser) {
     viewport: viewportOf(job.viewport ?? SIZES.desktop),
     ignoreHTTPSErrors: job.ignore_https_errors ?? false,
     serviceWorkers: 'block',
+    // Colours are judged as they end up, not on their way.
+    reducedMotion: 'reduce',
   })
   context.setDefaultTimeout(job.timeout_ms ?? 15_000)
   await context.route(

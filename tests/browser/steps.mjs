@@ -104,6 +104,21 @@ export const STEPS = {
     await page.setViewportSize(size)
     await page.emulateMedia({ colorScheme: scheme })
   },
+  async inspect(here, { name }) {
+    const { page, scheme, job } = here
+    const size = page.viewportSize()
+    for (const [device, dimensions] of Object.entries(SIZES)) {
+      for (const colorScheme of ['light', 'dark']) {
+        await page.setViewportSize(viewportOf(dimensions))
+        await page.emulateMedia({ colorScheme })
+        await STEPS.no_overflow(here)
+        if (job.javascript !== false) await STEPS.axe(here, {})
+        if (job.out) await takePicture(here, `${name}-${device}-${colorScheme}`)
+      }
+    }
+    await page.setViewportSize(size)
+    await page.emulateMedia({ colorScheme: scheme })
+  },
   async axe({ page, job, report }, { include, disable = [] }) {
     // Its promises are never settled in a page whose JavaScript is switched off.
     if (job.javascript === false) throw new Error('axe needs JavaScript')
