@@ -22,8 +22,9 @@ use crate::store;
 const RETRY: Duration = Duration::from_secs(5);
 /// Between two batches of the sweep, so that others get to the database (CR-11).
 const SWEEP_PAUSE: Duration = Duration::from_millis(100);
-/// Longer than the time between two sweeps: one node keeps the work while it lives.
-const SWEEP_LEASE: Duration = Duration::from_secs(90);
+/// Longer than the time between two sweeps: one node keeps the work while it lives, and another takes over within a
+/// minute of its death (CR-8).
+const SWEEP_LEASE: Duration = Duration::from_secs(60);
 /// How long ended sessions, used links and finished mail are kept for those who ask what happened.
 const KEEP_HISTORY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// A difference between the clocks that is worth a warning (CR-7).
