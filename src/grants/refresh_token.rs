@@ -11,14 +11,16 @@ use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::crypto::{Random, Secret, seal_with, unseal_with};
 use crate::identity::claims;
-use crate::model::{AuditAction, GrantType, Resource};
+use crate::identity::notice::Notices;
+use crate::mail::message::Happened;
+use crate::model::{AuditAction, GrantType, Language, Resource};
 use crate::protocol::claims::UserClaims;
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::{Registry, Target, narrowed_targets};
 use crate::protocol::token::{TokenResponse, TokenType, refreshed_scope};
 use crate::protocol::{OAuthError, scope};
 use crate::store::grants::{self, Grant, RefreshToken};
-use crate::store::{self, Conn, sessions};
+use crate::store::{self, Conn, sessions, users};
 use crate::tenancy::admission::{self, Admission};
 
 use super::issue::{self, Issuing};
@@ -51,6 +53,7 @@ pub(super) async fn rotate(
         grace: app.config.lifetimes.refresh_grace,
         issuer: app.config.issuer.as_str().to_owned(),
         known: app.resources().await?,
+        notices: Notices::of(app, Language::default()),
         random: app.random.clone(),
         scribe: app.scribe(origin),
     };
@@ -84,6 +87,7 @@ struct Rotating {
     grace: Duration,
     issuer: String,
     known: Arc<Vec<Resource>>,
+    notices: Notices,
     random: Random,
     scribe: Scribe,
 }
@@ -234,6 +238,10 @@ impl Rotating {
             tracing::warn!(grant = %grant.id, client = %self.client.client_id, "a refresh token was used twice");
             let event = Event::denied(AuditAction::RefreshReused).user(grant.user_id).client(self.client.key);
             self.scribe.write(db, event.session(grant.session_id))?;
+            if let Some(user) = users::find(db, grant.user_id)? {
+                let what = Happened::RefreshReused { client: &self.client.name };
+                self.notices.tell(db, &user, what, &self.scribe)?;
+            }
         }
         Ok(Rotation::Refused(
             OAuthError::invalid_grant("the refresh token was used before").with_hint("reuse"),

@@ -8,6 +8,7 @@ pub mod claims;
 pub mod device;
 pub mod factor;
 pub mod limits;
+pub mod notice;
 pub mod password;
 pub mod registration;
 pub mod session;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::{self, Bucket, Throttled};
 use super::password::{Busy, Weak};
-use super::session::{self, Begun, Terms};
+use super::session::{self, Arrival, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
@@ -153,7 +153,7 @@ pub async fn confirm(
     app: &App,
     token: &Secret,
     browser: Option<&Secret>,
-    present: Vec<Secret>,
+    arrival: Arrival,
     origin: &Origin,
 ) -> Result<Joined, RegistrationError> {
     if !honoured(app).contains(&LinkPurpose::Register) {
@@ -176,7 +176,7 @@ pub async fn confirm(
         }
         tries.refund(db)?;
         let prepared = pending.prepared()?;
-        let begun = join(db, &prepared, &[AuthMethod::Mail], &present, terms, &scribe)?;
+        let begun = join(db, &prepared, &[AuthMethod::Mail], &arrival, terms, &scribe)?;
         Ok(Ok(begun.map(|begun| Joined { begun, request: pending.request })))
     });
     taken_is_none(joined.await)?.ok_or(RegistrationError::LinkExpired)
@@ -193,7 +193,7 @@ pub async fn accept(
     app: &App,
     token: &Secret,
     choice: Choice,
-    present: Vec<Secret>,
+    arrival: Arrival,
     origin: &Origin,
 ) -> Result<Begun, RegistrationError> {
     // Looked at first: only a good link may cost a hash.
@@ -207,7 +207,7 @@ pub async fn accept(
     let (digest, scribe, terms) = (token.digest(), app.scribe(origin), Terms::of(app, false));
     let begun = app.db.write(move |db| {
         Ok(Ok(match links::consume(db, &digest, purpose, scribe.now)? {
-            Some(_) => join(db, &prepared, &[AuthMethod::Mail], &present, terms, &scribe)?,
+            Some(_) => join(db, &prepared, &[AuthMethod::Mail], &arrival, terms, &scribe)?,
             None => None,
         }))
     });
@@ -311,7 +311,7 @@ pub(super) fn join(
     db: &mut Conn,
     prepared: &Prepared,
     methods: &[AuthMethod],
-    present: &[Secret],
+    arrival: &Arrival,
     terms: Terms,
     scribe: &Scribe,
 ) -> Result<Option<Begun>, store::Error> {
@@ -320,7 +320,7 @@ pub(super) fn join(
     }
     let user: UserId = insert(db, prepared, scribe)?;
     match admission::admit_user(db, user)? {
-        Ok(admission) => session::begin(db, &admission, methods, present, terms, scribe).map(Some),
+        Ok(admission) => session::begin(db, &admission, methods, arrival, terms, scribe).map(Some),
         Err(refusal) => Err(store::Error::broken("a user just made", refusal)),
     }
 }

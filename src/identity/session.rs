@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::audit::{Event, Scribe};
 use crate::clock::Timestamp;
 use crate::crypto::Secret;
+use crate::mail::message::Happened;
 use crate::model::{AuditAction, AuthMethod, SessionId, UserId};
 use crate::protocol::acr::{Acr, acr_for};
 use crate::store::pending::PendingSignIn;
@@ -21,7 +22,9 @@ use crate::store::users::User;
 use crate::store::{self, Conn};
 use crate::tenancy::admission::{self, Admission, Rules};
 
+use super::device::KnownDevice;
 use super::factor::Enrolled;
+use super::notice::Notices;
 
 /// Accounts that one browser may be signed in to. A further one takes the place of the one used longest ago.
 pub const ACCOUNTS: usize = 5;
@@ -108,6 +111,17 @@ impl Terms {
     }
 }
 
+/// The browser that comes with a proof of who is there.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The session secrets that it has.
+    pub present: Vec<Secret>,
+    /// Who signed in from it before.
+    pub device: Option<KnownDevice>,
+    /// For telling the owner of a browser that the account was never used in (LO-4).
+    pub notices: Notices,
+}
+
 /// A session just begun or renewed; or a sign-in that will be one.
 #[derive(Clone, Debug)]
 pub struct Begun {
@@ -128,7 +142,7 @@ pub fn begin(
     db: &mut Conn,
     admission: &Admission,
     methods: &[AuthMethod],
-    present: &[Secret],
+    arrival: &Arrival,
     terms: Terms,
     scribe: &Scribe,
 ) -> Result<Begun, store::Error> {
@@ -140,7 +154,7 @@ pub fn begin(
         }
     }
     let id = SessionId::new(scribe.now, &scribe.random);
-    open(db, admission, id, methods, present, terms, scribe)
+    open(db, admission, id, methods, arrival, terms, scribe)
 }
 
 fn wait_for_factor(
@@ -197,7 +211,7 @@ pub fn complete(
     pending: &Pending,
     admission: &Admission,
     shown: AuthMethod,
-    present: &[Secret],
+    arrival: &Arrival,
     terms: Terms,
     scribe: &Scribe,
 ) -> Result<Option<Begun>, store::Error> {
@@ -206,7 +220,7 @@ pub fn complete(
     }
     let mut methods = pending.methods.clone();
     methods.push(shown);
-    open(db, admission, pending.id, &methods, present, terms, scribe).map(Some)
+    open(db, admission, pending.id, &methods, arrival, terms, scribe).map(Some)
 }
 
 /// A further factor was shown within a session: a new secret replaces the old one (SE-2). When the user signed in
@@ -231,14 +245,14 @@ fn open(
     admission: &Admission,
     new: SessionId,
     methods: &[AuthMethod],
-    present: &[Secret],
+    arrival: &Arrival,
     terms: Terms,
     scribe: &Scribe,
 ) -> Result<Begun, store::Error> {
     let (user, now) = (admission.user().id, scribe.now);
     let secret = Secret::generate(&scribe.random);
     let expires_at = now.plus(terms.max);
-    let renewed = match session_of(db, user, present, now)? {
+    let renewed = match session_of(db, user, &arrival.present, now)? {
         Some(id)
             if store::sessions::renew(db, id, &secret.digest(), expires_at, terms.idle, methods, now)? =>
         {
@@ -249,6 +263,7 @@ fn open(
     let id = match renewed {
         Some(id) => id,
         None => {
+            tell_of_new_device(db, admission.user(), arrival, scribe)?;
             let session = Session {
                 id: new,
                 user_id: user,
@@ -266,9 +281,24 @@ fn open(
             session.id
         }
     };
+    store::users::note_sign_in(db, user, now)?;
     let event = Event::success(AuditAction::SignIn).user(user).session(id);
     scribe.write(db, event.detail("methods", words(methods)))?;
     Ok(Begun { id, user, secret, awaiting_factor: false })
+}
+
+/// Tells the owner when the account, used elsewhere before, begins in a browser that does not know it (LO-4).
+fn tell_of_new_device(
+    db: &mut Conn,
+    user: &User,
+    arrival: &Arrival,
+    scribe: &Scribe,
+) -> Result<(), store::Error> {
+    let known = arrival.device.as_ref().is_some_and(|device| device.knows(user.id));
+    if known || user.last_sign_in_at.is_none() {
+        return Ok(());
+    }
+    arrival.notices.tell(db, user, Happened::NewDevice, scribe)
 }
 
 fn words(methods: &[AuthMethod]) -> Vec<&'static str> {

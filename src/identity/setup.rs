@@ -5,7 +5,7 @@
 
 use super::limits::{self, Bucket};
 use super::registration::{self, EmailFault, Faults, LinkTries, RegistrationError, Typed};
-use super::session::{Begun, Terms};
+use super::session::{Arrival, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::crypto::Secret;
@@ -26,7 +26,7 @@ pub async fn first_administrator(
     app: &App,
     token: &Secret,
     typed: &Typed,
-    present: Vec<Secret>,
+    arrival: Arrival,
     origin: &Origin,
 ) -> Result<Begun, RegistrationError> {
     // Looked at first: only a good link may cost a hash, or learn that an address is taken.
@@ -46,7 +46,7 @@ pub async fn first_administrator(
             return Ok(Ok(None));
         }
         let methods = [AuthMethod::Password];
-        let begun = registration::join(db, &prepared, &methods, &present, terms, &scribe)?;
+        let begun = registration::join(db, &prepared, &methods, &arrival, terms, &scribe)?;
         if let Some(begun) = &begun {
             scribe.write(db, Event::success(AuditAction::AdminCreated).user(begun.user))?;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::device::KnownDevice;
 use super::limits::{self, Bucket, Throttled};
 use super::password::{Busy, Verdict};
-use super::session::{self, Begun, Terms};
+use super::session::{self, Arrival, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
@@ -30,9 +30,7 @@ pub struct Attempt {
     pub password: Secret,
     /// "Keep me signed in".
     pub remember: bool,
-    pub device: Option<KnownDevice>,
-    /// The session secrets that the browser has.
-    pub present: Vec<Secret>,
+    pub arrival: Arrival,
 }
 
 /// Why nobody was signed in.
@@ -54,7 +52,8 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
     let scribe = app.scribe(origin);
     let counted = Counted::of(&attempt, &scribe.origin);
     let candidate = {
-        let (counted, login, device) = (counted.clone(), attempt.login.clone(), attempt.device.clone());
+        let (counted, login, device) =
+            (counted.clone(), attempt.login.clone(), attempt.arrival.device.clone());
         let (limits, now) = (app.config.limits.clone(), scribe.now);
         app.db.write(move |db| reserve(db, &counted, &limits, &login, device.as_ref(), now)).await?
     };
@@ -68,7 +67,7 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
         .db
         .write(move |db| match (&candidate, &verdict) {
             (Some(candidate), Verdict::Right | Verdict::RightButOld { .. }) => {
-                succeed(db, candidate, &verdict, &counted, &attempt.present, terms, &scribe)
+                succeed(db, candidate, &verdict, &counted, &attempt.arrival, terms, &scribe)
             }
             _ => fail(db, candidate.as_ref(), &counted, "wrong password or no such account", &scribe)
                 .map(|()| None),
@@ -158,7 +157,7 @@ fn succeed(
     candidate: &Candidate,
     verdict: &Verdict,
     counted: &Counted,
-    present: &[Secret],
+    arrival: &Arrival,
     terms: Terms,
     scribe: &Scribe,
 ) -> Result<Option<Begun>, store::Error> {
@@ -179,7 +178,7 @@ fn succeed(
     if let (Verdict::RightButOld { phc: new }, Some(old)) = (verdict, &candidate.phc) {
         users::upgrade_password(db, candidate.user, old, new)?;
     }
-    session::begin(db, &admission, &[AuthMethod::Password], present, terms, scribe).map(Some)
+    session::begin(db, &admission, &[AuthMethod::Password], arrival, terms, scribe).map(Some)
 }
 
 fn fail(

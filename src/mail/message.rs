@@ -50,6 +50,111 @@ pub struct Invitation<'a> {
     pub lasts: Duration,
 }
 
+/// Tells somebody what happened to their account, and where it came from (LO-4).
+#[derive(Clone, Copy, Debug)]
+pub struct AccountNotice<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// May be empty.
+    pub name: &'a str,
+    pub what: Happened<'a>,
+    pub when: &'a str,
+    /// May be empty, as may the place.
+    pub browser: &'a str,
+    /// A network address.
+    pub place: &'a str,
+    /// The account page.
+    pub link: &'a str,
+}
+
+/// What a notice tells of.
+#[derive(Clone, Copy, Debug)]
+pub enum Happened<'a> {
+    /// The account was signed in to in a browser that does not know it.
+    NewDevice,
+    /// A refresh token of this application was used twice, so its access was ended.
+    RefreshReused { client: &'a str },
+}
+
+impl Happened<'_> {
+    fn subject(self, language: Language, product: &str) -> String {
+        let key = match self {
+            Self::NewDevice => "mail.new_device.subject",
+            Self::RefreshReused { .. } => "mail.refresh_reused.subject",
+        };
+        language.with(key, &[("product", product)])
+    }
+
+    fn text(self, language: Language, product: &str) -> String {
+        match self {
+            Self::NewDevice => language.with("mail.new_device.text", &[("product", product)]),
+            Self::RefreshReused { client } => {
+                language.with("mail.refresh_reused.text", &[("client", client), ("product", product)])
+            }
+        }
+    }
+
+    /// What to do if it was somebody else.
+    fn advice(self, language: Language) -> &'static str {
+        language.text(match self {
+            Self::NewDevice => "mail.new_device.after",
+            Self::RefreshReused { .. } => "mail.refresh_reused.after",
+        })
+    }
+}
+
+impl AccountNotice<'_> {
+    /// The mail in its language.
+    pub fn message(&self) -> Message {
+        #[derive(Template)]
+        #[template(path = "mail/notice/body.txt", whitespace = "preserve")]
+        struct Text<'a> {
+            language: Language,
+            product: &'a str,
+            name: &'a str,
+            link: &'a str,
+            notice: &'a AccountNotice<'a>,
+        }
+        #[derive(Template)]
+        #[template(path = "mail/notice/body.html")]
+        struct Html<'a> {
+            language: Language,
+            product: &'a str,
+            name: &'a str,
+            link: &'a str,
+            notice: &'a AccountNotice<'a>,
+        }
+        let &Self { language, product, name, link, .. } = self;
+        Message {
+            subject: one_line(&self.what.subject(language, product)),
+            text: render(&Text { language, product, name, link, notice: self }),
+            html: render(&Html { language, product, name, link, notice: self }),
+        }
+    }
+
+    /// When and where, as far as it is known, a line each.
+    fn facts(&self) -> Vec<String> {
+        let fact =
+            |key, name, value: &str| (!value.is_empty()).then(|| self.language.with(key, &[(name, value)]));
+        [
+            fact("mail.fact.when", "when", self.when),
+            fact("mail.fact.browser", "browser", self.browser),
+            fact("mail.fact.place", "place", self.place),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn text(&self) -> String {
+        self.what.text(self.language, self.product)
+    }
+
+    fn advice(&self) -> &'static str {
+        self.what.advice(self.language)
+    }
+}
+
 /// Gives a mail its three templates, which see the same fields.
 macro_rules! templates {
     ($mail:ident { $($field:ident: $type:ty),* } $subject:literal $text:literal $html:literal) => {
@@ -104,13 +209,29 @@ mod tests {
 
     const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
 
-    fn all(language: Language, product: &str, name: &str) -> [Message; 3] {
+    fn all(language: Language, product: &str, name: &str) -> [Message; 5] {
         let lasts = Duration::from_secs(86_400);
         [
             VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
             AlreadyRegistered { language, product, name, link: LINK }.message(),
             Invitation { language, product, name, link: LINK, lasts }.message(),
+            notice(language, product, name, Happened::NewDevice),
+            notice(language, product, name, Happened::RefreshReused { client: name }),
         ]
+    }
+
+    fn notice(language: Language, product: &str, name: &str, what: Happened<'_>) -> Message {
+        let notice = AccountNotice {
+            language,
+            product,
+            name,
+            what,
+            when: name,
+            browser: name,
+            place: name,
+            link: LINK,
+        };
+        notice.message()
     }
 
     #[test]
@@ -131,11 +252,11 @@ mod tests {
 
     #[test]
     fn mails_speak_both_languages() {
-        let [verify, _, _] = all(Language::English, "Countersign", "Ada");
+        let [verify, ..] = all(Language::English, "Countersign", "Ada");
         assert_eq!(verify.subject, "Confirm your e-mail address for Countersign");
         assert!(verify.text.starts_with("Hello Ada,\n\nThank you"), "{}", verify.text);
         assert!(verify.text.contains("\n\nThe link expires in 1 day"), "{}", verify.text);
-        let [verify, _, invitation] = all(Language::German, "Countersign", "");
+        let [verify, _, invitation, ..] = all(Language::German, "Countersign", "");
         assert!(verify.text.starts_with("Guten Tag,\n\nvielen Dank"), "{}", verify.text);
         assert_eq!(invitation.subject, "Einladung zu Countersign");
         assert!(invitation.html.contains(r#"lang="de""#));

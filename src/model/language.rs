@@ -8,6 +8,10 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
+use crate::clock::Timestamp;
+
 /// A language with a complete set of texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Language {
@@ -74,6 +78,29 @@ impl Language {
             _ => (seconds.div_ceil(86_400), "time.day", "time.days"),
         };
         self.with(if count == 1 { one } else { other }, &[("count", &count.to_string())])
+    }
+
+    /// A day and a time of day, in UTC: the server does not know where the reader is.
+    pub fn date(self, at: Timestamp) -> String {
+        const MONTHS: [&str; 12] = [
+            "time.month_1",
+            "time.month_2",
+            "time.month_3",
+            "time.month_4",
+            "time.month_5",
+            "time.month_6",
+            "time.month_7",
+            "time.month_8",
+            "time.month_9",
+            "time.month_10",
+            "time.month_11",
+            "time.month_12",
+        ];
+        let Ok(date) = OffsetDateTime::from_unix_timestamp(at.seconds()) else { return at.rfc3339() };
+        let month = self.text(MONTHS[usize::from(u8::from(date.month())) - 1]);
+        let clock = format!("{:02}:{:02}", date.hour(), date.minute());
+        let (day, year) = (date.day().to_string(), date.year().to_string());
+        self.with("time.date", &[("day", &*day), ("month", month), ("year", &*year), ("clock", &*clock)])
     }
 
     fn catalogue(self) -> &'static Catalogue {

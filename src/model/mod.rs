@@ -6,6 +6,7 @@ pub mod client;
 pub mod email;
 pub mod id;
 pub mod language;
+pub mod user_agent;
 pub mod words;
 
 pub use client::{Client, ClientSecret, Resource};

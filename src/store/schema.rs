@@ -18,6 +18,7 @@ tables! {
         is_admin -> Bool,
         created_at -> BigInt,
         updated_at -> BigInt,
+        last_sign_in_at -> Nullable<BigInt>,
     }
     emails (folded) {
         folded -> Text,
@@ -161,6 +162,13 @@ tables! {
         created_at -> BigInt,
         expires_at -> BigInt,
         consumed_at -> Nullable<BigInt>,
+    }
+    mail_codes (link_digest) {
+        link_digest -> Binary,
+        browser_digest -> Binary,
+        tag -> Binary,
+        tries -> BigInt,
+        created_at -> BigInt,
     }
     consents (user_id, client_id, item) {
         user_id -> Binary,

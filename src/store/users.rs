@@ -21,6 +21,8 @@ pub struct User {
     pub is_admin: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// `None` until the first sign-in.
+    pub last_sign_in_at: Option<Timestamp>,
 }
 
 /// One of a person's addresses.
@@ -165,6 +167,12 @@ pub fn set_status(db: &mut Conn, user: UserId, status: Status, now: Timestamp) -
         .set((users::status.eq(status), users::updated_at.eq(now)))
         .execute(db)?;
     Ok(changed == 1)
+}
+
+/// Notes that the user signed in.
+pub fn note_sign_in(db: &mut Conn, user: UserId, now: Timestamp) -> Result<(), Error> {
+    diesel::update(users::table.find(user)).set(users::last_sign_in_at.eq(now)).execute(db)?;
+    Ok(())
 }
 
 pub fn remove(db: &mut Conn, user: UserId) -> Result<bool, Error> {

@@ -138,6 +138,7 @@ pub fn insert(db: &mut Conn, prepared: &Prepared, scribe: &Scribe) -> Result<Use
         is_admin: new.is_admin,
         created_at: now,
         updated_at: now,
+        last_sign_in_at: None,
     };
     users::insert(db, &user)?;
     users::insert_email(db, id, &new.email, true, new.email_verified.then_some(now), now)?;

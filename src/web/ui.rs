@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use time::OffsetDateTime;
-
 use crate::clock::Timestamp;
 pub use crate::model::language::{Language, negotiate};
 
@@ -68,25 +66,7 @@ impl Ui<'_> {
 
     /// A day and a time of day, in UTC: the server does not know where the reader is.
     pub fn date(&self, at: Timestamp) -> String {
-        const MONTHS: [&str; 12] = [
-            "time.month_1",
-            "time.month_2",
-            "time.month_3",
-            "time.month_4",
-            "time.month_5",
-            "time.month_6",
-            "time.month_7",
-            "time.month_8",
-            "time.month_9",
-            "time.month_10",
-            "time.month_11",
-            "time.month_12",
-        ];
-        let Ok(date) = OffsetDateTime::from_unix_timestamp(at.seconds()) else { return at.rfc3339() };
-        let month = self.t(MONTHS[usize::from(u8::from(date.month())) - 1]);
-        let clock = format!("{:02}:{:02}", date.hour(), date.minute());
-        let (day, year) = (date.day().to_string(), date.year().to_string());
-        self.with("time.date", &[("day", &*day), ("month", month), ("year", &*year), ("clock", &*clock)])
+        self.language.date(at)
     }
 }
 

@@ -15,8 +15,9 @@ use countersign::app::{App, Opening};
 use countersign::audit::Origin;
 use countersign::clock::Clock;
 use countersign::crypto::Random;
-use countersign::identity::session::{self, Terms};
-use countersign::model::{AuthMethod, UserId};
+use countersign::identity::notice::Notices;
+use countersign::identity::session::{self, Arrival, Terms};
+use countersign::model::{AuthMethod, Language, UserId};
 use countersign::store;
 use countersign::tenancy::admission;
 use diesel::{Connection, PgConnection, RunQueryDsl};
@@ -725,9 +726,14 @@ fn se_5_sessions_are_listed_and_ended() {
         let sign_in = || {
             let scribe = app.scribe(&Origin::command_line());
             let terms = Terms::of(&app, false);
+            let arrival = Arrival {
+                present: Vec::new(),
+                device: None,
+                notices: Notices::of(&app, Language::default()),
+            };
             let begun = app.db.write(move |db| {
                 let admission = admission::admit_user(db, user)?.expect("the user is active");
-                session::begin(db, &admission, &[AuthMethod::Password], &[], terms, &scribe)
+                session::begin(db, &admission, &[AuthMethod::Password], &arrival, terms, &scribe)
             });
             block_on(begun).unwrap().id.to_string()
         };

@@ -9,7 +9,9 @@ use countersign::audit::Origin;
 use countersign::crypto::Secret;
 use countersign::identity::factor::second::Claimant;
 use countersign::identity::factor::{enrol, totp as application};
-use countersign::identity::session;
+use countersign::identity::notice::Notices;
+use countersign::identity::session::{self, Arrival};
+use countersign::model::Language;
 
 use crate::support::{Browser, Page, TestApp};
 
@@ -42,7 +44,8 @@ pub async fn enrolled(app: &TestApp, name: &str) -> Authenticator {
     let mut authenticator = Authenticator { secret: secret.as_bytes().to_vec(), recovery_codes: Vec::new() };
     let code = Secret::from_text(authenticator.code(app));
     let claimant = Claimant::SignedIn(Box::new(account));
-    let secured = enrol::confirm_totp(&app.app, &claimant, code, present, &Origin::command_line())
+    let arrival = Arrival { present, device: None, notices: Notices::of(&app.app, Language::default()) };
+    let secured = enrol::confirm_totp(&app.app, &claimant, code, arrival, &Origin::command_line())
         .await
         .expect("right");
     authenticator.recovery_codes =

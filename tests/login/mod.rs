@@ -3,6 +3,7 @@
 mod account;
 mod chooser;
 mod consent;
+mod notices;
 mod register;
 mod setup;
 mod sign_in;

@@ -156,6 +156,7 @@ pub fn a_user(random: &Random, name: &str) -> User {
         is_admin: false,
         created_at: START,
         updated_at: START,
+        last_sign_in_at: None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::crypto::{MasterKey, Secret};
 use crate::identity::limits::{self, Throttled};
-use crate::identity::session::{self, Terms};
+use crate::identity::session::{self, Arrival, Terms};
 use crate::model::{AuditAction, AuthMethod};
 use crate::store::{self, Conn, factors, grants};
 
@@ -26,13 +26,13 @@ pub async fn confirm_totp(
     app: &App,
     claimant: &Claimant,
     code: Secret,
-    present: Vec<Secret>,
+    arrival: Arrival,
     origin: &Origin,
 ) -> Result<Secured, FactorError> {
     let confirming = Confirming {
         claimant: claimant.clone(),
         code,
-        present,
+        arrival,
         master: app.master.clone(),
         terms: [Terms::of(app, false), Terms::of(app, true)],
         scribe: app.scribe(origin),
@@ -48,7 +48,7 @@ pub async fn confirm_totp(
 struct Confirming {
     claimant: Claimant,
     code: Secret,
-    present: Vec<Secret>,
+    arrival: Arrival,
     master: MasterKey,
     terms: [Terms; 2],
     scribe: Scribe,
@@ -83,7 +83,7 @@ impl Confirming {
             return Ok(Outcome::Gone);
         }
         limits::refund(db, &[tries_of(user)])?;
-        let passed = stand.pass(db, AuthMethod::OneTimePassword, &self.present, self.terms, &self.scribe)?;
+        let passed = stand.pass(db, AuthMethod::OneTimePassword, &self.arrival, self.terms, &self.scribe)?;
         let Some(passed) = passed else { return Ok(Outcome::Gone) };
         let event = Event::success(AuditAction::FactorAdded).user(user).session(passed.begun.id);
         self.scribe.write(db, event.detail("kind", "totp"))?;

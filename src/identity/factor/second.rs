@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::crypto::{MasterKey, Secret};
 use crate::identity::limits::{self, Bucket, Throttled};
-use crate::identity::session::{self, Begun, Pending, SignedIn, Terms};
+use crate::identity::session::{self, Arrival, Begun, Pending, SignedIn, Terms};
 use crate::model::{AuditAction, AuthMethod, UserId};
 use crate::store::sessions::Session;
 use crate::store::users::{self, User};
@@ -86,13 +86,13 @@ pub async fn show(
     app: &App,
     claimant: &Claimant,
     shown: Shown,
-    present: Vec<Secret>,
+    arrival: Arrival,
     origin: &Origin,
 ) -> Result<Passed, FactorError> {
     let showing = Showing {
         claimant: claimant.clone(),
         shown,
-        present,
+        arrival,
         master: app.master.clone(),
         terms: [Terms::of(app, false), Terms::of(app, true)],
         scribe: app.scribe(origin),
@@ -108,7 +108,7 @@ pub async fn show(
 struct Showing {
     claimant: Claimant,
     shown: Shown,
-    present: Vec<Secret>,
+    arrival: Arrival,
     master: MasterKey,
     /// Without and with "keep me signed in".
     terms: [Terms; 2],
@@ -137,7 +137,7 @@ impl Showing {
             return Ok(Outcome::Wrong);
         };
         limits::refund(db, &[tries_of(user)])?;
-        let passed = stand.pass(db, method, &self.present, self.terms, &self.scribe)?;
+        let passed = stand.pass(db, method, &self.arrival, self.terms, &self.scribe)?;
         Ok(passed.map_or(Outcome::Gone, Outcome::Passed))
     }
 
@@ -208,7 +208,7 @@ impl Stand {
         &self,
         db: &mut Conn,
         shown: AuthMethod,
-        present: &[Secret],
+        arrival: &Arrival,
         terms: [Terms; 2],
         scribe: &Scribe,
     ) -> Result<Option<Passed>, store::Error> {
@@ -216,7 +216,7 @@ impl Stand {
         Ok(match self {
             Self::Pending(pending, admission) => {
                 let terms = terms[usize::from(pending.remember)];
-                session::complete(db, pending, admission, shown, present, terms, scribe)?
+                session::complete(db, pending, admission, shown, arrival, terms, scribe)?
                     .map(|begun| Passed { begun, remember: pending.remember })
             }
             Self::SignedIn(session, _) => session::step_up(db, session, shown, scribe)?

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 
 use crate::identity::account::{self, Overview};
 use crate::identity::session::SignedIn;
-use crate::model::SessionId;
+use crate::model::{SessionId, user_agent};
 use crate::store::sessions::Session;
 use crate::web::cookies::{self, Name};
 use crate::web::extract::PageForm;
@@ -13,8 +13,8 @@ use crate::web::failure::PageFailure;
 use crate::web::page::{AccountApplication, AccountEmail, AccountPage, AccountSession};
 use crate::web::respond::Csp;
 
+use super::Visitor;
 use super::visitor::person;
-use super::{Visitor, agent};
 
 /// `GET /account`.
 pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
@@ -71,7 +71,7 @@ pub async fn remove_application(
 
 /// A session's id and browser as texts, in the order of the sessions.
 fn session_texts(overview: &Overview) -> Vec<(String, String)> {
-    let browser = |agent: &Option<String>| agent::readable(agent.as_deref().unwrap_or_default());
+    let browser = |agent: &Option<String>| user_agent::readable(agent.as_deref().unwrap_or_default());
     overview.sessions.iter().map(|session| (session.id.to_string(), browser(&session.user_agent))).collect()
 }
 

@@ -42,9 +42,8 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         FactorAsked::Code => Shown::Code(code),
         FactorAsked::RecoveryCode => Shown::RecoveryCode(code),
     };
-    let present = visitor.browser.sessions.clone();
     let (status, problem, failure) =
-        match second::show(&visitor.app, claimant, shown, present, &visitor.origin).await {
+        match second::show(&visitor.app, claimant, shown, visitor.arrival(), &visitor.origin).await {
             Ok(passed) => {
                 let (others, underway) = (&situation.accounts, situation.underway.as_ref());
                 let welcome = Welcome { begun: &passed.begun, others, remember: passed.remember, underway };

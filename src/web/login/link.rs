@@ -48,12 +48,12 @@ pub async fn submit(
 
 async fn confirm(visitor: &Visitor, token: &Secret) -> Result<HttpResponse, PageFailure> {
     let others = visitor.accounts().await?;
-    let present = visitor.browser.sessions.clone();
     let browser = visitor.browser.binding.as_ref();
-    let joined = match registration::confirm(&visitor.app, token, browser, present, &visitor.origin).await {
-        Ok(joined) => joined,
-        Err(error) => return no_link(visitor, error),
-    };
+    let joined =
+        match registration::confirm(&visitor.app, token, browser, visitor.arrival(), &visitor.origin).await {
+            Ok(joined) => joined,
+            Err(error) => return no_link(visitor, error),
+        };
     // Only in the browser that began the request (PW-9); elsewhere the person is signed in and that is all.
     let id = joined.request.map(|id| id.to_string());
     let underway = visitor.underway_if_any(id.as_deref()).await?;
@@ -69,9 +69,8 @@ async fn accept(
     password: Secret,
 ) -> Result<HttpResponse, PageFailure> {
     let others = visitor.accounts().await?;
-    let present = visitor.browser.sessions.clone();
     let choice = Choice { name: name.to_owned(), password };
-    let accepted = registration::accept(&visitor.app, token, choice, present, &visitor.origin);
+    let accepted = registration::accept(&visitor.app, token, choice, visitor.arrival(), &visitor.origin);
     match accepted.await {
         Ok(begun) => {
             let welcome = Welcome { begun: &begun, others: &others, remember: false, underway: None };

@@ -4,7 +4,6 @@
 //! where [`crate::grants::authorization::step`] says what comes next. No page chooses for itself.
 
 mod account;
-mod agent;
 mod chooser;
 mod consent;
 mod factor;

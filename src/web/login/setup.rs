@@ -37,8 +37,7 @@ pub async fn submit(
     let text = |name| params.get(name).unwrap_or_default().to_owned();
     let typed =
         Typed { name: text("name"), email: text("email"), password: Secret::from_text(text("password")) };
-    let present = visitor.browser.sessions.clone();
-    match setup::first_administrator(&visitor.app, &token, &typed, present, &visitor.origin).await {
+    match setup::first_administrator(&visitor.app, &token, &typed, visitor.arrival(), &visitor.origin).await {
         Ok(begun) => {
             let welcome = Welcome { begun: &begun, others: &others, remember: false, underway: None };
             Ok(visitor.welcome(welcome, "/account").await)

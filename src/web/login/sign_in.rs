@@ -43,8 +43,7 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         login: username.to_owned(),
         password: Secret::from_text(params.get("password").unwrap_or_default()),
         remember,
-        device: visitor.browser.device.clone(),
-        present: visitor.browser.sessions.clone(),
+        arrival: visitor.arrival(),
     };
     let (status, problem, failure) = match with_password(&visitor.app, attempt, &visitor.origin).await {
         Ok(begun) => {

@@ -13,7 +13,8 @@ use crate::audit::Origin;
 use crate::crypto::Secret;
 use crate::grants::authorization::{self, Lost, Underway};
 use crate::identity::device::KnownDevice;
-use crate::identity::session::{self, Begun, SignedIn};
+use crate::identity::notice::Notices;
+use crate::identity::session::{self, Arrival, Begun, SignedIn};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::store;
 use crate::web::cookies::{self, Name};
@@ -56,6 +57,20 @@ impl Visitor {
     /// The accounts that this browser is signed in to, the current one first.
     pub async fn accounts(&self) -> Result<Vec<SignedIn>, store::Error> {
         session::resume(&self.app, &self.browser.sessions).await
+    }
+
+    /// This browser as it comes to be signed in.
+    pub fn arrival(&self) -> Arrival {
+        Arrival {
+            present: self.browser.sessions.clone(),
+            device: self.browser.device.clone(),
+            notices: self.notices(),
+        }
+    }
+
+    /// For telling people what happened, in this browser's language if no other is known.
+    pub fn notices(&self) -> Notices {
+        Notices::of(&self.app, self.frame(None).ui(None).language)
     }
 
     pub fn query(&self) -> Result<Params, PageFailure> {
