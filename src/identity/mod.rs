@@ -8,6 +8,8 @@ pub mod claims;
 pub mod device;
 pub mod factor;
 pub mod limits;
+pub mod link;
+pub mod magic;
 pub mod notice;
 pub mod password;
 pub mod registration;

@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{self, Bucket, Throttled};
+use super::link::{self, LinkError, Tries};
 use super::password::{Busy, Weak};
 use super::session::{self, Arrival, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
-use crate::clock::Timestamp;
 use crate::config::{Issuer, Limit, RegistrationMode};
 use crate::crypto::{Digest, Secret};
 use crate::mail::{self, message};
@@ -85,6 +85,16 @@ impl From<Throttled> for RegistrationError {
     }
 }
 
+impl From<LinkError> for RegistrationError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Expired => Self::LinkExpired,
+            LinkError::Throttled(throttled) => Self::Throttled(throttled),
+            LinkError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// What a link opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
@@ -139,7 +149,7 @@ pub async fn open(
     browser: Option<&Secret>,
     origin: &Origin,
 ) -> Result<Opened, RegistrationError> {
-    let link = look(app, token, honoured(app), LinkTries::of(app, origin)).await?;
+    let link = link::look(app, token, honoured(app), Tries::of(app, origin)).await?;
     let same_browser = link.purpose == LinkPurpose::Register && Pending::parse(&link.detail)?.is_of(browser);
     let email = link.email.ok_or_else(|| store::Error::broken("a link", "it has no address"))?;
     Ok(if same_browser { Opened::Registration { email } } else { Opened::Invitation { email } })
@@ -160,7 +170,7 @@ pub async fn confirm(
         return Err(RegistrationError::LinkExpired);
     }
     let (digest, scribe, browser) = (token.digest(), app.scribe(origin), browser.cloned());
-    let (tries, terms) = (LinkTries::of(app, origin), Terms::of(app, false));
+    let (tries, terms) = (Tries::of(app, origin), Terms::of(app, false));
     let joined = app.db.write(move |db| {
         if let Err(throttled) = tries.count(db, scribe.now)? {
             return Ok(Err(throttled));
@@ -197,7 +207,7 @@ pub async fn accept(
     origin: &Origin,
 ) -> Result<Begun, RegistrationError> {
     // Looked at first: only a good link may cost a hash.
-    let link = look(app, token, honoured(app), LinkTries::of(app, origin)).await?;
+    let link = link::look(app, token, honoured(app), Tries::of(app, origin)).await?;
     let purpose = link.purpose;
     let email = link.email.ok_or_else(|| store::Error::broken("a link", "it has no address"))?;
     let typed = Typed { name: choice.name, email, password: choice.password };
@@ -262,48 +272,6 @@ fn mail_tries(app: &App, email: &EmailAddress, origin: &Origin) -> [(Bucket, Lim
         (Bucket::new("mail to", &[email.folded().as_bytes()]), limits.mail_per_address),
         (Bucket::new("mail asked for by address", &[&address]), limits.mail_per_ip),
     ]
-}
-
-/// Wrong links that one network address tried.
-#[derive(Clone, Copy)]
-pub(super) struct LinkTries(pub Bucket, pub Limit);
-
-impl LinkTries {
-    fn of(app: &App, origin: &Origin) -> Self {
-        let bucket = Bucket::new("one-time link address", &[&limits::address_key(origin.ip)]);
-        Self(bucket, app.config.limits.link_tries)
-    }
-
-    fn count(self, db: &mut Conn, now: Timestamp) -> Result<Result<(), Throttled>, store::Error> {
-        limits::reserve(db, &[(self.0, self.1)], now)
-    }
-
-    fn refund(self, db: &mut Conn) -> Result<(), store::Error> {
-        limits::refund(db, &[self.0])
-    }
-}
-
-/// The link with this secret, if it is good for one of the purposes. A wrong one counts as a try.
-pub(super) async fn look(
-    app: &App,
-    token: &Secret,
-    purposes: &'static [LinkPurpose],
-    tries: LinkTries,
-) -> Result<Link, RegistrationError> {
-    let (digest, now) = (token.digest(), app.clock.now());
-    let found = app.db.write(move |db| {
-        if let Err(throttled) = tries.count(db, now)? {
-            return Ok(Err(throttled));
-        }
-        for purpose in purposes {
-            if let Some(link) = links::peek(db, &digest, *purpose, now)? {
-                tries.refund(db)?;
-                return Ok(Ok(Some(link)));
-            }
-        }
-        Ok(Ok(None))
-    });
-    found.await??.ok_or(RegistrationError::LinkExpired)
 }
 
 /// Makes the user and signs them in; `None` if somebody has the address by now.

@@ -4,7 +4,8 @@
 //! while nobody administers the instance.
 
 use super::limits::{self, Bucket};
-use super::registration::{self, EmailFault, Faults, LinkTries, RegistrationError, Typed};
+use super::link::{self, Tries};
+use super::registration::{self, EmailFault, Faults, RegistrationError, Typed};
 use super::session::{Arrival, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin};
@@ -16,8 +17,8 @@ use crate::tenancy::users::Prepared;
 /// Whether the link is good, without spending it.
 pub async fn open(app: &App, token: &Secret, origin: &Origin) -> Result<(), RegistrationError> {
     let bucket = Bucket::new("set-up link address", &[&limits::address_key(origin.ip)]);
-    let tries = LinkTries(bucket, app.config.limits.setup_tries);
-    registration::look(app, token, &[LinkPurpose::Setup], tries).await?;
+    let tries = Tries(bucket, app.config.limits.setup_tries);
+    link::look(app, token, &[LinkPurpose::Setup], tries).await?;
     if app.db.read(users::any_admin).await? { Err(RegistrationError::LinkExpired) } else { Ok(()) }
 }
 

@@ -50,6 +50,30 @@ pub struct Invitation<'a> {
     pub lasts: Duration,
 }
 
+/// Signs somebody in: a link, and digits for the browser that asked.
+#[derive(Clone, Copy)]
+pub struct SignInLink<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// May be empty.
+    pub name: &'a str,
+    /// The page behind the link asks before it acts (PW-7).
+    pub link: &'a str,
+    pub code: &'a str,
+    pub lasts: Duration,
+}
+
+/// Tells somebody who asked to be signed in that there is no account with this address (PW-6).
+#[derive(Clone, Copy, Debug)]
+pub struct NoAccount<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// Always empty: nothing is known of a stranger.
+    pub name: &'a str,
+    /// The registration page.
+    pub link: &'a str,
+}
+
 /// Tells somebody what happened to their account, and where it came from (LO-4).
 #[derive(Clone, Copy, Debug)]
 pub struct AccountNotice<'a> {
@@ -194,6 +218,17 @@ templates! {
     "mail/invitation/subject.txt" "mail/invitation/body.txt" "mail/invitation/body.html"
 }
 
+templates! {
+    SignInLink {
+        language: Language, product: &'a str, name: &'a str, link: &'a str, code: &'a str, lasts: Duration
+    }
+    "mail/sign_in_link/subject.txt" "mail/sign_in_link/body.txt" "mail/sign_in_link/body.html"
+}
+templates! {
+    NoAccount { language: Language, product: &'a str, name: &'a str, link: &'a str }
+    "mail/no_account/subject.txt" "mail/no_account/body.txt" "mail/no_account/body.html"
+}
+
 fn render(template: &impl Template) -> String {
     template.render().expect("writing into a String does not fail")
 }
@@ -209,12 +244,14 @@ mod tests {
 
     const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
 
-    fn all(language: Language, product: &str, name: &str) -> [Message; 5] {
+    fn all(language: Language, product: &str, name: &str) -> [Message; 7] {
         let lasts = Duration::from_secs(86_400);
         [
             VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
             AlreadyRegistered { language, product, name, link: LINK }.message(),
             Invitation { language, product, name, link: LINK, lasts }.message(),
+            SignInLink { language, product, name, link: LINK, code: "012345", lasts }.message(),
+            NoAccount { language, product, name, link: LINK }.message(),
             notice(language, product, name, Happened::NewDevice),
             notice(language, product, name, Happened::RefreshReused { client: name }),
         ]

@@ -170,6 +170,7 @@ words! {
         EmailVerified = "user.email_verified",
         InvitationSent = "invitation.sent",
         RegistrationRequested = "registration.requested",
+        SignInLinkRequested = "sign_in_link.requested",
         SignIn = "session.begun",
         SessionEnded = "session.ended",
         FactorAwaited = "session.factor_awaited",

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::schema::one_time_links;
+use super::schema::{mail_codes, one_time_links};
 use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
@@ -78,4 +78,46 @@ pub fn consume(
         .returning(one_time_links::all_columns)
         .get_result(db)
         .optional()?)
+}
+
+/// The digits that were mailed beside a sign-in link.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = mail_codes)]
+pub struct MailCode {
+    pub link_digest: Digest,
+    /// Of the pre-login secret of the browser that asked, the only one that may type them.
+    pub browser_digest: Digest,
+    /// Keyed, since so few digits could be found from a plain digest.
+    pub tag: Vec<u8>,
+    pub tries: i64,
+    pub created_at: Timestamp,
+}
+
+pub fn insert_code(db: &mut Conn, code: &MailCode) -> Result<(), Error> {
+    diesel::insert_into(mail_codes::table).values(code).execute(db)?;
+    Ok(())
+}
+
+/// The digits that belong to this link.
+pub fn code_of(db: &mut Conn, link: &Digest) -> Result<Option<MailCode>, Error> {
+    Ok(mail_codes::table.find(link).select(MailCode::as_select()).first(db).optional()?)
+}
+
+/// The digits that this browser asked for last, if their link is still good.
+pub fn open_code(db: &mut Conn, browser: &Digest, now: Timestamp) -> Result<Option<MailCode>, Error> {
+    Ok(mail_codes::table
+        .inner_join(one_time_links::table.on(one_time_links::digest.eq(mail_codes::link_digest)))
+        .filter(mail_codes::browser_digest.eq(browser))
+        .filter(one_time_links::consumed_at.is_null())
+        .filter(one_time_links::expires_at.gt(now))
+        .order((mail_codes::created_at.desc(), mail_codes::link_digest.asc()))
+        .select(MailCode::as_select())
+        .first(db)
+        .optional()?)
+}
+
+/// Counts a try with digits before it is made. `false` if there were `most` before: then it must not be made (RL-2).
+pub fn count_code_try(db: &mut Conn, link: &Digest, most: i64) -> Result<bool, Error> {
+    let open = mail_codes::table.filter(mail_codes::link_digest.eq(link)).filter(mail_codes::tries.lt(most));
+    Ok(diesel::update(open).set(mail_codes::tries.eq(mail_codes::tries + 1)).execute(db)? == 1)
 }

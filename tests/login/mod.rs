@@ -3,6 +3,7 @@
 mod account;
 mod chooser;
 mod consent;
+mod magic;
 mod notices;
 mod register;
 mod setup;
@@ -30,4 +31,17 @@ fn assert_page_headers(page: &Page) {
     assert!(page.header("content-security-policy").starts_with("default-src 'none'"), "{page:?}");
     assert_eq!(page.header("cache-control"), "no-store", "{}", page.url);
     assert_eq!(page.header("x-content-type-options"), "nosniff", "{}", page.url);
+}
+
+/// What two answers must have alike (PW-6): all headers but those that are another's at every request.
+fn comparable_headers(page: &Page) -> Vec<String> {
+    let own = ["date", "x-request-id"];
+    let mut headers: Vec<String> = page
+        .headers
+        .iter()
+        .filter(|(name, _)| !own.contains(&name.as_str()) && *name != "content-length")
+        .map(|(name, value)| format!("{name}: {}", value.to_str().expect("a header is text")))
+        .collect();
+    headers.sort();
+    headers
 }

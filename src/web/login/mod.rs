@@ -10,9 +10,12 @@ mod factor;
 mod joining;
 mod landing;
 mod link;
+mod magic;
+mod next;
 mod register;
 mod setup;
 mod sign_in;
+mod situation;
 mod visitor;
 
 use actix_web::Route;
@@ -27,6 +30,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource(["", "/"]).route(read().to(landing::show)))
         .service(resource("/login").route(read().to(sign_in::show)).route(post().to(sign_in::submit)))
         .service(resource("/login/factor").route(read().to(factor::show)).route(post().to(factor::submit)))
+        .service(resource("/login/magic").route(post().to(magic::ask)))
+        .service(
+            resource("/login/magic/{token}").route(read().to(magic::show)).route(post().to(magic::redeem)),
+        )
+        .service(resource("/login/code").route(post().to(magic::submit_code)))
         .service(resource("/login/choose").route(read().to(chooser::show)).route(post().to(chooser::submit)))
         .service(resource("/consent").route(read().to(consent::show)).route(post().to(consent::submit)))
         .service(resource("/register").route(read().to(register::show)).route(post().to(register::submit)))

@@ -73,6 +73,11 @@ impl Visitor {
         Notices::of(&self.app, self.frame(None).ui(None).language)
     }
 
+    /// What ties this browser's forms to it.
+    pub fn binding(&self) -> &Secret {
+        &self.binding
+    }
+
     pub fn query(&self) -> Result<Params, PageFailure> {
         Params::parse(self.request.query_string().as_bytes())
             .map_err(|error| PageFailure::request(&error.into(), None))

@@ -15,6 +15,8 @@ pub struct LoginPage<'a> {
     pub ui: &'a Ui<'a>,
     /// The authorization request that waits for this sign-in. Without one there is nothing to cancel.
     pub request: Option<&'a str>,
+    /// The page of ours to go on to.
+    pub next: Option<&'a str>,
     pub client: Option<ClientCard<'a>>,
     pub reason: LoginReason<'a>,
     /// What the field for name or e-mail holds already: `login_hint`, or what was typed before.
@@ -34,12 +36,16 @@ pub enum LoginReason<'a> {
     AnotherAccount,
     /// This account is signed in, but the application wants the password again (`prompt=login`, `max_age`).
     Again { account: &'a str },
+    /// This account is signed in, and is about to change something that matters (SE-7).
+    Confirm { account: &'a str },
 }
 
 /// Why the last attempt did not succeed. One text for every kind of wrong credentials (PW-6).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LoginProblem {
     Credentials,
+    /// What should be an e-mail address is none.
+    NoEmail,
     /// Too many attempts (RL-1).
     Throttled {
         wait: Duration,
@@ -54,6 +60,7 @@ impl LoginProblem {
     pub fn text(self, ui: &Ui<'_>) -> String {
         match self {
             Self::Credentials => ui.t("login.wrong").to_owned(),
+            Self::NoEmail => ui.t("field.email_invalid").to_owned(),
             Self::Throttled { wait } => ui.with("login.throttled", &[("span", &ui.span(wait))]),
             Self::Busy => ui.t("login.busy").to_owned(),
             Self::FormExpired => ui.t("error.form_expired_user").to_owned(),
@@ -65,6 +72,15 @@ impl LoginPage<'_> {
     /// Whether the fields themselves are what is wrong.
     fn fields_wrong(&self) -> bool {
         self.problem == Some(LoginProblem::Credentials)
+    }
+
+    fn email_wrong(&self) -> bool {
+        self.problem == Some(LoginProblem::NoEmail)
+    }
+
+    /// The name typed before, where it can be an address.
+    fn email(&self) -> &str {
+        if self.username.contains('@') { self.username } else { "" }
     }
 }
 
@@ -88,17 +104,20 @@ mod tests {
                     Some(LoginProblem::Credentials),
                     Some(LoginProblem::Throttled { wait: Duration::from_secs(61) }),
                     Some(LoginProblem::Busy),
+                    Some(LoginProblem::NoEmail),
                     Some(LoginProblem::FormExpired),
                 ] {
                     for reason in [
                         LoginReason::SignIn,
                         LoginReason::AnotherAccount,
                         LoginReason::Again { account: text },
+                        LoginReason::Confirm { account: text },
                     ] {
                         let full = !text.is_empty();
                         check(&LoginPage {
                             ui,
                             request: full.then_some(text),
+                            next: full.then_some("/account/password"),
                             client: full.then(|| ClientCard::sample(text, true)),
                             reason,
                             username: text,
@@ -118,6 +137,7 @@ mod tests {
             let mut page = LoginPage {
                 ui,
                 request: Some("arq_1"),
+                next: None,
                 client: None,
                 reason: LoginReason::SignIn,
                 username: "ada",
@@ -136,6 +156,8 @@ mod tests {
                 r#"autocomplete="username""#,
                 r#"autocomplete="current-password""#,
                 r#"name="request" value="arq_1""#,
+                r#"id="magic-form""#,
+                r#"id="email" name="email""#,
             ] {
                 assert!(html.contains(name), "{name} in {html}");
             }

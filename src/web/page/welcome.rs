@@ -49,6 +49,7 @@ pub enum LinkKind {
     Register,
     Invite,
     Setup,
+    Magic,
 }
 
 impl InvitePage<'_> {
@@ -70,6 +71,7 @@ impl LinkKind {
             Self::Register => "link.register",
             Self::Invite => "link.invite",
             Self::Setup => "link.setup",
+            Self::Magic => "magic.expired",
         })
     }
 }
@@ -96,7 +98,7 @@ mod tests {
                     }
                 }
             }
-            for kind in [LinkKind::Register, LinkKind::Invite, LinkKind::Setup] {
+            for kind in [LinkKind::Register, LinkKind::Invite, LinkKind::Setup, LinkKind::Magic] {
                 for may_register in [true, false] {
                     check(&LinkExpiredPage { ui, kind, may_register });
                 }

@@ -1,0 +1,174 @@
+//! One-time links as those meet them who ask for one or open one: how often, at what pace, and at what cost.
+//!
+//! Opening looks and spends nothing (PW-7); each kind of link says itself what spends it. Asking is answered the same,
+//! after the same time, whoever has the address (PW-6).
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::device::KnownDevice;
+use super::limits::{self, Bucket, Throttled};
+use crate::app::App;
+use crate::audit::Origin;
+use crate::clock::Timestamp;
+use crate::config::{Limit, Limits};
+use crate::crypto::Secret;
+use crate::model::{EmailAddress, LinkPurpose};
+use crate::store::links::Link;
+use crate::store::users::{self, Email, User};
+use crate::store::{self, Conn, links};
+
+/// Longer than it takes to find an account and to write a mail to it, and too short for a person to notice.
+const PACE: Duration = Duration::from_millis(100);
+
+/// Why a link opens nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// Unknown, used, replaced, too old, or not good any more for another reason: one answer.
+    #[error("the link does not work any more")]
+    Expired,
+    #[error("too many tries")]
+    Throttled(Throttled),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl From<Throttled> for LinkError {
+    fn from(throttled: Throttled) -> Self {
+        Self::Throttled(throttled)
+    }
+}
+
+/// Why no mail was asked for. Says nothing of whether there is an account.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("this is not an e-mail address")]
+    BadEmail,
+    #[error("too many mails were asked for")]
+    Throttled(Throttled),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl From<Throttled> for AskError {
+    fn from(throttled: Throttled) -> Self {
+        Self::Throttled(throttled)
+    }
+}
+
+/// Wrong links that one network address tried.
+#[derive(Clone, Copy)]
+pub(super) struct Tries(pub Bucket, pub Limit);
+
+impl Tries {
+    pub fn of(app: &App, origin: &Origin) -> Self {
+        let bucket = Bucket::new("one-time link address", &[&limits::address_key(origin.ip)]);
+        Self(bucket, app.config.limits.link_tries)
+    }
+
+    pub fn count(self, db: &mut Conn, now: Timestamp) -> Result<Result<(), Throttled>, store::Error> {
+        limits::reserve(db, &[(self.0, self.1)], now)
+    }
+
+    pub fn refund(self, db: &mut Conn) -> Result<(), store::Error> {
+        limits::refund(db, &[self.0])
+    }
+}
+
+/// The link with this secret, if it is good for one of the purposes. A wrong one counts as a try.
+pub(super) async fn look(
+    app: &App,
+    token: &Secret,
+    purposes: &'static [LinkPurpose],
+    tries: Tries,
+) -> Result<Link, LinkError> {
+    let (digest, now) = (token.digest(), app.clock.now());
+    let found = app.db.write(move |db| {
+        if let Err(throttled) = tries.count(db, now)? {
+            return Ok(Err(throttled));
+        }
+        for purpose in purposes {
+            if let Some(link) = links::peek(db, &digest, *purpose, now)? {
+                tries.refund(db)?;
+                return Ok(Ok(Some(link)));
+            }
+        }
+        Ok(Ok(None))
+    });
+    found.await??.ok_or(LinkError::Expired)
+}
+
+/// Spends the link of this purpose. A wrong one counts as a try.
+pub(super) fn spend(
+    db: &mut Conn,
+    token: &Secret,
+    purpose: LinkPurpose,
+    tries: Tries,
+    now: Timestamp,
+) -> Result<Result<Option<Link>, Throttled>, store::Error> {
+    if let Err(throttled) = tries.count(db, now)? {
+        return Ok(Err(throttled));
+    }
+    let link = links::consume(db, &token.digest(), purpose, now)?;
+    if link.is_some() {
+        tries.refund(db)?;
+    }
+    Ok(Ok(link))
+}
+
+/// Does the work at its own pace, but answers no sooner than [`PACE`].
+pub(super) async fn paced<T>(work: impl Future<Output = T>) -> T {
+    tokio::join!(work, tokio::time::sleep(PACE)).0
+}
+
+/// Counts one mail to the address, asked for from the network address (RL-3).
+///
+/// The owner's own device has a counter of its own, which strangers cannot fill (RL-4).
+pub(super) fn count_mail(
+    db: &mut Conn,
+    limits: &Limits,
+    asked: &MailAsked<'_>,
+    owner: Option<&User>,
+    now: Timestamp,
+) -> Result<Result<(), Throttled>, store::Error> {
+    let to = asked.email.folded().as_bytes();
+    let known = asked.device.filter(|device| owner.is_some_and(|owner| device.knows(owner.id)));
+    let tries = match known {
+        Some(device) => vec![(Bucket::new("mail to+device", &[to, device.id()]), limits.mail_per_address)],
+        None => vec![
+            (Bucket::new("mail to", &[to]), limits.mail_per_address),
+            (
+                Bucket::new("mail asked for by address", &[&limits::address_key(asked.origin.ip)]),
+                limits.mail_per_ip,
+            ),
+        ],
+    };
+    limits::reserve(db, &tries, now)
+}
+
+/// Who asks for a mail to where.
+pub(super) struct MailAsked<'a> {
+    pub email: &'a EmailAddress,
+    pub device: Option<&'a KnownDevice>,
+    pub origin: &'a Origin,
+}
+
+/// The stored address of an account that a link may be sent to: a verified one, or the primary one, which opening the
+/// link verifies (PW-11, PW-13).
+pub(super) fn reachable(
+    db: &mut Conn,
+    owner: &User,
+    email: &EmailAddress,
+) -> Result<Option<EmailAddress>, store::Error> {
+    let may_be_sent_to = |stored: &Email| stored.verified_at.is_some() || stored.is_primary;
+    users::emails(db, owner.id)?
+        .into_iter()
+        .find(|stored| stored.folded == email.folded() && may_be_sent_to(stored))
+        .map(|stored| stored_address(&stored.address))
+        .transpose()
+}
+
+/// An address as it is stored.
+pub(super) fn stored_address(text: &str) -> Result<EmailAddress, store::Error> {
+    EmailAddress::parse(text).map_err(|error| store::Error::broken("a user's address", error))
+}

@@ -1,0 +1,64 @@
+//! Where somebody who had to sign in first was going, within our own pages (CH-6).
+
+use std::fmt;
+
+/// A path of the account area. Nothing else is a place to be sent on to, so no text that a stranger puts into a link
+/// becomes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next(String);
+
+impl Next {
+    /// `/account`, or words below it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("/account")?;
+        let is_word =
+            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        let is_path =
+            rest.is_empty() || rest.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_word));
+        (is_path && text.len() <= 128).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ch_6_only_the_account_area_is_a_place_to_go_on_to() {
+        for good in ["/account", "/account/password", "/account/email", "/account/two-step/codes"] {
+            assert_eq!(Next::parse(good).map(|next| next.to_string()).as_deref(), Some(good));
+        }
+        let long = format!("/account/{}", "a".repeat(200));
+        for bad in [
+            "",
+            "/",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/login",
+            "/accounts",
+            "account",
+            "/account/",
+            "/account//evil.example",
+            "/account/../login",
+            "/account?x=1",
+            "/account#x",
+            "/account/%2e",
+            "/account\r\nLocation: x",
+            "/account/A",
+            &long,
+        ] {
+            assert_eq!(Next::parse(bad), None, "{bad}");
+        }
+    }
+}
