@@ -16,7 +16,8 @@ use crate::identity::session;
 use crate::keys::Expect;
 use crate::model::{Client, RequestId};
 use crate::protocol::authorize::{
-    AuthorizationRequest, AuthorizeFailure, Channel, PkcePolicy, Policy, pushed_reference, validate as check,
+    AuthorizationRequest, AuthorizeFailure, Channel, PkcePolicy, Policy, pushed_reference, pushed_uri,
+    validate as check,
 };
 use crate::protocol::next_step::NextStep;
 use crate::protocol::response::AuthorizationResponse;
@@ -67,8 +68,8 @@ pub async fn by_form(
 ) -> Result<HttpResponse, PageFailure> {
     let params = params.unwrap_or_default();
     let client = client_of(&app, &params).await?;
-    if let (Some(reference), Some(client)) = (params.get("request_uri"), &client) {
-        return Ok(respond::see_other(&by_reference(&app, client, reference)));
+    if let (Some(reference), Some(client)) = (pushed_reference(&params), &client) {
+        return Ok(respond::see_other(&by_reference(&app, client, &pushed_uri(&reference))));
     }
     let asked = match validate(&app, &params, client.as_deref(), Channel::Browser).await? {
         Ok(asked) => asked,
