@@ -1,4 +1,18 @@
 //! The protocol from outside: what a client, a browser and an API see.
 
+mod authorize;
+mod client_credentials;
+mod consent;
+mod discovery;
 mod flows;
+mod headers;
+mod introspection;
+mod logout;
+mod par;
+mod private_key_jwt;
 mod refresh;
+mod resources;
+mod revocation;
+mod sessions;
+mod token;
+mod userinfo;

@@ -42,6 +42,11 @@ impl Settings {
         Self { adjust: Box::new(adjust), ..Self::default() }
     }
 
+    /// The clock of a server that ran before.
+    pub fn at(self, clock: &Clock) -> Self {
+        Self { clock: clock.clone(), ..self }
+    }
+
     /// Real time, for clients that look at their own clocks. The keys of the template are old by then and stay in use.
     pub fn real_time(self) -> Self {
         Self { clock: Clock::system(), ..self }
@@ -52,6 +57,8 @@ impl Settings {
 pub struct TestApp {
     pub app: Arc<App>,
     pub issuer: String,
+    /// The issuer's path at the address that listens: another one than the issuer where a test chose its name.
+    pub base: String,
     pub clock: Clock,
     pub database: TestDatabase,
     pub http: reqwest::Client,
@@ -82,6 +89,7 @@ impl TestApp {
         config.keys.rotate_every = Duration::from_secs(20 * 365 * 86_400);
         (settings.adjust)(&mut config);
         let issuer = config.issuer.as_str().to_owned();
+        let base = format!("http://localhost:{port}{}", config.issuer.path());
         let clock = settings.clock;
         let app = App::open(config, clock.clone(), Opening::Create)
             .await
@@ -98,12 +106,12 @@ impl TestApp {
             }
         });
         let http = http_client();
-        Self { app, issuer, clock, database, http, stop: Some(stop), served: Some(served) }
+        Self { app, issuer, base, clock, database, http, stop: Some(stop), served: Some(served) }
     }
 
-    /// An address below the issuer.
+    /// An address below the issuer, as it can be reached.
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer)
+        format!("{}{path}", self.base)
     }
 
     /// A verified user whose address is `NAME@example.com` and whose password is [`PASSWORD`].
@@ -132,7 +140,7 @@ impl TestApp {
 
     /// A browser that nobody has used.
     pub fn browser(&self) -> Browser {
-        Browser::new(&self.issuer)
+        Browser::new(&self.issuer, &self.base)
     }
 
     /// A browser signed in as this user.

@@ -21,6 +21,7 @@ pub struct Page {
 #[derive(Clone)]
 pub struct Browser {
     issuer: String,
+    base: String,
     pub cookies: BTreeMap<String, String>,
     /// Sent with every request.
     pub headers: Vec<(&'static str, String)>,
@@ -28,13 +29,21 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub fn new(issuer: &str) -> Self {
-        Self { issuer: issuer.to_owned(), cookies: BTreeMap::new(), headers: Vec::new(), http: http_client() }
+    /// `base` is where the issuer can be reached.
+    pub fn new(issuer: &str, base: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            base: base.to_owned(),
+            cookies: BTreeMap::new(),
+            headers: Vec::new(),
+            http: http_client(),
+        }
     }
 
     /// One request, whose redirect is not followed.
     pub async fn once(&mut self, method: Method, url: &str, form: Option<&[(String, String)]>) -> Response {
-        let mut request = self.http.request(method, self.absolute(url));
+        let url = self.absolute(url).replacen(&self.issuer, &self.base, 1);
+        let mut request = self.http.request(method, url);
         if !self.cookies.is_empty() {
             let cookies: Vec<String> =
                 self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -45,8 +54,10 @@ impl Browser {
         }
         if let Some(form) = form {
             // What a browser adds to a form of the site's own page.
-            request =
-                request.header("origin", &self.issuer).header("sec-fetch-site", "same-origin").form(form);
+            request = request
+                .header("origin", origin(&self.issuer))
+                .header("sec-fetch-site", "same-origin")
+                .form(form);
         }
         let response = request.send().await.expect("the server answers");
         for cookie in response.headers().get_all(SET_COOKIE) {
@@ -79,8 +90,7 @@ impl Browser {
         for (name, value) in fields.iter().chain(button.iter()) {
             form.set(name, value);
         }
-        let action = if form.action.is_empty() { page.url.clone() } else { form.action.clone() };
-        self.post(&action, &form.fields).await
+        self.post(&relative_to(&page.url, &form.action), &form.fields).await
     }
 
     /// Signs in on our own page, outside any application.
@@ -103,7 +113,7 @@ impl Browser {
     async fn follow(&mut self, mut url: String, mut response: Response) -> Page {
         for _ in 0..20 {
             let Some(location) = response.headers().get(LOCATION).cloned() else { break };
-            url = self.absolute(location.to_str().expect("an address is text"));
+            url = relative_to(&url, location.to_str().expect("an address is text"));
             if !url.starts_with(&format!("{}/", self.issuer)) || url.contains("/callback") {
                 let (status, headers) = (response.status().as_u16(), response.headers().clone());
                 return Page { url, status, headers, html: String::new() };
@@ -130,6 +140,21 @@ impl Browser {
     }
 }
 
+/// What a link or a form of the page at `page` leads to.
+fn relative_to(page: &str, reference: &str) -> String {
+    // Written again only where it has to be: an address out of our origin is shown as it was sent.
+    if reference.contains(':') && url::Url::parse(reference).is_ok() {
+        return reference.to_owned();
+    }
+    let page = url::Url::parse(page).expect("a page has an address");
+    page.join(reference).expect("a reference leads somewhere").into()
+}
+
+/// What a browser calls the site of this issuer.
+fn origin(issuer: &str) -> String {
+    url::Url::parse(issuer).expect("an issuer is an address").origin().ascii_serialization()
+}
+
 impl Page {
     pub fn form(&self, id: &str) -> Form {
         html::forms(&self.html)
@@ -144,6 +169,13 @@ impl Page {
 
     pub fn has_id(&self, id: &str) -> bool {
         html::has_id(&self.html, id)
+    }
+
+    /// The value of the button of this name on which these words stand.
+    pub fn button(&self, name: &str, words: &str) -> String {
+        let buttons = html::buttons(&self.html);
+        let found = buttons.iter().find(|(known, _, on_it)| known == name && on_it.contains(words));
+        found.unwrap_or_else(|| panic!("no button {name} with {words}: {}", self.text())).1.clone()
     }
 
     pub fn text(&self) -> String {

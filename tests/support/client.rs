@@ -3,9 +3,10 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use countersign::audit::Origin;
+use countersign::crypto::Secret;
 use countersign::model::{ApplicationType, ClientAuthMethod, GrantType, SigningAlg};
 use countersign::protocol::registration::ClientMetadata;
-use countersign::tenancy::clients::{self, NewClient};
+use countersign::tenancy::clients::{self, BroughtSecret, NewClient};
 use serde_json::{Map, Value, json};
 
 use super::app::TestApp;
@@ -19,6 +20,7 @@ pub struct TestClient {
     pub auth: ClientAuthMethod,
     pub redirect_uri: String,
     issuer: String,
+    base: String,
     http: reqwest::Client,
 }
 
@@ -26,6 +28,9 @@ pub struct TestClient {
 pub struct Registration {
     /// RFC 7591 metadata.
     pub metadata: Map<String, Value>,
+    /// Brought from another provider; made here otherwise.
+    pub client_id: Option<String>,
+    pub secret: Option<String>,
     pub first_party: bool,
     pub require_mfa: bool,
     pub pkce_required: bool,
@@ -59,6 +64,13 @@ pub struct Tokens {
     pub body: Value,
 }
 
+impl Registration {
+    /// Adds or replaces a member of the metadata.
+    pub fn set(&mut self, member: &str, value: impl Into<Value>) {
+        self.metadata.insert(member.to_owned(), value.into());
+    }
+}
+
 impl TestClient {
     /// Registers with the defaults of an ordinary web application, adjusted.
     pub async fn register(app: &TestApp, name: &str, adjust: impl FnOnce(&mut Registration)) -> Self {
@@ -75,6 +87,8 @@ impl TestClient {
         let Value::Object(metadata) = metadata else { unreachable!("an object was written") };
         let mut registration = Registration {
             metadata,
+            client_id: None,
+            secret: None,
             first_party: false,
             require_mfa: false,
             pkce_required: true,
@@ -86,8 +100,11 @@ impl TestClient {
         let metadata = ClientMetadata::parse(json.as_bytes()).expect("good metadata");
         let new = NewClient {
             metadata,
-            client_id: None,
-            secret: None,
+            client_id: registration.client_id,
+            secret: registration
+                .secret
+                .clone()
+                .map(|secret| BroughtSecret { secret: Secret::from_text(secret), expires_at: None }),
             terms: clients::Terms {
                 first_party: registration.first_party,
                 require_mfa: registration.require_mfa,
@@ -100,10 +117,11 @@ impl TestClient {
             clients::create(&app.app, new, &Origin::command_line()).await.expect("the client is made");
         Self {
             client_id: created.client.client_id.clone(),
-            secret: created.secret.map(|secret| secret.expose().to_owned()),
+            secret: created.secret.map(|secret| secret.expose().to_owned()).or(registration.secret),
             auth: created.client.auth_method,
             redirect_uri: created.client.redirect_uris.first().cloned().unwrap_or_default(),
             issuer: app.issuer.clone(),
+            base: app.base.clone(),
             http: app.http.clone(),
         }
     }
@@ -178,7 +196,7 @@ impl TestClient {
     /// Any endpoint at which clients authenticate.
     pub async fn call(&self, path: &str, fields: &[(&str, &str)]) -> TokenAnswer {
         let mut fields: Vec<(&str, &str)> = fields.to_vec();
-        let mut request = self.http.post(format!("{}{path}", self.issuer));
+        let mut request = self.http.post(format!("{}{path}", self.base));
         let secret = self.secret.as_deref().unwrap_or_default();
         match self.auth {
             ClientAuthMethod::SecretBasic => request = request.basic_auth(&self.client_id, Some(secret)),
@@ -201,12 +219,18 @@ impl TestClient {
 
     /// Userinfo with this access token.
     pub async fn userinfo(&self, access_token: &str) -> TokenAnswer {
-        let request = self.http.get(format!("{}/oauth2/userinfo", self.issuer)).bearer_auth(access_token);
+        let request = self.http.get(format!("{}/oauth2/userinfo", self.base)).bearer_auth(access_token);
         TokenAnswer::of(request.send().await.expect("the server answers")).await
     }
 }
 
 impl Flow {
+    /// Adds a parameter, even a second one of its name.
+    pub fn and(mut self, name: &str, value: &str) -> Self {
+        self.parameters.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Adds or replaces a parameter.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.parameters.retain(|(known, _)| known != name);

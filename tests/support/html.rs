@@ -43,6 +43,16 @@ pub fn forms(html: &str) -> Vec<Form> {
         .collect()
 }
 
+/// The buttons that send a name and a value, with what stands on them.
+pub fn buttons(html: &str) -> Vec<(String, String, String)> {
+    sections(html, "button")
+        .into_iter()
+        .filter_map(|(attributes, inside)| {
+            Some((attribute(attributes, "name")?, attribute(attributes, "value")?, text(inside)))
+        })
+        .collect()
+}
+
 /// Whether the page has an element with this id.
 pub fn has_id(html: &str, id: &str) -> bool {
     html.contains(&format!("id=\"{id}\""))

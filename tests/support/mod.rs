@@ -6,6 +6,8 @@ mod browser;
 mod client;
 mod database;
 mod html;
+mod jwt;
+mod key_server;
 pub mod smtp;
 mod tools;
 
@@ -13,6 +15,8 @@ pub use app::{PASSWORD, Settings, TestApp};
 pub use browser::{Browser, Page};
 pub use client::{Flow, TestClient, TokenAnswer, Tokens, claims, part};
 pub use database::{Database, START, TestDatabase, config};
+pub use jwt::{ClientKey, unsigned, verified};
+pub use key_server::KeyServer;
 pub use tools::{Dialogue, browser_journey, node, python};
 
 /// Declares tests that run on SQLite and on PostgreSQL. The argument says which, for [`TestApp::start`].
