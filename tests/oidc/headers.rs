@@ -117,8 +117,8 @@ async fn pages(tour: &mut Tour) -> Vec<(&'static str, Page, bool)> {
     seen.push(("account", account, true));
     seen.push(("landing, signed in", browser.get("/").await, true));
     if app.app.config.has_dev_pages() {
-        for (name, path) in [("dev app", "/dev/app"), ("dev mail", "/dev/mail")] {
-            seen.push((name, browser.get(path).await, true));
+        for (name, path, alone) in [("dev app", "/dev/app", false), ("dev mail", "/dev/mail", true)] {
+            seen.push((name, browser.get(path).await, alone));
         }
     }
     let out = browser.get("/logout").await;

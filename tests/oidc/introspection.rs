@@ -112,7 +112,7 @@ on_both_databases! {
     }
 
     async fn ir_2_an_altered_token_is_inactive(database) {
-        let House { client, tokens, .. } = ready(database).await;
+        let House { app: _app, client, tokens, .. } = ready(database).await;
         let token = tokens.access_token.as_str();
         let parts: Vec<&str> = token.split('.').collect();
         let mut wider = claims(token);

@@ -61,7 +61,7 @@ async fn confirm(browser: &mut Browser, page: &Page) -> Page {
 
 on_both_databases! {
     async fn oidc_12_1_a_hint_of_this_session_ends_it_and_goes_back(database) {
-        let House { client, mut browser, tokens, .. } = ready(database).await;
+        let House { app: _app, client, mut browser, tokens } = ready(database).await;
         let old = browser.cookies.clone();
         let asked = path(&[("id_token_hint", hint(&tokens)), ("post_logout_redirect_uri", BACK), ("state", "a b&c")]);
         assert_eq!(location(&mut browser, &asked).await, format!("{BACK}?state=a+b%26c"), "only state is added");
@@ -77,7 +77,7 @@ on_both_databases! {
     }
 
     async fn oidc_12_1_without_an_address_there_is_a_last_page(database) {
-        let House { client, mut browser, tokens, .. } = ready(database).await;
+        let House { app: _app, client, mut browser, tokens } = ready(database).await;
         let page = browser.get(&path(&[("id_token_hint", hint(&tokens))])).await;
         assert!(page.status == 200 && page.has_id("logged-out"), "{}", page.text());
         assert!(!is_signed_in(&client, &mut browser).await);
@@ -155,7 +155,7 @@ on_both_databases! {
     }
 
     async fn oidc_12_1_only_a_registered_address_letter_by_letter(database) {
-        let House { client, mut browser, tokens, .. } = ready(database).await;
+        let House { app: _app, client, mut browser, tokens } = ready(database).await;
         for uri in [
             "https://evil.example/",
             "https://calendar.example.org/signed-out?a=b",
@@ -180,7 +180,7 @@ on_both_databases! {
     }
 
     async fn oidc_12_2_without_a_hint_the_person_is_asked(database) {
-        let House { client, mut browser, tokens, .. } = ready(database).await;
+        let House { app: _app, client, mut browser, tokens } = ready(database).await;
         for asked in [
             path(&[]),
             "/oauth2/logout".to_owned(),
@@ -275,7 +275,7 @@ on_both_databases! {
     }
 
     async fn oidc_12_2_a_code_that_waits_is_dead_after_sign_out(database) {
-        let House { client, mut browser, tokens, .. } = ready(database).await;
+        let House { app: _app, client, mut browser, tokens } = ready(database).await;
         let flow = client.flow("openid");
         let code = client.authorize(&mut browser, &flow, "ada").await;
         browser.get(&path(&[("id_token_hint", hint(&tokens))])).await;
@@ -283,7 +283,7 @@ on_both_databases! {
     }
 
     async fn oidc_12_1_the_page_speaks_the_language_asked_for(database) {
-        let House { mut browser, tokens, .. } = ready(database).await;
+        let House { app: _app, mut browser, tokens, .. } = ready(database).await;
         let page = browser.get(&path(&[("ui_locales", "de")])).await;
         assert_eq!(page.header("content-language"), "de");
         let page = browser.get(&path(&[("id_token_hint", hint(&tokens)), ("ui_locales", "de-CH en")])).await;
@@ -292,7 +292,7 @@ on_both_databases! {
     }
 
     async fn oidc_1_8_a_repeated_parameter_ends_nothing(database) {
-        let House { client, mut browser, tokens, .. } = ready(database).await;
+        let House { app: _app, client, mut browser, tokens } = ready(database).await;
         let asked = path(&[("id_token_hint", hint(&tokens)), ("post_logout_redirect_uri", BACK), ("post_logout_redirect_uri", BACK)]);
         assert_eq!(browser.get(&asked).await.status, 400);
         let asked = path(&[("id_token_hint", hint(&tokens)), ("client_id", "nobody")]);

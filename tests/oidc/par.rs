@@ -53,9 +53,9 @@ on_both_databases! {
         assert_eq!(page.form("login-form").field("username"), Some("ada@example.com"));
         let page = browser.answer_login(&page, "ada", PASSWORD).await;
         let page = browser.submit(&page, "consent-form", &[], Some(("action", "allow"))).await;
-        assert_eq!(page.query()["state"], "st4te");
+        assert_eq!(page.query()["state"], flow.state);
         let tokens = client.redeem(&flow, &page.query()["code"]).await.expect_tokens();
-        assert_eq!(tokens.id_claims()["nonce"], "n0nce");
+        assert_eq!(tokens.id_claims()["nonce"], flow.nonce.as_str());
     }
 
     async fn oidc_5_3_it_is_judged_at_once_and_answered_to_the_client(database) {

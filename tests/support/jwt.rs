@@ -70,7 +70,6 @@ pub fn unsigned(header: &Value, claims: &Value) -> String {
 }
 
 /// Header and claims of a JWT of this provider, verified as an outsider does: with the published keys alone.
-#[track_caller]
 pub async fn verified(app: &TestApp, jwt: &str) -> (Value, Value) {
     let answer = app.http.get(app.url("/.well-known/jwks.json")).send().await.expect("the keys are there");
     let jwks: Value = answer.json().await.expect("a JWK Set");
