@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::Error;
 use super::conn::{Conn, DatabaseUrl, Mode, PATIENCE};
@@ -80,13 +80,15 @@ impl Pool {
         F: FnMut(&mut Conn) -> Result<T, Error> + Send + 'static,
     {
         let busy = |_| Error::Unavailable("all its connections are busy".to_owned());
-        let place = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await.map_err(busy)?;
+        // One end for the wait and the work together: a caller that has waited does not wait as long again.
+        let end = Instant::now() + PATIENCE;
+        let place = timeout_at(end, Arc::clone(&self.places).acquire_owned()).await.map_err(busy)?;
         let (connections, size) = (self.connections.clone(), self.size);
         let work = tokio::task::spawn_blocking(move || {
             let _place = place;
             transact(&connections, size, mode, &mut f)
         });
-        match timeout(PATIENCE, work).await {
+        match timeout_at(end, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(_panicked)) => Err(Error::Broken("a query panicked".to_owned())),
             Err(_elapsed) => Err(Error::Unavailable("it did not answer in time".to_owned())),

@@ -27,12 +27,13 @@ pub const PASSWORD: &str = "vermilion tapir 42 dances";
 /// How a server is started.
 pub struct Settings {
     pub clock: Clock,
+    issuer: Option<String>,
     adjust: Box<dyn FnOnce(&mut Config) + Send>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { clock: Clock::manual(START), adjust: Box::new(|_| {}) }
+        Self { clock: Clock::manual(START), issuer: None, adjust: Box::new(|_| {}) }
     }
 }
 
@@ -81,7 +82,9 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("the port is known").port();
         let mut config = database::config(&database.url, database.folder.path());
-        config.issuer = format!("http://localhost:{port}").parse().expect("a loopback issuer");
+        let address = format!("http://localhost:{port}");
+        let issuer = settings.issuer.as_ref().unwrap_or(&address);
+        config.issuer = issuer.parse().expect("a loopback issuer");
         config.server.listen = listener.local_addr().expect("the address is known");
         config.server.workers = NonZeroUsize::new(2);
         config.database.pool = NonZeroU32::new(4).expect("four is not zero");
@@ -107,6 +110,13 @@ impl TestApp {
         });
         let http = http_client();
         Self { app, issuer, base, clock, database, http, stop: Some(stop), served: Some(served) }
+    }
+
+    /// Another node of the same instance, with the same clock.
+    pub async fn another_node(&self) -> Self {
+        let settings =
+            Settings { clock: self.clock.clone(), issuer: Some(self.issuer.clone()), ..Settings::default() };
+        Self::serve(TestDatabase::at(&self.database.url), settings).await
     }
 
     /// An address below the issuer, as it can be reached.

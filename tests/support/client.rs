@@ -193,8 +193,18 @@ impl TestClient {
         self.call("/oauth2/token", fields).await
     }
 
+    /// The same application, which asks this node.
+    pub fn at(&self, node: &TestApp) -> Self {
+        Self { issuer: node.address.clone(), ..self.clone() }
+    }
+
     /// Any endpoint at which clients authenticate.
     pub async fn call(&self, path: &str, fields: &[(&str, &str)]) -> TokenAnswer {
+        self.try_call(path, fields).await.expect("the server answers")
+    }
+
+    /// The same, of a server that may be dying.
+    pub async fn try_call(&self, path: &str, fields: &[(&str, &str)]) -> reqwest::Result<TokenAnswer> {
         let mut fields: Vec<(&str, &str)> = fields.to_vec();
         let mut request = self.http.post(format!("{}{path}", self.base));
         let secret = self.secret.as_deref().unwrap_or_default();
@@ -207,7 +217,7 @@ impl TestClient {
             ClientAuthMethod::None => fields.push(("client_id", &self.client_id)),
             ClientAuthMethod::PrivateKeyJwt => {}
         }
-        TokenAnswer::of(request.form(&fields).send().await.expect("the server answers")).await
+        TokenAnswer::read(request.form(&fields).send().await?).await
     }
 
     /// Whether the token is active, as this client sees it.
@@ -253,9 +263,13 @@ impl Flow {
 
 impl TokenAnswer {
     pub async fn of(response: reqwest::Response) -> Self {
+        Self::read(response).await.expect("an answer is text")
+    }
+
+    async fn read(response: reqwest::Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("an answer is text");
-        Self { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let text = response.text().await?;
+        Ok(Self { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
     pub fn header(&self, name: &str) -> &str {

@@ -83,9 +83,14 @@ impl TestDatabase {
         }
     }
 
+    /// One that exists, and that is not dropped with this.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), folder: tempfile::tempdir().expect("a temporary folder"), postgres: None }
+    }
+
     /// Stands in for one that was taken away.
     pub(super) fn placeholder() -> Self {
-        Self { url: String::new(), folder: tempfile::tempdir().expect("a temporary folder"), postgres: None }
+        Self::at("")
     }
 
     /// As one more node opens it.

@@ -8,15 +8,19 @@ mod database;
 mod html;
 mod jwt;
 mod key_server;
+mod postgres;
+mod process;
 pub mod smtp;
 mod tools;
 
-pub use app::{PASSWORD, Settings, TestApp};
+pub use app::{PASSWORD, Settings, TestApp, http_client};
 pub use browser::{Browser, Page};
 pub use client::{Flow, TestClient, TokenAnswer, Tokens, claims, part};
 pub use database::{Database, START, TestDatabase, config};
 pub use jwt::{ClientKey, unsigned, verified};
 pub use key_server::KeyServer;
+pub use postgres::PrivatePostgres;
+pub use process::{Process, free_port};
 pub use tools::{Dialogue, browser_journey, node, python};
 
 /// Declares tests that run on SQLite and on PostgreSQL. The argument says which, for [`TestApp::start`].

@@ -1,0 +1,6 @@
+//! What happens when something breaks: the process dies, the database goes away, the disk is full.
+
+mod crash;
+mod full;
+mod outage;
+mod stop;
