@@ -27,7 +27,7 @@ struct Seen {
 }
 
 async fn jwks(app: &TestApp) -> Seen {
-    let answer = app.http.get(format!("{}/.well-known/jwks.json", app.address)).send().await.unwrap();
+    let answer = app.http.get(format!("{}/.well-known/jwks.json", app.base)).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let header = |name| answer.headers()[name].to_str().unwrap().to_owned();
     let (etag, caching) = (header(ETAG), header(CACHE_CONTROL));

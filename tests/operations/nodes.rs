@@ -13,7 +13,7 @@ use crate::support::{Database, Settings, TestApp, part};
 const EVERYWHERE: Duration = Duration::from_secs(5);
 
 async fn kids(node: &TestApp) -> String {
-    let answer = node.http.get(format!("{}/.well-known/jwks.json", node.address)).send().await.unwrap();
+    let answer = node.http.get(format!("{}/.well-known/jwks.json", node.base)).send().await.unwrap();
     answer.text().await.unwrap()
 }
 

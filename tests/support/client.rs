@@ -195,7 +195,7 @@ impl TestClient {
 
     /// The same application, which asks this node.
     pub fn at(&self, node: &TestApp) -> Self {
-        Self { issuer: node.address.clone(), ..self.clone() }
+        Self { issuer: node.base.clone(), ..self.clone() }
     }
 
     /// Any endpoint at which clients authenticate.
