@@ -13,11 +13,11 @@ use crate::tenancy::users;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List a user's sessions, the one used last first
+    /// List the live sessions, of one user or of all, the one used last first
     List {
         /// Id, e-mail address or user name
         #[arg(long, value_name = "USER")]
-        user: String,
+        user: Option<String>,
     },
     /// End one session, with the tokens that end with it
     End {
@@ -50,10 +50,17 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     let origin = Origin::command_line();
     match command {
         Command::List { user } => {
-            let (user, now) = (known(&app, &user).await?.id, app.clock.now());
+            let now = app.clock.now();
+            let user = match user {
+                Some(who) => Some(known(&app, &who).await?.id),
+                None => None,
+            };
             let views = app.db.read(move |db| {
-                sessions::list_for_user(db, user, now)?
-                    .into_iter()
+                let live = match user {
+                    Some(user) => sessions::list_for_user(db, user, now)?,
+                    None => sessions::list_all(db, now)?,
+                };
+                live.into_iter()
                     .filter(|session| session.is_live(now))
                     .map(|session| Ok(view(sessions::methods(db, session.id)?, session)))
                     .collect::<Result<Vec<_>, _>>()

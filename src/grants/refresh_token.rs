@@ -61,6 +61,10 @@ pub(super) async fn rotate(
     let rotated = match app.db.write(move |db| rotating.settle(db)).await? {
         Rotation::Done(rotated) => rotated,
         Rotation::Refused(error) => return Err(error.into()),
+        Rotation::Reused(error) => {
+            app.metrics.refresh_reused();
+            return Err(error.into());
+        }
     };
     let Rotated { admission, grant, detail, target, id_claims, successor } = *rotated;
     let issuing =
@@ -94,8 +98,9 @@ struct Rotating {
 
 enum Rotation {
     Done(Box<Rotated>),
-    /// Committed all the same: a reuse has revoked the family.
     Refused(OAuthError),
+    /// Committed all the same: the family is revoked.
+    Reused(OAuthError),
 }
 
 struct Rotated {
@@ -243,7 +248,7 @@ impl Rotating {
                 self.notices.tell(db, &user, what, &self.scribe)?;
             }
         }
-        Ok(Rotation::Refused(
+        Ok(Rotation::Reused(
             OAuthError::invalid_grant("the refresh token was used before").with_hint("reuse"),
         ))
     }

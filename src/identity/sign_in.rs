@@ -14,7 +14,7 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::crypto::Secret;
-use crate::model::{AuditAction, AuthMethod, EmailAddress, UserId};
+use crate::model::{AuditAction, AuthMethod, EmailAddress, Outcome, UserId};
 use crate::store::{self, Conn, users};
 use crate::tenancy::admission;
 
@@ -57,7 +57,10 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
         let (limits, now) = (app.config.limits.clone(), scribe.now);
         app.db.write(move |db| reserve(db, &counted, &limits, &login, device.as_ref(), now)).await?
     };
-    let candidate = candidate.map_err(SignInError::Throttled)?;
+    let candidate = candidate.map_err(|throttled| {
+        app.metrics.sign_in(AuthMethod::Password, Outcome::Denied);
+        SignInError::Throttled(throttled)
+    })?;
     let stored = candidate.as_ref().and_then(|candidate| candidate.phc.as_deref());
     let verdict = app.passwords.verify(&attempt.password, stored).await?;
     let terms = Terms::of(app, attempt.remember);
@@ -73,6 +76,8 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
                 .map(|()| None),
         })
         .await?;
+    let outcome = if settled.is_some() { Outcome::Success } else { Outcome::Failure };
+    app.metrics.sign_in(AuthMethod::Password, outcome);
     settled.ok_or(SignInError::BadCredentials)
 }
 

@@ -169,3 +169,14 @@ pub fn list_for_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<
         .select(Session::as_select())
         .load(db)?)
 }
+
+/// The same for everybody, at most a thousand of them.
+pub fn list_all(db: &mut Conn, now: Timestamp) -> Result<Vec<Session>, Error> {
+    Ok(sessions::table
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .order((sessions::last_seen_at.desc(), sessions::id.desc()))
+        .limit(1_000)
+        .select(Session::as_select())
+        .load(db)?)
+}

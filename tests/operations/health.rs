@@ -62,7 +62,9 @@ on_both_databases! {
         let client = app.client("calendar").await;
         let mut browser = app.browser();
         let tokens = client.sign_in(&mut browser, "ada", "openid offline_access").await;
-        client.refresh(tokens.refresh_token()).await.expect_tokens();
+        let next = client.refresh(tokens.refresh_token()).await.expect_tokens();
+        client.refresh(next.refresh_token()).await.expect_tokens();
+        client.refresh(tokens.refresh_token()).await.expect_error("invalid_grant");
         client.refresh("nothing").await.expect_error("invalid_grant");
         let page = app.browser().get("/login").await;
         app.browser().get(&format!("/oauth2/authorize?client_id={}", client.client_id)).await;
@@ -76,6 +78,7 @@ on_both_databases! {
             ("countersign_tokens_issued_total{grant_type=\"authorization_code\"}", 1.0),
             ("countersign_tokens_issued_total{grant_type=\"refresh_token\"}", 1.0),
             ("countersign_token_refusals_total{error=\"invalid_grant\"}", 1.0),
+            ("countersign_refresh_reuse_total", 1.0),
             ("countersign_sign_ins_total{method=\"pwd\",outcome=\"success\"}", 1.0),
             ("countersign_sign_ins_total{method=\"pwd\",outcome=\"failure\"}", 1.0),
         ] {

@@ -1,7 +1,6 @@
 //! A PostgreSQL of one test, which the test may stop, freeze and start again.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -46,9 +45,7 @@ impl PrivatePostgres {
             .arg(self.data())
             .arg("-k")
             .arg(self.folder.path())
-            .args(["-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=16MB"])
-            // A group of its own, so that its backends are frozen with it.
-            .process_group(0);
+            .args(["-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=16MB"]);
         self.server = Some(silent(&mut server).spawn().expect("PostgreSQL starts"));
         let began = Instant::now();
         while !run(self.command("pg_isready").args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])) {
@@ -64,15 +61,24 @@ impl PrivatePostgres {
 
     /// It takes connections and answers nothing any more.
     pub fn freeze(&self) {
-        signal("STOP", &self.group());
+        signal("STOP", &self.pid());
+        self.backends().iter().for_each(|backend| signal("STOP", backend));
     }
 
     pub fn thaw(&self) {
-        signal("CONT", &self.group());
+        // The server last: until it runs, none of them is gone for good.
+        self.backends().iter().for_each(|backend| signal("CONT", backend));
+        signal("CONT", &self.pid());
     }
 
-    fn group(&self) -> String {
-        format!("-{}", self.server.as_ref().expect("it runs").id())
+    fn pid(&self) -> String {
+        self.server.as_ref().expect("it runs").id().to_string()
+    }
+
+    fn backends(&self) -> Vec<String> {
+        let pid = self.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        children.expect("the kernel lists children").split_whitespace().map(str::to_owned).collect()
     }
 
     fn end(&mut self, how: &str) {
@@ -104,10 +110,11 @@ impl PrivatePostgres {
 
 impl Drop for PrivatePostgres {
     fn drop(&mut self) {
-        if self.server.is_some() {
-            self.thaw();
-            self.end("QUIT");
-        }
+        // Backends that are still frozen are killed by it after five seconds.
+        let Some(mut server) = self.server.take() else { return };
+        signal("CONT", &server.id().to_string());
+        signal("QUIT", &server.id().to_string());
+        let _ = server.wait();
     }
 }
 

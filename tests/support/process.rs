@@ -90,8 +90,8 @@ fn command(folder: &Path, database: &str, port: u16) -> Command {
         .env("COUNTERSIGN__DATABASE__URL", database)
         .env("COUNTERSIGN__DATABASE__POOL", "4")
         .env("COUNTERSIGN__KEYS__MASTER_KEY", master_key().expose())
-        // The keys of the template are old; making their successors would take time.
-        .env("COUNTERSIGN__KEYS__ROTATE_EVERY", "7300d")
+        // The keys of the template are old; making their successors takes time.
+        .env("COUNTERSIGN__KEYS__ROTATE_EVERY", "366d")
         .env("COUNTERSIGN__ISSUER", format!("http://localhost:{port}"))
         .env("COUNTERSIGN__SERVER__LISTEN", format!("127.0.0.1:{port}"))
         .env("COUNTERSIGN__SERVER__WORKERS", "2")
@@ -99,7 +99,7 @@ fn command(folder: &Path, database: &str, port: u16) -> Command {
     command
 }
 
-/// Sends a signal to a process, or to a group if the number is negative.
+/// Sends a signal to a process.
 pub fn signal(name: &str, pid: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), "--", pid]).status().expect("kill runs");
     assert!(sent.success(), "kill -{name} {pid}");

@@ -64,8 +64,12 @@ fn shown<'a>(row: &'a outbox::Message, id: &'a str) -> DevMail<'a> {
     DevMail { id, to: &row.recipient, subject: &row.subject, at: row.created_at }
 }
 
-/// Whether the browser asked for a name that can only be this machine.
+/// Whether the browser is on this machine and asked for a name that can only be this machine: the mailbox opens every
+/// account.
 fn check_host(request: &HttpRequest) -> Result<(), PageFailure> {
+    if !request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback()) {
+        return Err(PageFailure::NotFound);
+    }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let origin = format!("http://{host}").parse::<Issuer>();
     if origin.is_ok_and(|origin| origin.is_loopback()) { Ok(()) } else { Err(PageFailure::NotFound) }
