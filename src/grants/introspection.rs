@@ -95,7 +95,7 @@ pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveA
             match gid {
                 None => Ok(State::Machine),
                 Some(gid) => Ok(match grant_state(db, gid, now)? {
-                    Some((user, grant)) if grant.client_id == client => State::User(user, grant),
+                    Some((user, grant)) if grant.client_id == client => State::User(Box::new((user, grant))),
                     _ => State::Dead,
                 }),
             }
@@ -104,14 +104,14 @@ pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveA
     Ok(match state {
         State::Dead => None,
         State::Machine => Some(LiveAccessToken { claims, of_user: None }),
-        State::User(user, grant) => Some(LiveAccessToken { claims, of_user: Some((user, grant)) }),
+        State::User(of_user) => Some(LiveAccessToken { claims, of_user: Some(*of_user) }),
     })
 }
 
 enum State {
     Dead,
     Machine,
-    User(User, Grant),
+    User(Box<(User, Grant)>),
 }
 
 fn grant_state(db: &mut Conn, id: GrantId, now: Timestamp) -> Result<Option<(User, Grant)>, store::Error> {

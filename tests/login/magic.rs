@@ -106,7 +106,7 @@ on_both_databases! {
             let mut browser = app.browser();
             let page = browser.get("/login").await;
             let page = ask(&mut browser, &page, address).await;
-            let right = mails(&app).await.iter().find_map(|mail| code_in(mail)).unwrap_or_default();
+            let right = mails(&app).await.iter().find_map(code_in).unwrap_or_default();
             let wrong = if right == "000000" { "000001" } else { "000000" };
             for _ in 0..4 {
                 let answer = type_code(&mut browser, &page, wrong).await;

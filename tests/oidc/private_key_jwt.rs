@@ -42,7 +42,7 @@ async fn present(client: &TestClient, assertion: &str) -> TokenAnswer {
 
 /// Many wrong tries in one test are no attack.
 fn patient() -> Settings {
-    Settings::with(|config| be_patient(config))
+    Settings::with(be_patient)
 }
 
 fn be_patient(config: &mut Config) {

@@ -94,7 +94,7 @@ on_both_databases! {
             assert_eq!(client.userinfo(&tokens.access_token).await.status, 401);
         }
         let own = sign_in(&app, &client, ALL, &[&app.issuer]).await;
-        assert_eq!(audience(&own.access_claims()), [app.issuer.clone()]);
+        assert_eq!(audience(&own.access_claims()), std::slice::from_ref(&app.issuer));
         assert_eq!(scopes(&own.access_claims()), ["email", "offline_access", "openid"]);
         assert_eq!(client.userinfo(&own.access_token).await.body["email"], "ada@example.com");
         // Without any, all that own a granted scope.

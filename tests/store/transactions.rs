@@ -65,7 +65,7 @@ on_both_databases! {
             let answer = store.db.read(|_| -> Result<(), Error> { panic!("a defect in a read") }).await;
             assert!(matches!(answer, Err(Error::Broken(_))), "{answer:?}");
         }
-        let answers = join_all((0..20).map(|_| store.db.read(|db| users::any_admin(db)))).await;
+        let answers = join_all((0..20).map(|_| store.db.read(users::any_admin))).await;
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     }
 
@@ -133,7 +133,7 @@ on_both_databases! {
         let holding: Vec<_> = (0..8).map(|_| tokio::spawn({ let db = store.db.clone(); async move { db.write(slow).await } })).collect();
         tokio::time::sleep(Duration::from_millis(100)).await;
         let began = Instant::now();
-        let waiting = (0..20).map(|_| store.db.write(|db| users::any_admin(db)));
+        let waiting = (0..20).map(|_| store.db.write(users::any_admin));
         let answers = join_all(waiting).await;
         assert!(began.elapsed() < Duration::from_millis(3_000), "{:?}", began.elapsed());
         assert!(answers.iter().all(|answer| matches!(answer, Err(Error::Unavailable(_)))), "{answers:?}");

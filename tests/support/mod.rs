@@ -10,6 +10,7 @@ mod jwt;
 mod key_server;
 mod postgres;
 mod process;
+#[expect(dead_code, reason = "the unit tests of mail use the rest")]
 pub mod smtp;
 mod tools;
 

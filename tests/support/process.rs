@@ -13,7 +13,6 @@ use super::database::{TestDatabase, master_key};
 pub struct Process {
     child: Child,
     pub port: u16,
-    pub issuer: String,
     log: PathBuf,
 }
 
@@ -40,7 +39,7 @@ impl Process {
         command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file"));
         let child = tokio::process::Command::from(command).kill_on_drop(true).spawn().expect("it starts");
-        Self { child, port, issuer: format!("http://localhost:{port}"), log }
+        Self { child, port, log }
     }
 
     /// What it wrote to standard error, as did those before it on the same database and port.
