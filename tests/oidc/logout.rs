@@ -286,6 +286,9 @@ on_both_databases! {
         let House { app: _app, mut browser, tokens, .. } = ready(database).await;
         let page = browser.get(&path(&[("ui_locales", "de")])).await;
         assert_eq!(page.header("content-language"), "de");
+        let mut other = browser.clone();
+        let page = confirm(&mut other, &page).await;
+        assert_eq!(page.header("content-language"), "de", "and goes on speaking it");
         let page = browser.get(&path(&[("id_token_hint", hint(&tokens)), ("ui_locales", "de-CH en")])).await;
         assert!(page.has_id("logged-out"));
         assert_eq!(page.header("content-language"), "de");

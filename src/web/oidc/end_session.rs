@@ -25,7 +25,7 @@ use crate::web::respond::{self, Csp, Frame};
 use super::authorize::verify_hint;
 
 /// The parameters that a confirmation carries on; all are checked again then.
-const CARRIED: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
+const CARRIED: [&str; 5] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
 /// `GET /oauth2/logout`.
 pub async fn by_query(
