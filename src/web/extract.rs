@@ -172,6 +172,26 @@ impl FromRequest for OptionalForm {
     }
 }
 
+/// The form that may carry an access token beside the header (RFC 6750 §2.2). A body of another kind carries none.
+#[derive(Clone, Debug)]
+pub struct BearerForm(pub Option<Params>);
+
+impl FromRequest for BearerForm {
+    type Error = ApiFailure;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiFailure>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            match read_form(&request, payload).await {
+                Ok(body) => Ok(Self(Some(Params::parse(&body).map_err(OAuthError::from)?))),
+                Err(BodyError::NotAForm) => Ok(Self(None)),
+                Err(error) => Err(error.into()),
+            }
+        })
+    }
+}
+
 /// Why a body was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyError {

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::grants::Failure;
 use crate::grants::userinfo::{self, UserInfo};
 use crate::protocol::{ErrorCode, Params, bearer, scope};
-use crate::web::extract::OptionalForm;
+use crate::web::extract::BearerForm;
 use crate::web::failure::ApiFailure;
 use crate::web::respond;
 
@@ -24,7 +24,7 @@ pub async fn by_header(app: Data<App>, request: HttpRequest) -> Result<HttpRespo
 pub async fn by_form(
     app: Data<App>,
     request: HttpRequest,
-    OptionalForm(params): OptionalForm,
+    BearerForm(params): BearerForm,
 ) -> Result<HttpResponse, ApiFailure> {
     answer(&app, &request, params.as_ref()).await
 }
