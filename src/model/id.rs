@@ -93,6 +93,8 @@ ids! {
     GrantId = "grt";
     /// An authorization request that a browser is on its way through.
     RequestId = "arq";
+    /// Who a user is at an identity provider.
+    FederatedIdentityId = "fid";
     /// One recorded security event.
     AuditEventId = "evt";
     /// A message waiting to be sent.

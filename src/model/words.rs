@@ -132,6 +132,13 @@ words! {
         Oidc = "oidc",
     }
 
+    /// What a provider's list of values means: one row of `provider_values` holds one value of one kind.
+    ProviderValueKind {
+        Tenant = "tenant",
+        EmailDomain = "email_domain",
+        Scope = "scope",
+    }
+
     /// What becomes of somebody whom a provider vouches for, and who has no account yet.
     FirstSignIn {
         CreateOrganisation = "create_organisation",
@@ -202,5 +209,11 @@ words! {
         KeyRotated = "key.rotated",
         KeyRevoked = "key.revoked",
         AdminCreated = "setup.completed",
+        IdentityLinked = "identity.linked",
+        IdentityUnlinked = "identity.unlinked",
+        AccountReclaimed = "account.reclaimed",
+        ProviderCreated = "provider.created",
+        ProviderChanged = "provider.changed",
+        ProviderRemoved = "provider.removed",
     }
 }

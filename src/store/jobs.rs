@@ -84,6 +84,8 @@ pub fn sweep_expired(db: &mut Conn, now: Timestamp, keep_history: Timestamp) -> 
     sweep!(db, swept, pending_sign_ins, id: SessionId, expires_at, now);
     sweep!(db, swept, ceremonies, digest: Digest, expires_at, now);
     sweep!(db, swept, one_time_links, digest: Digest, expires_at, keep_history);
+    sweep!(db, swept, upstream_logins, state_digest: Digest, expires_at, now);
+    sweep!(db, swept, pending_links, browser_digest: Digest, expires_at, now);
     sweep!(db, swept, revocations, jti: String, expires_at, now);
     sweep!(db, swept, replays, digest: Digest, expires_at, now);
     sweep!(db, swept, rate_limits, bucket: Digest, resets_at, now);

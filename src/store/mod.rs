@@ -19,6 +19,7 @@ pub mod authorization;
 pub mod clients;
 pub mod consents;
 pub mod factors;
+pub mod federation;
 pub mod grants;
 pub mod jobs;
 pub mod limits;

@@ -288,4 +288,57 @@ tables! {
         holder -> Text,
         expires_at -> BigInt,
     }
+    providers (id) {
+        id -> Text,
+        kind -> Text,
+        name -> Nullable<Text>,
+        client_id -> Text,
+        secret_sealed -> Nullable<Binary>,
+        issuer -> Nullable<Text>,
+        first_sign_in -> Nullable<Text>,
+        allow_private_network -> Bool,
+        status -> Text,
+        created_at -> BigInt,
+    }
+    provider_values (provider_id, kind, value) {
+        provider_id -> Text,
+        kind -> Text,
+        value -> Text,
+    }
+    federated_identities (id) {
+        id -> Binary,
+        user_id -> Binary,
+        provider_id -> Text,
+        issuer -> Text,
+        subject -> Text,
+        label -> Text,
+        created_at -> BigInt,
+        last_used_at -> BigInt,
+    }
+    upstream_logins (state_digest) {
+        state_digest -> Binary,
+        provider_id -> Text,
+        browser_digest -> Binary,
+        nonce_digest -> Binary,
+        verifier_sealed -> Binary,
+        request_id -> Nullable<Binary>,
+        link_to -> Nullable<Binary>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        consumed_at -> Nullable<BigInt>,
+    }
+    pending_links (browser_digest) {
+        browser_digest -> Binary,
+        user_id -> Binary,
+        provider_id -> Text,
+        issuer -> Text,
+        subject -> Text,
+        label -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+    session_providers (session_id) {
+        session_id -> Binary,
+        provider_id -> Text,
+    }
 }

@@ -95,6 +95,7 @@ bytes!(
     SessionId,
     GrantId,
     RequestId,
+    FederatedIdentityId,
     AuditEventId,
     MessageId,
     PasskeyId,
@@ -110,6 +111,9 @@ words!(
     AuthMethod,
     LinkPurpose,
     CeremonyPurpose,
+    ProviderKind,
+    ProviderValueKind,
+    FirstSignIn,
     Topic,
     Outcome
 );

@@ -115,6 +115,15 @@ for_each_backend! {
             .execute(conn)
     }
 
+    fn set_session_provider(conn, session: SessionId, provider: &str) -> usize {
+        diesel::insert_into(session_providers::table)
+            .values((session_providers::session_id.eq(session), session_providers::provider_id.eq(provider)))
+            .on_conflict(session_providers::session_id)
+            .do_update()
+            .set(session_providers::provider_id.eq(provider))
+            .execute(conn)
+    }
+
     fn set_user_claim(conn, user: UserId, name: &str, value: &str) -> usize {
         diesel::insert_into(user_claims::table)
             .values((user_claims::user_id.eq(user), user_claims::name.eq(name), user_claims::value.eq(value)))

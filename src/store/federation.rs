@@ -1,0 +1,301 @@
+//! Identity providers, who people are there, and sign-ins on their way to them.
+
+use diesel::prelude::*;
+
+use super::schema::{
+    federated_identities, grants, pending_links, provider_values, providers, session_methods,
+    session_providers, sessions, upstream_logins,
+};
+use super::{Conn, Error, upsert};
+use crate::clock::Timestamp;
+use crate::crypto::Digest;
+use crate::model::{
+    AuthMethod, EmailAddress, FederatedIdentityId, FirstSignIn, LinkPurpose, ProviderKind, ProviderValueKind,
+    RequestId, SessionId, Status, UserId,
+};
+
+/// A provider that the command line stored.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = providers)]
+pub struct Provider {
+    pub id: String,
+    pub kind: ProviderKind,
+    pub name: Option<String>,
+    pub client_id: String,
+    pub secret_sealed: Option<Vec<u8>>,
+    pub issuer: Option<String>,
+    pub first_sign_in: Option<FirstSignIn>,
+    pub allow_private_network: bool,
+    pub status: Status,
+    pub created_at: Timestamp,
+}
+
+/// A provider's lists.
+pub type ProviderValues = Vec<(ProviderValueKind, String)>;
+
+/// Stores a provider; [`Error::Taken`] if there is one with its id.
+pub fn insert_provider(db: &mut Conn, provider: &Provider, values: &ProviderValues) -> Result<(), Error> {
+    diesel::insert_into(providers::table).values(provider).execute(db)?;
+    for (kind, value) in values {
+        diesel::insert_into(provider_values::table)
+            .values((
+                provider_values::provider_id.eq(&provider.id),
+                provider_values::kind.eq(*kind),
+                provider_values::value.eq(value),
+            ))
+            .execute(db)?;
+    }
+    Ok(())
+}
+
+/// Every stored provider with its lists, by creation.
+pub fn providers(db: &mut Conn) -> Result<Vec<(Provider, ProviderValues)>, Error> {
+    let all: Vec<Provider> = providers::table
+        .order((providers::created_at.asc(), providers::id.asc()))
+        .select(Provider::as_select())
+        .load(db)?;
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values: Vec<(String, ProviderValueKind, String)> = provider_values::table
+        .order((provider_values::provider_id.asc(), provider_values::value.asc()))
+        .select((provider_values::provider_id, provider_values::kind, provider_values::value))
+        .load(db)?;
+    let of = |id: &str| {
+        let theirs = values.iter().filter(|(provider, ..)| provider == id);
+        theirs.map(|(_, kind, value)| (*kind, value.clone())).collect()
+    };
+    Ok(all.into_iter().map(|provider| (of(&provider.id), provider)).map(|(v, p)| (p, v)).collect())
+}
+
+/// Whether there is a stored provider with this id that is not disabled.
+pub fn is_active(db: &mut Conn, id: &str) -> Result<bool, Error> {
+    let status: Option<Status> = providers::table.find(id).select(providers::status).first(db).optional()?;
+    Ok(status == Some(Status::Active))
+}
+
+pub fn set_provider_status(db: &mut Conn, id: &str, status: Status) -> Result<bool, Error> {
+    Ok(diesel::update(providers::table.find(id)).set(providers::status.eq(status)).execute(db)? == 1)
+}
+
+pub fn remove_provider(db: &mut Conn, id: &str) -> Result<bool, Error> {
+    Ok(diesel::delete(providers::table.find(id)).execute(db)? == 1)
+}
+
+/// Who a user is elsewhere.
+#[derive(Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = federated_identities)]
+pub struct Identity {
+    pub id: FederatedIdentityId,
+    pub user_id: UserId,
+    pub provider_id: String,
+    pub issuer: String,
+    pub subject: String,
+    /// What the provider called this person last. For showing only.
+    pub label: String,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+}
+
+/// The label may be an address (LO-2).
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity")
+            .field("id", &self.id)
+            .field("user_id", &self.user_id)
+            .field("provider_id", &self.provider_id)
+            .finish()
+    }
+}
+
+/// Links an identity to a user; [`Error::Taken`] if it is linked already.
+pub fn insert_identity(db: &mut Conn, identity: &Identity) -> Result<(), Error> {
+    diesel::insert_into(federated_identities::table).values(identity).execute(db)?;
+    Ok(())
+}
+
+/// By what the provider proved (FE-1).
+pub fn find_identity(
+    db: &mut Conn,
+    provider: &str,
+    issuer: &str,
+    subject: &str,
+) -> Result<Option<Identity>, Error> {
+    Ok(federated_identities::table
+        .filter(federated_identities::provider_id.eq(provider))
+        .filter(federated_identities::issuer.eq(issuer))
+        .filter(federated_identities::subject.eq(subject))
+        .select(Identity::as_select())
+        .first(db)
+        .optional()?)
+}
+
+/// Notes that it was used, and what the person is called there now.
+pub fn note_identity_used(
+    db: &mut Conn,
+    id: FederatedIdentityId,
+    label: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    diesel::update(federated_identities::table.find(id))
+        .set((federated_identities::label.eq(label), federated_identities::last_used_at.eq(now)))
+        .execute(db)?;
+    Ok(())
+}
+
+/// Who the user is elsewhere, the oldest link first.
+pub fn identities_of(db: &mut Conn, user: UserId) -> Result<Vec<Identity>, Error> {
+    Ok(federated_identities::table
+        .filter(federated_identities::user_id.eq(user))
+        .order((federated_identities::created_at.asc(), federated_identities::id.asc()))
+        .select(Identity::as_select())
+        .load(db)?)
+}
+
+/// Removes one of the user's links. `false` if it is none of theirs.
+pub fn remove_identity(db: &mut Conn, user: UserId, id: FederatedIdentityId) -> Result<bool, Error> {
+    let theirs = federated_identities::table
+        .filter(federated_identities::id.eq(id))
+        .filter(federated_identities::user_id.eq(user));
+    Ok(diesel::delete(theirs).execute(db)? == 1)
+}
+
+/// A sign-in on its way to a provider and back.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = upstream_logins)]
+pub struct UpstreamLogin {
+    pub state_digest: Digest,
+    pub provider_id: String,
+    pub browser_digest: Digest,
+    pub nonce_digest: Digest,
+    pub verifier_sealed: Vec<u8>,
+    pub request_id: Option<RequestId>,
+    pub link_to: Option<UserId>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub consumed_at: Option<Timestamp>,
+}
+
+pub fn insert_login(db: &mut Conn, login: &UpstreamLogin) -> Result<(), Error> {
+    diesel::insert_into(upstream_logins::table).values(login).execute(db)?;
+    Ok(())
+}
+
+/// Consumes the sign-in with this state, if this browser began it with this provider and it is neither over nor too
+/// old: one statement, so that of two answers that race one wins (FE-2, AR-1).
+pub fn consume_login(
+    db: &mut Conn,
+    state: &Digest,
+    provider: &str,
+    browser: &Digest,
+    now: Timestamp,
+) -> Result<Option<UpstreamLogin>, Error> {
+    let good = upstream_logins::table
+        .filter(upstream_logins::state_digest.eq(state))
+        .filter(upstream_logins::provider_id.eq(provider))
+        .filter(upstream_logins::browser_digest.eq(browser))
+        .filter(upstream_logins::consumed_at.is_null())
+        .filter(upstream_logins::expires_at.gt(now));
+    Ok(diesel::update(good)
+        .set(upstream_logins::consumed_at.eq(now))
+        .returning(upstream_logins::all_columns)
+        .get_result(db)
+        .optional()?)
+}
+
+/// Somebody vouched for whose address belongs to an account that this browser has still to sign in to.
+#[derive(Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = pending_links)]
+pub struct PendingLink {
+    pub browser_digest: Digest,
+    pub user_id: UserId,
+    pub provider_id: String,
+    pub issuer: String,
+    pub subject: String,
+    pub label: String,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// Stores the link that is to be made; the browser's one before is void.
+pub fn put_pending(db: &mut Conn, pending: &PendingLink) -> Result<(), Error> {
+    remove_pending(db, &pending.browser_digest)?;
+    diesel::insert_into(pending_links::table).values(pending).execute(db)?;
+    Ok(())
+}
+
+/// The link that waits for a sign-in in this browser.
+pub fn pending(db: &mut Conn, browser: &Digest, now: Timestamp) -> Result<Option<PendingLink>, Error> {
+    Ok(pending_links::table
+        .find(browser)
+        .filter(pending_links::expires_at.gt(now))
+        .select(PendingLink::as_select())
+        .first(db)
+        .optional()?)
+}
+
+/// `false` if it was gone.
+pub fn remove_pending(db: &mut Conn, browser: &Digest) -> Result<bool, Error> {
+    Ok(diesel::delete(pending_links::table.find(browser)).execute(db)? == 1)
+}
+
+/// Voids whatever was linked to the user, or was on its way to be (FE-8).
+pub fn void_links_of(db: &mut Conn, user: UserId) -> Result<(), Error> {
+    diesel::delete(federated_identities::table.filter(federated_identities::user_id.eq(user))).execute(db)?;
+    diesel::delete(pending_links::table.filter(pending_links::user_id.eq(user))).execute(db)?;
+    diesel::delete(upstream_logins::table.filter(upstream_logins::link_to.eq(user))).execute(db)?;
+    Ok(())
+}
+
+/// Notes who vouched in this session.
+pub fn note_session(db: &mut Conn, session: SessionId, provider: &str) -> Result<(), Error> {
+    upsert::set_session_provider(db, session, provider)?;
+    Ok(())
+}
+
+/// The providers that somebody who is signed in now was vouched for by.
+pub fn providers_in_use(db: &mut Conn) -> Result<Vec<String>, Error> {
+    Ok(session_providers::table
+        .inner_join(sessions::table.on(sessions::id.eq(session_providers::session_id)))
+        .filter(sessions::ended_at.is_null())
+        .select(session_providers::provider_id)
+        .distinct()
+        .load(db)?)
+}
+
+/// The sessions that rest on this provider's word alone, ended or not: nothing else was proven in them.
+pub fn sessions_by_provider(db: &mut Conn, provider: &str) -> Result<Vec<(SessionId, UserId)>, Error> {
+    let vouched: Vec<(SessionId, UserId)> = session_providers::table
+        .inner_join(sessions::table.on(sessions::id.eq(session_providers::session_id)))
+        .filter(session_providers::provider_id.eq(provider))
+        .select((sessions::id, sessions::user_id))
+        .load(db)?;
+    let mut alone = Vec::new();
+    for (session, user) in vouched {
+        let methods: Vec<AuthMethod> = session_methods::table
+            .filter(session_methods::session_id.eq(session))
+            .select(session_methods::method)
+            .load(db)?;
+        if methods == [AuthMethod::Federated] {
+            alone.push((session, user));
+        }
+    }
+    Ok(alone)
+}
+
+/// Revokes every grant that began in this session, offline ones too.
+pub fn revoke_grants_begun_in(db: &mut Conn, session: SessionId, now: Timestamp) -> Result<usize, Error> {
+    let live = grants::table.filter(grants::session_id.eq(session)).filter(grants::revoked_at.is_null());
+    Ok(diesel::update(live).set(grants::revoked_at.eq(now)).execute(db)?)
+}
+
+/// Spends the invitation of this address, if there is one: its holder proved to have the address in another way.
+pub fn consume_invitation(db: &mut Conn, email: &EmailAddress, now: Timestamp) -> Result<bool, Error> {
+    use super::schema::one_time_links as links;
+    let good = links::table
+        .filter(links::email.eq(email.folded()))
+        .filter(links::purpose.eq(LinkPurpose::Invite))
+        .filter(links::consumed_at.is_null())
+        .filter(links::expires_at.gt(now));
+    Ok(diesel::update(good).set(links::consumed_at.eq(now)).execute(db)? > 0)
+}
