@@ -48,6 +48,8 @@ CREATE TABLE upstream_logins (
     verifier_sealed BYTEA NOT NULL,
     -- The authorization request that goes on afterwards.
     request_id BYTEA REFERENCES authorization_requests (id) ON DELETE SET NULL,
+    -- Without a request: the page of ours that goes on.
+    page TEXT,
     -- The account that is to be linked, where that was asked for; else it is a sign-in.
     link_to BYTEA REFERENCES users (id) ON DELETE CASCADE,
     created_at BIGINT NOT NULL,
@@ -73,9 +75,12 @@ CREATE TABLE pending_links (
 CREATE INDEX pending_links_by_user ON pending_links (user_id);
 CREATE INDEX pending_links_by_expiry ON pending_links (expires_at);
 
--- Who vouched in a session: when a provider is disabled, what rests on its word alone ends (FE-10).
+-- Who vouched in a session: when a provider is disabled, what rests on its word ends (FE-10). Without a foreign key:
+-- the session may still wait for its second factor.
 CREATE TABLE session_providers (
-    session_id BYTEA NOT NULL PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
-    provider_id TEXT NOT NULL
+    session_id BYTEA NOT NULL PRIMARY KEY,
+    provider_id TEXT NOT NULL,
+    expires_at BIGINT NOT NULL
 );
+CREATE INDEX session_providers_by_expiry ON session_providers (expires_at);
 CREATE INDEX session_providers_by_provider ON session_providers (provider_id);

@@ -12,6 +12,7 @@ mod keys;
 mod logging;
 mod migrate;
 mod output;
+mod provider;
 mod resource;
 mod serve;
 mod session;
@@ -27,6 +28,7 @@ use clap::{Parser, Subcommand};
 use crate::app::{App, Opening, StartError};
 use crate::clock::Clock;
 use crate::config::{self, Loaded, Problems};
+use crate::identity::federation::providers::ProviderError;
 use crate::signing::SigningError;
 use crate::store;
 use crate::tenancy::clients::ClientError;
@@ -83,6 +85,9 @@ enum Command {
     /// Manage resources: the APIs that tokens are for
     #[command(subcommand)]
     Resource(resource::Command),
+    /// Manage the identity providers that may vouch for people
+    #[command(subcommand)]
+    Provider(provider::Command),
     /// Manage signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -122,6 +127,7 @@ failures!(
     ClientError,
     ResourceError,
     InviteError,
+    ProviderError,
     io::Error
 );
 
@@ -192,6 +198,7 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::User(command) => user::run(shell, command).await,
             Command::Client(command) => client::run(shell, command).await,
             Command::Resource(command) => resource::run(shell, command).await,
+            Command::Provider(command) => provider::run(shell, command).await,
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
         }

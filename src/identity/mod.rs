@@ -7,6 +7,7 @@ pub mod account;
 pub mod claims;
 pub mod device;
 pub mod factor;
+pub mod federation;
 pub mod limits;
 pub mod link;
 pub mod magic;

@@ -98,6 +98,10 @@ pub enum Happened<'a> {
     NewDevice,
     /// A refresh token of this application was used twice, so its access was ended.
     RefreshReused { client: &'a str },
+    /// The account can be signed in to through this provider from now on.
+    IdentityLinked { provider: &'a str },
+    /// Not any more.
+    IdentityUnlinked { provider: &'a str },
 }
 
 impl Happened<'_> {
@@ -105,6 +109,8 @@ impl Happened<'_> {
         let key = match self {
             Self::NewDevice => "mail.new_device.subject",
             Self::RefreshReused { .. } => "mail.refresh_reused.subject",
+            Self::IdentityLinked { .. } => "mail.identity_linked.subject",
+            Self::IdentityUnlinked { .. } => "mail.identity_unlinked.subject",
         };
         language.with(key, &[("product", product)])
     }
@@ -115,6 +121,12 @@ impl Happened<'_> {
             Self::RefreshReused { client } => {
                 language.with("mail.refresh_reused.text", &[("client", client), ("product", product)])
             }
+            Self::IdentityLinked { provider } => {
+                language.with("mail.identity_linked.text", &[("provider", provider), ("product", product)])
+            }
+            Self::IdentityUnlinked { provider } => {
+                language.with("mail.identity_unlinked.text", &[("provider", provider), ("product", product)])
+            }
         }
     }
 
@@ -123,6 +135,8 @@ impl Happened<'_> {
         language.text(match self {
             Self::NewDevice => "mail.new_device.after",
             Self::RefreshReused { .. } => "mail.refresh_reused.after",
+            Self::IdentityLinked { .. } => "mail.identity_linked.after",
+            Self::IdentityUnlinked { .. } => "mail.identity_unlinked.after",
         })
     }
 }
@@ -254,6 +268,8 @@ mod tests {
             NoAccount { language, product, name, link: LINK }.message(),
             notice(language, product, name, Happened::NewDevice),
             notice(language, product, name, Happened::RefreshReused { client: name }),
+            notice(language, product, name, Happened::IdentityLinked { provider: name }),
+            notice(language, product, name, Happened::IdentityUnlinked { provider: name }),
         ]
     }
 

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use super::schema::{
-    federated_identities, grants, pending_links, provider_values, providers, session_methods,
-    session_providers, sessions, upstream_logins,
+    federated_identities, grants, pending_links, pending_sign_ins, provider_values, providers,
+    session_methods, session_providers, sessions, upstream_logins,
 };
 use super::{Conn, Error, upsert};
 use crate::clock::Timestamp;
@@ -68,10 +68,11 @@ pub fn providers(db: &mut Conn) -> Result<Vec<(Provider, ProviderValues)>, Error
     Ok(all.into_iter().map(|provider| (of(&provider.id), provider)).map(|(v, p)| (p, v)).collect())
 }
 
-/// Whether there is a stored provider with this id that is not disabled.
-pub fn is_active(db: &mut Conn, id: &str) -> Result<bool, Error> {
-    let status: Option<Status> = providers::table.find(id).select(providers::status).first(db).optional()?;
-    Ok(status == Some(Status::Active))
+/// Whether there is a stored provider with this id that is not disabled. It stays so until the transaction ends: the
+/// update that changes nothing holds the row, so that whoever disables it sees what was begun before (FE-10).
+pub fn hold_active(db: &mut Conn, id: &str) -> Result<bool, Error> {
+    let active = providers::table.filter(providers::id.eq(id)).filter(providers::status.eq(Status::Active));
+    Ok(diesel::update(active).set(providers::status.eq(Status::Active)).execute(db)? == 1)
 }
 
 pub fn set_provider_status(db: &mut Conn, id: &str, status: Status) -> Result<bool, Error> {
@@ -170,6 +171,7 @@ pub struct UpstreamLogin {
     pub nonce_digest: Digest,
     pub verifier_sealed: Vec<u8>,
     pub request_id: Option<RequestId>,
+    pub page: Option<String>,
     pub link_to: Option<UserId>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -247,40 +249,42 @@ pub fn void_links_of(db: &mut Conn, user: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Notes who vouched in this session.
-pub fn note_session(db: &mut Conn, session: SessionId, provider: &str) -> Result<(), Error> {
-    upsert::set_session_provider(db, session, provider)?;
+/// Notes who vouched in this session, which may still wait for a second factor, until it is over for certain.
+pub fn note_session(
+    db: &mut Conn,
+    session: SessionId,
+    provider: &str,
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    upsert::set_session_provider(db, session, provider, expires_at)?;
     Ok(())
 }
 
 /// The providers that somebody who is signed in now was vouched for by.
 pub fn providers_in_use(db: &mut Conn) -> Result<Vec<String>, Error> {
+    Ok(session_providers::table.select(session_providers::provider_id).distinct().load(db)?)
+}
+
+/// The sessions that rest on this provider's word, ended or not: whoever signed in did so by it, and may have shown
+/// a second factor besides. A later sign-in by other means replaces what was proven.
+pub fn sessions_by_provider(db: &mut Conn, provider: &str) -> Result<Vec<(SessionId, UserId)>, Error> {
     Ok(session_providers::table
         .inner_join(sessions::table.on(sessions::id.eq(session_providers::session_id)))
-        .filter(sessions::ended_at.is_null())
-        .select(session_providers::provider_id)
-        .distinct()
+        .inner_join(session_methods::table.on(session_methods::session_id.eq(sessions::id)))
+        .filter(session_providers::provider_id.eq(provider))
+        .filter(session_methods::method.eq(AuthMethod::Federated))
+        .select((sessions::id, sessions::user_id))
         .load(db)?)
 }
 
-/// The sessions that rest on this provider's word alone, ended or not: nothing else was proven in them.
-pub fn sessions_by_provider(db: &mut Conn, provider: &str) -> Result<Vec<(SessionId, UserId)>, Error> {
-    let vouched: Vec<(SessionId, UserId)> = session_providers::table
-        .inner_join(sessions::table.on(sessions::id.eq(session_providers::session_id)))
+/// Ends the sign-ins by this provider's word that wait for a second factor.
+pub fn end_waiting(db: &mut Conn, provider: &str) -> Result<(), Error> {
+    let ids: Vec<SessionId> = session_providers::table
         .filter(session_providers::provider_id.eq(provider))
-        .select((sessions::id, sessions::user_id))
+        .select(session_providers::session_id)
         .load(db)?;
-    let mut alone = Vec::new();
-    for (session, user) in vouched {
-        let methods: Vec<AuthMethod> = session_methods::table
-            .filter(session_methods::session_id.eq(session))
-            .select(session_methods::method)
-            .load(db)?;
-        if methods == [AuthMethod::Federated] {
-            alone.push((session, user));
-        }
-    }
-    Ok(alone)
+    diesel::delete(pending_sign_ins::table.filter(pending_sign_ins::id.eq_any(&ids))).execute(db)?;
+    Ok(())
 }
 
 /// Revokes every grant that began in this session, offline ones too.
@@ -298,4 +302,28 @@ pub fn consume_invitation(db: &mut Conn, email: &EmailAddress, now: Timestamp) -
         .filter(links::consumed_at.is_null())
         .filter(links::expires_at.gt(now));
     Ok(diesel::update(good).set(links::consumed_at.eq(now)).execute(db)? > 0)
+}
+
+/// Voids all that the account can be signed in to with, and what was handed out for it or for this address (FE-8).
+pub fn void_credentials(
+    db: &mut Conn,
+    user: UserId,
+    email: &EmailAddress,
+    now: Timestamp,
+) -> Result<(), Error> {
+    use super::schema::{
+        ceremonies, consents, one_time_links as links, passkeys, password_credentials, recovery_codes,
+        totp_credentials,
+    };
+    let theirs = links::table
+        .filter(links::user_id.eq(user).or(links::email.eq(email.folded())))
+        .filter(links::consumed_at.is_null());
+    diesel::update(theirs).set(links::consumed_at.eq(now)).execute(db)?;
+    diesel::delete(consents::table.filter(consents::user_id.eq(user))).execute(db)?;
+    diesel::delete(password_credentials::table.find(user)).execute(db)?;
+    diesel::delete(totp_credentials::table.find(user)).execute(db)?;
+    diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(db)?;
+    diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user))).execute(db)?;
+    diesel::delete(ceremonies::table.filter(ceremonies::user_id.eq(user))).execute(db)?;
+    Ok(())
 }

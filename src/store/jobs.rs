@@ -86,6 +86,7 @@ pub fn sweep_expired(db: &mut Conn, now: Timestamp, keep_history: Timestamp) -> 
     sweep!(db, swept, one_time_links, digest: Digest, expires_at, keep_history);
     sweep!(db, swept, upstream_logins, state_digest: Digest, expires_at, now);
     sweep!(db, swept, pending_links, browser_digest: Digest, expires_at, now);
+    sweep!(db, swept, session_providers, session_id: SessionId, expires_at, keep_history);
     sweep!(db, swept, revocations, jti: String, expires_at, now);
     sweep!(db, swept, replays, digest: Digest, expires_at, now);
     sweep!(db, swept, rate_limits, bucket: Digest, resets_at, now);

@@ -322,6 +322,7 @@ tables! {
         nonce_digest -> Binary,
         verifier_sealed -> Binary,
         request_id -> Nullable<Binary>,
+        page -> Nullable<Text>,
         link_to -> Nullable<Binary>,
         created_at -> BigInt,
         expires_at -> BigInt,
@@ -340,5 +341,6 @@ tables! {
     session_providers (session_id) {
         session_id -> Binary,
         provider_id -> Text,
+        expires_at -> BigInt,
     }
 }

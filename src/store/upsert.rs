@@ -115,12 +115,16 @@ for_each_backend! {
             .execute(conn)
     }
 
-    fn set_session_provider(conn, session: SessionId, provider: &str) -> usize {
+    fn set_session_provider(conn, session: SessionId, provider: &str, expires_at: Timestamp) -> usize {
         diesel::insert_into(session_providers::table)
-            .values((session_providers::session_id.eq(session), session_providers::provider_id.eq(provider)))
+            .values((
+                session_providers::session_id.eq(session),
+                session_providers::provider_id.eq(provider),
+                session_providers::expires_at.eq(expires_at),
+            ))
             .on_conflict(session_providers::session_id)
             .do_update()
-            .set(session_providers::provider_id.eq(provider))
+            .set((session_providers::provider_id.eq(provider), session_providers::expires_at.eq(expires_at)))
             .execute(conn)
     }
 

@@ -157,6 +157,50 @@ pub fn insert(db: &mut Conn, prepared: &Prepared, scribe: &Scribe) -> Result<Use
     Ok(id)
 }
 
+/// A person whom an identity provider vouched for.
+pub struct Vouched {
+    pub name: String,
+    /// Only an address that is theirs for certain: it counts as verified.
+    pub email: Option<EmailAddress>,
+    /// Standard claims; what does not fit is left out.
+    pub claims: Vec<(&'static str, String)>,
+}
+
+/// Stores the user in the caller's transaction. They have no password (PW-5).
+pub fn insert_vouched(db: &mut Conn, vouched: &Vouched, scribe: &Scribe) -> Result<UserId, store::Error> {
+    let now = scribe.now;
+    let id = UserId::new(now, &scribe.random);
+    let locale = vouched.claims.iter().find(|(name, _)| *name == "locale").map(|(_, value)| value.clone());
+    let user = User {
+        id,
+        username: None,
+        name: vouched.name.chars().take(MAX_NAME).collect(),
+        locale,
+        zoneinfo: None,
+        status: Status::Active,
+        is_admin: false,
+        created_at: now,
+        updated_at: now,
+        last_sign_in_at: None,
+    };
+    users::insert(db, &user)?;
+    if let Some(email) = &vouched.email {
+        users::insert_email(db, id, email, true, Some(now), now)?;
+    }
+    for (name, value) in vouched.claims.iter().filter(|(name, _)| !is_column(name)) {
+        if let Ok(value) = check_claim(name, value) {
+            users::set_claim(db, id, name, &value)?;
+        }
+    }
+    let event = Event::success(AuditAction::UserCreated)
+        .user(id)
+        .detail("admin", false)
+        .detail("email_verified", vouched.email.is_some())
+        .detail("password", false);
+    scribe.write(db, event)?;
+    Ok(id)
+}
+
 /// Makes a user.
 pub async fn create(app: &App, new: NewUser, origin: &Origin) -> Result<UserId, UserError> {
     let prepared = prepare(app, new).await?;

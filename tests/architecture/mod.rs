@@ -61,8 +61,8 @@ const DOORS: [(&str, &[&str]); 20] = [
 
 /// `tenancy` and `identity` may know each other: a user is registered by one and admitted by the other.
 const USE_CASE: &[&str] = &[
-    "app", "audit", "clock", "config", "crypto", "identity", "keys", "mail", "model", "protocol", "signing",
-    "store", "tenancy",
+    "app", "audit", "clock", "config", "crypto", "identity", "keys", "mail", "model", "outbound", "protocol",
+    "signing", "store", "tenancy",
 ];
 
 fn imports_follow_the_doors(source: &Source) -> Complaints {

@@ -7,6 +7,7 @@ mod account;
 mod chooser;
 mod consent;
 mod factor;
+mod federation;
 mod joining;
 mod landing;
 mod link;
@@ -20,7 +21,7 @@ mod visitor;
 
 use actix_web::Route;
 use actix_web::guard::{Any, Get, Head};
-use actix_web::web::{ServiceConfig, post, resource, route};
+use actix_web::web::{ServiceConfig, get, post, resource, route};
 
 use visitor::Visitor;
 
@@ -35,6 +36,12 @@ pub fn routes(config: &mut ServiceConfig) {
             resource("/login/magic/{token}").route(read().to(magic::show)).route(post().to(magic::redeem)),
         )
         .service(resource("/login/code").route(post().to(magic::submit_code)))
+        .service(resource("/login/federation/{provider}").route(get().to(federation::start)))
+        .service(
+            resource("/login/federation/{provider}/callback")
+                .route(get().to(federation::callback))
+                .route(post().to(federation::callback_by_form)),
+        )
         .service(resource("/login/choose").route(read().to(chooser::show)).route(post().to(chooser::submit)))
         .service(resource("/consent").route(read().to(consent::show)).route(post().to(consent::submit)))
         .service(resource("/register").route(read().to(register::show)).route(post().to(register::submit)))

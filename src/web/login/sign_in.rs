@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::crypto::Secret;
+use crate::identity::federation::link;
 use crate::identity::sign_in::{Attempt, SignInError, with_password};
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
@@ -18,13 +19,20 @@ use super::visitor::{Welcome, retry_after};
 pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
     let params = visitor.query()?;
     let mut situation = Situation::of(&visitor, &params).await?;
-    let wants_other = params.get("other").is_some();
+    // Whoever is to be linked signs in again: a session that is open does not prove who sits there now (FE-7).
+    if params.get("link").is_some() {
+        situation.waiting = link::waiting(&visitor.app, visitor.browser.binding.as_ref()).await?;
+    }
+    let wants_other = params.get("other").is_some() || situation.waiting.is_some();
     if let (Some(underway), false, false) = (&situation.underway, situation.is_due, wants_other) {
         // Signed in meanwhile, in another tab.
         return Ok(visitor.resume(underway));
     }
     situation.is_due &= !wants_other;
-    let username = situation.hint.clone().filter(|_| !wants_other).unwrap_or_default();
+    let username = match &situation.waiting {
+        Some(waiting) => waiting.account.clone(),
+        None => situation.hint.clone().filter(|_| !wants_other).unwrap_or_default(),
+    };
     let form = Form { username: &username, remember: false, problem: None };
     Ok(situation.page(&visitor, StatusCode::OK, &form))
 }

@@ -5,11 +5,13 @@ use actix_web::http::StatusCode;
 
 use crate::config::RegistrationMode;
 use crate::grants::authorization::{self, Underway};
+use crate::identity::federation::link::Waiting;
+use crate::identity::federation::providers::{self, Upstream};
 use crate::identity::session::SignedIn;
 use crate::protocol::Params;
 use crate::protocol::next_step::NextStep;
 use crate::web::failure::PageFailure;
-use crate::web::page::{ClientCard, LoginPage, LoginProblem, LoginReason};
+use crate::web::page::{ClientCard, LoginPage, LoginProblem, LoginReason, ProviderButton};
 use crate::web::respond::Csp;
 
 use super::Visitor;
@@ -26,38 +28,55 @@ pub struct Situation {
     pub is_due: bool,
     /// Whom the request expects.
     pub hint: Option<String>,
+    /// What the sign-in will link (FE-7).
+    pub waiting: Option<Waiting>,
+    /// The identity providers that offer another way.
+    providers: Vec<Upstream>,
 }
 
 /// What the form holds.
 pub struct Form<'a> {
     pub username: &'a str,
     pub remember: bool,
-    pub problem: Option<LoginProblem>,
+    pub problem: Option<LoginProblem<'a>>,
 }
 
 impl Situation {
     pub async fn of(visitor: &Visitor, params: &Params) -> Result<Self, PageFailure> {
+        Self::towards(visitor, params.get("request"), params.get("next").and_then(Next::parse)).await
+    }
+
+    /// Of somebody who goes on with this request, or without one, to this page.
+    pub async fn towards(
+        visitor: &Visitor,
+        request: Option<&str>,
+        next: Option<Next>,
+    ) -> Result<Self, PageFailure> {
         let accounts = visitor.accounts().await?;
-        let Some(request) = params.get("request") else {
-            return Ok(Self::without_request(accounts, params.get("next").and_then(Next::parse)));
+        let providers = providers::active(&visitor.app).await?;
+        let Some(request) = request else {
+            return Ok(Self::without_request(accounts, next, providers));
         };
         let underway = visitor.underway(request).await?;
         let (is_due, hint) = match authorization::step(&visitor.app, &underway, &accounts).await? {
             NextStep::Login { hint } => (true, hint),
             _ => (false, None),
         };
-        Ok(Self { underway: Some(underway), next: None, accounts, is_due, hint })
+        Ok(Self { underway: Some(underway), next: None, accounts, is_due, hint, waiting: None, providers })
     }
 
-    fn without_request(accounts: Vec<SignedIn>, next: Option<Next>) -> Self {
+    fn without_request(accounts: Vec<SignedIn>, next: Option<Next>, providers: Vec<Upstream>) -> Self {
         let current = accounts.first().filter(|_| next.is_some());
         let hint =
             current.and_then(|current| current.email.clone().or_else(|| current.user.username.clone()));
         let is_due = accounts.is_empty() || next.is_some();
-        Self { underway: None, next, accounts, is_due, hint }
+        Self { underway: None, next, accounts, is_due, hint, waiting: None, providers }
     }
 
     fn reason(&self) -> LoginReason<'_> {
+        if let Some(waiting) = &self.waiting {
+            return LoginReason::Link { provider: &waiting.provider, account: &waiting.account };
+        }
         if !self.is_due {
             return if self.accounts.is_empty() { LoginReason::SignIn } else { LoginReason::AnotherAccount };
         }
@@ -75,6 +94,13 @@ impl Situation {
         let frame = visitor.frame(self.underway.as_ref());
         let ui = frame.ui(None);
         let request = self.underway.as_ref().map(|underway| underway.row.id.to_string());
+        let labels: Vec<String> = self.providers.iter().map(|upstream| upstream.settings.label()).collect();
+        let providers: Vec<ProviderButton<'_>> = self
+            .providers
+            .iter()
+            .zip(&labels)
+            .map(|(upstream, name)| ProviderButton { id: &upstream.settings.id, name })
+            .collect();
         let page = LoginPage {
             ui: &ui,
             request: request.as_deref(),
@@ -84,6 +110,7 @@ impl Situation {
             username: form.username,
             remember: form.remember,
             problem: form.problem,
+            providers: &providers,
             may_register: visitor.app.config.registration_mode() == RegistrationMode::Open,
         };
         let csp = if self.underway.is_some() { Csp::Flow } else { Csp::Own };

@@ -13,6 +13,7 @@ use crate::audit::Origin;
 use crate::crypto::Secret;
 use crate::grants::authorization::{self, Lost, Underway};
 use crate::identity::device::KnownDevice;
+use crate::identity::federation;
 use crate::identity::notice::Notices;
 use crate::identity::session::{self, Arrival, Begun, SignedIn};
 use crate::protocol::{ErrorCode, OAuthError, Params};
@@ -73,7 +74,7 @@ impl Visitor {
         Notices::of(&self.app, self.frame(None).ui(None).language)
     }
 
-    /// What ties this browser's forms to it.
+    /// What ties forms, authorization requests and sign-ins under way to this browser.
     pub fn binding(&self) -> &Secret {
         &self.binding
     }
@@ -106,7 +107,11 @@ impl Visitor {
 
     /// Shows a page, in a browser that from now on has a binding.
     pub fn show(&self, ui: &Ui<'_>, status: StatusCode, page: &impl Page, csp: Csp) -> HttpResponse {
-        let mut response = respond::page(ui, status, page, csp);
+        self.with_binding(respond::page(ui, status, page, csp))
+    }
+
+    /// Gives the browser its binding, if it has none.
+    pub fn with_binding(&self, mut response: HttpResponse) -> HttpResponse {
         if self.binding_is_new {
             cookies::add(&mut response, &cookies::binding(&self.app.config.issuer, &self.binding));
         }
@@ -131,8 +136,8 @@ impl Visitor {
     }
 
     /// After a sign-in. Whoever owes a second factor goes to the page that asks for it, and nothing else becomes of
-    /// it yet (SE-3). Otherwise notes the session for the request that waits, sets the cookies, and goes on there or to
-    /// `path`. The cookies are set whatever becomes of the request, since the secret before is dead (SE-2).
+    /// it yet (SE-3). Otherwise notes the session for the request that waits, makes the link that waits, sets the
+    /// cookies, and goes on there or to `path`. The cookies are set whatever becomes of the request, since the secret before is dead (SE-2).
     pub async fn welcome(&self, signed_in: Welcome<'_>, path: &str) -> HttpResponse {
         let Welcome { begun, others, remember, underway } = signed_in;
         if begun.awaiting_factor {
@@ -146,6 +151,11 @@ impl Visitor {
                 Ok(()) | Err(Lost::Unknown | Lost::Completed) => self.resume(underway),
             },
         };
+        let (binding, notices) = (self.browser.binding.as_ref(), self.notices());
+        if let Err(error) = federation::link::complete(&self.app, binding, begun, notices, &self.origin).await
+        {
+            response = HttpResponse::from_error(PageFailure::from(error));
+        }
         let (app, issuer) = (&self.app, &self.app.config.issuer);
         let mut secrets = vec![begun.secret.clone()];
         secrets.extend(

@@ -22,9 +22,19 @@ pub struct LoginPage<'a> {
     /// What the field for name or e-mail holds already: `login_hint`, or what was typed before.
     pub username: &'a str,
     pub remember: bool,
-    pub problem: Option<LoginProblem>,
+    pub problem: Option<LoginProblem<'a>>,
+    /// The identity providers that offer another way, in the order of their buttons.
+    pub providers: &'a [ProviderButton<'a>],
     /// Whether anyone may register here.
     pub may_register: bool,
+}
+
+/// The way to an identity provider.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProviderButton<'a> {
+    pub id: &'a str,
+    /// What people call it.
+    pub name: &'a str,
 }
 
 /// Why the page is shown.
@@ -38,11 +48,13 @@ pub enum LoginReason<'a> {
     Again { account: &'a str },
     /// This account is signed in, and is about to change something that matters (SE-7).
     Confirm { account: &'a str },
+    /// What a provider says belongs to this account is to be linked to it, by whoever can sign in to it (FE-7).
+    Link { provider: &'a str, account: &'a str },
 }
 
 /// Why the last attempt did not succeed. One text for every kind of wrong credentials (PW-6).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum LoginProblem {
+pub enum LoginProblem<'a> {
     Credentials,
     /// What should be an e-mail address is none.
     NoEmail,
@@ -54,9 +66,54 @@ pub enum LoginProblem {
     Busy,
     /// The form was too old, or did not come from this browser (CH-1).
     FormExpired,
+    /// An identity provider did not say who it is.
+    Provider {
+        provider: &'a str,
+        problem: ProviderProblem,
+    },
 }
 
-impl LoginProblem {
+/// Why a sign-in through an identity provider did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ProviderProblem {
+    /// It does not answer (FE-11).
+    Unavailable,
+    /// Its answer does not prove anything.
+    Refused,
+    /// The person did not want to, there.
+    Denied,
+    /// Begun too long ago, or in another browser.
+    Stale,
+    /// Its people have to have an account here.
+    NoAccount,
+    NotInvited,
+    /// It is linked to another account.
+    LinkedElsewhere,
+    /// Disabled meanwhile (FE-10).
+    Disabled,
+    Throttled {
+        wait: Duration,
+    },
+}
+
+impl ProviderProblem {
+    fn text(self, provider: &str, ui: &Ui<'_>) -> String {
+        let key = match self {
+            Self::Unavailable => "provider.unavailable",
+            Self::Refused => "provider.refused",
+            Self::Denied => "provider.denied",
+            Self::Stale => "provider.stale",
+            Self::NoAccount => "provider.no_account",
+            Self::NotInvited => "provider.not_invited",
+            Self::LinkedElsewhere => "provider.linked_elsewhere",
+            Self::Disabled => "provider.disabled",
+            Self::Throttled { wait } => return ui.with("login.throttled", &[("span", &ui.span(wait))]),
+        };
+        ui.with(key, &[("provider", provider)])
+    }
+}
+
+impl LoginProblem<'_> {
     pub fn text(self, ui: &Ui<'_>) -> String {
         match self {
             Self::Credentials => ui.t("login.wrong").to_owned(),
@@ -64,6 +121,7 @@ impl LoginProblem {
             Self::Throttled { wait } => ui.with("login.throttled", &[("span", &ui.span(wait))]),
             Self::Busy => ui.t("login.busy").to_owned(),
             Self::FormExpired => ui.t("error.form_expired_user").to_owned(),
+            Self::Provider { provider, problem } => problem.text(provider, ui),
         }
     }
 }
@@ -106,12 +164,14 @@ mod tests {
                     Some(LoginProblem::Busy),
                     Some(LoginProblem::NoEmail),
                     Some(LoginProblem::FormExpired),
+                    Some(LoginProblem::Provider { provider: text, problem: ProviderProblem::Unavailable }),
                 ] {
                     for reason in [
                         LoginReason::SignIn,
                         LoginReason::AnotherAccount,
                         LoginReason::Again { account: text },
                         LoginReason::Confirm { account: text },
+                        LoginReason::Link { provider: text, account: text },
                     ] {
                         let full = !text.is_empty();
                         check(&LoginPage {
@@ -123,6 +183,7 @@ mod tests {
                             username: text,
                             remember: full,
                             problem,
+                            providers: &[ProviderButton { id: "p", name: text }],
                             may_register: full,
                         });
                     }
@@ -143,6 +204,7 @@ mod tests {
                 username: "ada",
                 remember: false,
                 problem: Some(LoginProblem::Credentials),
+                providers: &[ProviderButton { id: "google", name: "Google" }],
                 may_register: false,
             };
             let html = check(&page);
@@ -158,13 +220,34 @@ mod tests {
                 r#"name="request" value="arq_1""#,
                 r#"id="magic-form""#,
                 r#"id="email" name="email""#,
+                r#"id="provider-google" href="/auth/login/federation/google?request=arq_1""#,
             ] {
                 assert!(html.contains(name), "{name} in {html}");
             }
             page.request = None;
             page.problem = None;
+            page.providers = &[];
             let html = check(&page);
             assert!(!html.contains("login-cancel") && !html.contains("login-error"));
+            assert!(!html.contains("login/federation"));
+        });
+    }
+    #[test]
+    fn every_problem_with_a_provider_names_it() {
+        each_language(|ui| {
+            for problem in [
+                ProviderProblem::Unavailable,
+                ProviderProblem::Refused,
+                ProviderProblem::Denied,
+                ProviderProblem::Stale,
+                ProviderProblem::NoAccount,
+                ProviderProblem::NotInvited,
+                ProviderProblem::LinkedElsewhere,
+                ProviderProblem::Disabled,
+            ] {
+                let text = LoginProblem::Provider { provider: "Contoso", problem }.text(ui);
+                assert!(text.contains("Contoso"), "{text}");
+            }
         });
     }
 }

@@ -30,7 +30,7 @@ pub use factor::{FactorAsked, FactorPage, FactorProblem};
 pub use fields::{FieldError, FieldErrors, FormProblem};
 pub use form_post::FormPostPage;
 pub use landing::LandingPage;
-pub use login::{LoginPage, LoginProblem, LoginReason};
+pub use login::{LoginPage, LoginProblem, LoginReason, ProviderButton, ProviderProblem};
 pub use logout::{BackLink, LoggedOutPage, LogoutPage};
 pub use magic::{CodeProblem, MagicConfirmPage, MagicSentPage};
 pub use parts::{ClientCard, Person};
