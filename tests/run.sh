@@ -8,7 +8,7 @@
 # It installs what is missing (PostgreSQL, Chromium, Node, Python packages) and tells the tests where things are:
 #
 #   COUNTERSIGN_TEST_POSTGRES       postgres://… of a server in which a test may create databases
-#   COUNTERSIGN_TEST_NODE           node, with the packages of tests/clients/node and tests/browser installed
+#   COUNTERSIGN_TEST_NODE           node, with the packages of tests/clients/node, tests/browser and tests/upstream
 #   COUNTERSIGN_TEST_NODE_MODULES   the node_modules folder of tests/clients/node
 #   COUNTERSIGN_TEST_PYTHON         a python with the packages of tests/clients/python
 #   COUNTERSIGN_TEST_CHROMIUM, COUNTERSIGN_TEST_CHROMEDRIVER
@@ -163,7 +163,7 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/countersign-test.XXXXXX")
 chmod 711 "$scratch" # PostgreSQL's user has to reach its folder inside.
 export TMPDIR=$scratch
 
-for folder in tests/clients/node tests/browser; do
+for folder in tests/clients/node tests/browser tests/upstream; do
     install_node_packages "$folder"
 done
 venv=$(mkdir -p "${CARGO_TARGET_DIR:-target}" && cd "${CARGO_TARGET_DIR:-target}" && pwd)/test-python

@@ -9,6 +9,7 @@ mod cli;
 mod documents;
 mod factors;
 mod faults;
+mod federation;
 mod interop;
 mod login;
 mod mail;

@@ -23,7 +23,7 @@ pub enum Command {
     List,
     /// Show a provider
     Show(Which),
-    /// Disable a stored provider, and end the sessions and grants that rest on its word alone
+    /// Disable a stored provider, and end the sessions and grants that rest on its word
     Disable(Which),
     /// Enable a disabled provider
     Enable(Which),

@@ -9,7 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, Shell, logging};
 use crate::app::{App, Opening, create_database_folder};
+use crate::audit::Origin;
 use crate::clock::Clock;
+use crate::identity::federation::providers;
 use crate::store::{self, DatabaseUrl};
 use crate::tenancy::links;
 use crate::web;
@@ -25,6 +27,8 @@ pub async fn run(shell: &Shell) -> Result<(), Failure> {
     let metrics = config.server.metrics_listen.map(|at| bind("server.metrics_listen", at)).transpose()?;
 
     let app = App::open(config, Clock::system(), Opening::Create).await?;
+    // Of providers that were taken out of the configuration while nobody served (FE-10).
+    providers::end_of_removed(&app, &Origin::system()).await?;
     let link = links::first_administrator(&app).await?;
     let link = link.map(|secret| app.config.issuer.at(&format!("/setup/{}", secret.expose())));
     match show_banner(shell, &app, listener.local_addr()?, link) {

@@ -13,6 +13,7 @@ mod process;
 #[expect(dead_code, reason = "the unit tests of mail use the rest")]
 pub mod smtp;
 mod tools;
+mod upstream;
 
 pub use app::{PASSWORD, Settings, TestApp, http_client};
 pub use browser::{Browser, Page};
@@ -23,6 +24,7 @@ pub use key_server::KeyServer;
 pub use postgres::PrivatePostgres;
 pub use process::{Process, free_port};
 pub use tools::{Dialogue, browser_journey, node, python};
+pub use upstream::{Mock, RealProvider, Signing, TENANT};
 
 /// Declares tests that run on SQLite and on PostgreSQL. The argument says which, for [`TestApp::start`].
 #[macro_export]

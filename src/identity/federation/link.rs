@@ -52,8 +52,8 @@ pub async fn complete(
     let (browser, user, now) = (binding.digest(), begun.user, app.clock.now());
     let waits =
         app.db.read(move |db| Ok(rows::pending(db, &browser, now)?.is_some_and(|p| p.user_id == user)));
-    // A session that still lacks a factor is not resumed: the account is not proven before it has it.
-    if !waits.await? || session::resume(app, std::slice::from_ref(&begun.secret)).await?.is_empty() {
+    // The account is not proven before its second factor is.
+    if begun.awaiting_factor || !waits.await? {
         return Ok(false);
     }
     let active = providers::active(app).await?;

@@ -290,9 +290,9 @@ async fn prove(
         return Err(FederationError::Refused("the answer has no code".to_owned()));
     };
     let verifier = open_verifier(&app.master, row)?;
-    let id_token = upstream::exchange(app, settings, &documents, code, &verifier).await?;
+    let tokens = upstream::exchange(app, settings, &documents, code, &verifier).await?;
     let nonce = NonceCheck::Digest(row.nonce_digest);
-    upstream::prove(app, settings, &documents, &id_token, nonce, token::Kind::FromCode).await
+    upstream::person(app, settings, &documents, &tokens, nonce).await
 }
 
 /// An error code of a provider, short and printable.

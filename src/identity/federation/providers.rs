@@ -189,7 +189,7 @@ fn to_row(settings: &Provider, master: &MasterKey, scribe: &Scribe) -> (rows::Pr
     (row, values)
 }
 
-/// Disables a stored provider or enables it again. Disabling ends what rests on its word alone (FE-10); what ended
+/// Disables a stored provider or enables it again. Disabling ends what rests on its word (FE-10); what ended
 /// stays ended.
 pub async fn set_status(app: &App, id: &str, status: Status, origin: &Origin) -> Result<(), ProviderError> {
     change(app, id, origin, move |db, id, scribe| {
@@ -205,7 +205,7 @@ pub async fn set_status(app: &App, id: &str, status: Status, origin: &Origin) ->
     .await
 }
 
-/// Removes a stored provider, and ends what rests on its word alone. Who people are there is kept, for the day when
+/// Removes a stored provider, and ends what rests on its word. Who people are there is kept, for the day when
 /// it comes back under the same id and with the same issuer.
 pub async fn remove(app: &App, id: &str, origin: &Origin) -> Result<(), ProviderError> {
     change(app, id, origin, |db, id, scribe| {
@@ -251,8 +251,10 @@ pub async fn end_of_removed(app: &App, origin: &Origin) -> Result<usize, store::
         .await
 }
 
-/// Sessions in which nothing but this provider's word was proven, and every grant that began in them.
+/// Sessions that were begun by this provider's word, sign-ins that wait for a second factor after it, and every grant
+/// that began in them.
 fn end_what_rests_on(db: &mut Conn, id: &str, scribe: &Scribe) -> Result<usize, store::Error> {
+    rows::end_waiting(db, id)?;
     let mut count = 0;
     for (session, user) in rows::sessions_by_provider(db, id)? {
         count += usize::from(session::end(db, session, user, scribe)?);

@@ -98,6 +98,13 @@ impl Person {
     }
 }
 
+/// What a proven token says.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Proven {
+    issuer: String,
+    claims: Map<String, Value>,
+}
+
 /// Proves a token against one issuer, one audience and one set of keys.
 pub(super) fn verify(
     settings: &Provider,
@@ -107,7 +114,7 @@ pub(super) fn verify(
     nonce: &NonceCheck,
     kind: Kind,
     now: Timestamp,
-) -> Result<Person, Fault> {
+) -> Result<Proven, Fault> {
     let claimed = payload(token)?;
     let tenant = text(&claimed, "tid");
     let issuer = rule
@@ -117,7 +124,36 @@ pub(super) fn verify(
     // The same bytes, whose signature is good now.
     let claims = claimed;
     check_claims(settings, &issuer, &claims, kind, now)?;
-    read(settings, issuer, &claims)
+    Ok(Proven { issuer, claims })
+}
+
+impl Proven {
+    /// Who it is.
+    pub(super) fn person(self, settings: &Provider) -> Result<Person, Fault> {
+        read(settings, self.issuer, &self.claims)
+    }
+
+    /// Whether the address is left to userinfo, where OpenID Connect Core §5.4 puts it. Google and Microsoft, whose
+    /// claims have rules of their own, say all in the token.
+    pub(super) fn lacks_address(&self, settings: &Provider) -> bool {
+        settings.kind == ProviderKind::Oidc && !self.claims.contains_key("email")
+    }
+
+    /// Adds what userinfo says of the same person (OpenID Connect Core §5.3.2: the `sub` must be the same). What the
+    /// token says stands; the address and what is said of it come from one place.
+    pub(super) fn add_userinfo(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let mut userinfo = parse_object(body).ok_or_else(|| refused("userinfo is no JSON object"))?;
+        if text(&userinfo, "sub").is_none() || userinfo.get("sub") != self.claims.get("sub") {
+            return Err(refused("userinfo is about somebody else"));
+        }
+        self.claims.remove("email_verified");
+        for name in ["email", "email_verified", "name", "given_name", "family_name", "locale", "picture"] {
+            if let (false, Some(value)) = (self.claims.contains_key(name), userinfo.remove(name)) {
+                self.claims.insert(name.to_owned(), value);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn refused(reason: impl Into<String>) -> Fault {
@@ -387,5 +423,29 @@ mod tests {
             read(&provider("oidc"), String::new(), claims.as_object().unwrap()).expect("it names somebody");
         assert_eq!(person.claims, [("given_name", "Ada".to_owned())]);
         assert_eq!(person.label(), "");
+    }
+
+    #[test]
+    fn userinfo_is_about_the_same_person_and_completes_the_token() {
+        let token = json!({ "sub": "42", "name": "Ada", "email_verified": true });
+        let proven = Proven { issuer: String::new(), claims: token.as_object().unwrap().clone() };
+        let add = |userinfo: Value| {
+            let mut proven = proven.clone();
+            proven.add_userinfo(userinfo.to_string().as_bytes())?;
+            proven.person(&provider("oidc"))
+        };
+        let person =
+            add(json!({ "sub": "42", "name": "Eve", "email": "ada@example.com", "iss": "x" })).unwrap();
+        assert_eq!(person.name.as_deref(), Some("Ada"));
+        assert!(
+            person.email.is_some() && !person.email_verified,
+            "the token's word was not about this address"
+        );
+        let sure = json!({ "sub": "42", "email": "ada@example.com", "email_verified": true });
+        assert!(add(sure).unwrap().email_verified);
+        for other in [json!({ "sub": "43" }), json!({}), json!([]), json!({ "sub": null })] {
+            assert!(add(other.clone()).is_err(), "{other}");
+        }
+        assert!(proven.lacks_address(&provider("oidc")) && !proven.lacks_address(&provider("google")));
     }
 }

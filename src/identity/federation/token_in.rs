@@ -71,7 +71,8 @@ async fn sign_in(
     };
     let proving = async {
         let documents = upstream::documents(app, &found.settings).await?;
-        upstream::prove(app, &found.settings, &documents, token.expose(), nonce, kind).await
+        let proven = upstream::prove(app, &found.settings, &documents, token.expose(), nonce, kind).await?;
+        Ok(proven.person(&found.settings)?)
     };
     let outcome = match tokio::time::timeout(PATIENCE, proving).await.unwrap_or_else(|_| Err(out_of_time())) {
         Ok(person) => {

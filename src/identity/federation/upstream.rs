@@ -5,17 +5,19 @@
 
 use std::sync::Arc;
 
+use http::header::AUTHORIZATION;
+use http::{Request, StatusCode};
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient};
 use openidconnect::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, IssuerUrl,
-    JsonWebKeySet, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
-    TokenResponse, TokenUrl,
+    JsonWebKeySet, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, TokenResponse, TokenUrl,
 };
 use serde::Deserialize;
 use url::Url;
 
 use super::authority::{Authority, Rule};
-use super::token::{self, Fault, Kind, NonceCheck, Person};
+use super::token::{self, Fault, Kind, NonceCheck, Person, Proven};
 use super::{Attempt, FederationError};
 use crate::app::App;
 use crate::config::Provider;
@@ -29,6 +31,7 @@ struct Metadata {
     authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
+    userinfo_endpoint: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
@@ -44,6 +47,12 @@ pub(super) struct Documents {
 impl From<FetchError> for FederationError {
     fn from(error: FetchError) -> Self {
         Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<Fault> for FederationError {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault.to_string())
     }
 }
 
@@ -111,14 +120,20 @@ pub(super) fn authorization_url(
     Ok(url)
 }
 
-/// The ID token for a code.
+/// What a code was exchanged for.
+pub(super) struct Tokens {
+    pub id_token: String,
+    access_token: Secret,
+}
+
+/// The tokens for a code.
 pub(super) async fn exchange(
     app: &App,
     settings: &Provider,
     documents: &Documents,
     code: &str,
     verifier: &Secret,
-) -> Result<String, FederationError> {
+) -> Result<Tokens, FederationError> {
     let endpoint = address(&documents.metadata.token_endpoint, settings)?;
     let mut client = CoreClient::new(
         ClientId::new(settings.client_id.clone()),
@@ -149,7 +164,33 @@ pub(super) async fn exchange(
         })?;
     let id_token =
         answer.id_token().ok_or_else(|| FederationError::Refused("there is no ID token".to_owned()))?;
-    Ok(id_token.to_string())
+    Ok(Tokens {
+        id_token: id_token.to_string(),
+        access_token: Secret::from_text(answer.access_token().secret().as_str()),
+    })
+}
+
+/// Proves who a code was given for.
+pub(super) async fn person(
+    app: &App,
+    settings: &Provider,
+    documents: &Documents,
+    tokens: &Tokens,
+    nonce: NonceCheck,
+) -> Result<Person, FederationError> {
+    let mut proven = prove(app, settings, documents, &tokens.id_token, nonce, Kind::FromCode).await?;
+    if let (true, Some(endpoint)) = (proven.lacks_address(settings), &documents.metadata.userinfo_endpoint) {
+        let request = Request::get(address(endpoint, settings)?.as_str())
+            .header(AUTHORIZATION, format!("Bearer {}", tokens.access_token.expose()))
+            .body(Vec::new())
+            .map_err(|error| FederationError::Unavailable(format!("its userinfo: {error}")))?;
+        let answer = app.outbound.fetch_in(networks(settings), request).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(FederationError::Unavailable(format!("userinfo answered with {}", answer.status())));
+        }
+        proven.add_userinfo(answer.body())?;
+    }
+    Ok(proven.person(settings)?)
 }
 
 /// Proves a token with the provider's keys. A key that the copy lacks is looked for in a fresh one, which is asked
@@ -161,14 +202,14 @@ pub(super) async fn prove(
     token: &str,
     nonce: NonceCheck,
     kind: Kind,
-) -> Result<Person, FederationError> {
+) -> Result<Proven, FederationError> {
     let now = app.clock.now();
     let attempt = |jwks: &Arc<str>| token::verify(settings, &documents.rule, jwks, token, &nonce, kind, now);
     let mut outcome = attempt(&jwks(app, settings, documents, false).await?);
     if outcome == Err(Fault::UnknownKey) {
         outcome = attempt(&jwks(app, settings, documents, true).await?);
     }
-    outcome.map_err(|fault| FederationError::Refused(fault.to_string()))
+    Ok(outcome?)
 }
 
 async fn jwks(
