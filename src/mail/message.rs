@@ -258,7 +258,7 @@ mod tests {
 
     const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
 
-    fn all(language: Language, product: &str, name: &str) -> [Message; 7] {
+    fn all(language: Language, product: &str, name: &str) -> [Message; 9] {
         let lasts = Duration::from_secs(86_400);
         [
             VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
