@@ -4,6 +4,8 @@
 //! administrator. Nothing here speaks HTTP; the pages, the JSON API and the command line call the same functions.
 
 pub mod account;
+pub mod change_email;
+pub mod change_password;
 pub mod claims;
 pub mod device;
 pub mod factor;
@@ -13,6 +15,8 @@ pub mod link;
 pub mod magic;
 pub mod notice;
 pub mod password;
+pub mod reauthentication;
+pub mod recovery;
 pub mod registration;
 pub mod session;
 pub mod setup;

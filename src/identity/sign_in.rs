@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::crypto::Secret;
 use crate::model::{AuditAction, AuthMethod, EmailAddress, Outcome, UserId};
+use crate::store::users::User;
 use crate::store::{self, Conn, users};
 use crate::tenancy::admission;
 
@@ -79,6 +80,17 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
     let outcome = if settled.is_some() { Outcome::Success } else { Outcome::Failure };
     app.metrics.sign_in(AuthMethod::Password, outcome);
     settled.ok_or(SignInError::BadCredentials)
+}
+
+/// Forgets the failures that keep the owner out here, who has proven otherwise to be one and knows the password.
+pub(super) fn forgive(db: &mut Conn, user: &User, origin: &Origin) -> Result<(), store::Error> {
+    let mut names: Vec<String> = user.username.iter().cloned().collect();
+    names.extend(users::emails(db, user.id)?.into_iter().map(|email| email.folded));
+    for name in names {
+        let counted = Counted { account: name.into_bytes(), address: limits::address_key(origin.ip) };
+        limits::clear(db, &[counted.by_account_and_address(), counted.by_account(), counted.pause()])?;
+    }
+    Ok(())
 }
 
 /// The account that was named, if there is one.

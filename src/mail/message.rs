@@ -63,6 +63,30 @@ pub struct SignInLink<'a> {
     pub lasts: Duration,
 }
 
+/// Lets somebody choose a new password.
+#[derive(Clone, Copy, Debug)]
+pub struct ResetPassword<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// May be empty.
+    pub name: &'a str,
+    /// The page behind the link asks before it acts (PW-7).
+    pub link: &'a str,
+    pub lasts: Duration,
+}
+
+/// Asks somebody with an account to confirm a new address, or one that is not verified.
+#[derive(Clone, Copy, Debug)]
+pub struct VerifyEmail<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// May be empty.
+    pub name: &'a str,
+    /// The page behind the link asks before it acts (PW-7).
+    pub link: &'a str,
+    pub lasts: Duration,
+}
+
 /// Tells somebody who asked to be signed in that there is no account with this address (PW-6).
 #[derive(Clone, Copy, Debug)]
 pub struct NoAccount<'a> {
@@ -102,6 +126,9 @@ pub enum Happened<'a> {
     IdentityLinked { provider: &'a str },
     /// Not any more.
     IdentityUnlinked { provider: &'a str },
+    PasswordChanged,
+    /// Told at the address that was.
+    EmailChanged,
 }
 
 impl Happened<'_> {
@@ -111,6 +138,8 @@ impl Happened<'_> {
             Self::RefreshReused { .. } => "mail.refresh_reused.subject",
             Self::IdentityLinked { .. } => "mail.identity_linked.subject",
             Self::IdentityUnlinked { .. } => "mail.identity_unlinked.subject",
+            Self::PasswordChanged => "mail.password_changed.subject",
+            Self::EmailChanged => "mail.email_changed.subject",
         };
         language.with(key, &[("product", product)])
     }
@@ -127,6 +156,8 @@ impl Happened<'_> {
             Self::IdentityUnlinked { provider } => {
                 language.with("mail.identity_unlinked.text", &[("provider", provider), ("product", product)])
             }
+            Self::PasswordChanged => language.with("mail.password_changed.text", &[("product", product)]),
+            Self::EmailChanged => language.with("mail.email_changed.text", &[("product", product)]),
         }
     }
 
@@ -137,6 +168,8 @@ impl Happened<'_> {
             Self::RefreshReused { .. } => "mail.refresh_reused.after",
             Self::IdentityLinked { .. } => "mail.identity_linked.after",
             Self::IdentityUnlinked { .. } => "mail.identity_unlinked.after",
+            Self::PasswordChanged => "mail.password_changed.after",
+            Self::EmailChanged => "mail.email_changed.after",
         })
     }
 }
@@ -239,6 +272,14 @@ templates! {
     "mail/sign_in_link/subject.txt" "mail/sign_in_link/body.txt" "mail/sign_in_link/body.html"
 }
 templates! {
+    ResetPassword { language: Language, product: &'a str, name: &'a str, link: &'a str, lasts: Duration }
+    "mail/reset_password/subject.txt" "mail/reset_password/body.txt" "mail/reset_password/body.html"
+}
+templates! {
+    VerifyEmail { language: Language, product: &'a str, name: &'a str, link: &'a str, lasts: Duration }
+    "mail/verify_email/subject.txt" "mail/verify_email/body.txt" "mail/verify_email/body.html"
+}
+templates! {
     NoAccount { language: Language, product: &'a str, name: &'a str, link: &'a str }
     "mail/no_account/subject.txt" "mail/no_account/body.txt" "mail/no_account/body.html"
 }
@@ -258,7 +299,7 @@ mod tests {
 
     const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
 
-    fn all(language: Language, product: &str, name: &str) -> [Message; 9] {
+    fn all(language: Language, product: &str, name: &str) -> [Message; 11] {
         let lasts = Duration::from_secs(86_400);
         [
             VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
@@ -266,7 +307,11 @@ mod tests {
             Invitation { language, product, name, link: LINK, lasts }.message(),
             SignInLink { language, product, name, link: LINK, code: "012345", lasts }.message(),
             NoAccount { language, product, name, link: LINK }.message(),
+            ResetPassword { language, product, name, link: LINK, lasts }.message(),
+            VerifyEmail { language, product, name, link: LINK, lasts }.message(),
             notice(language, product, name, Happened::NewDevice),
+            notice(language, product, name, Happened::PasswordChanged),
+            notice(language, product, name, Happened::EmailChanged),
             notice(language, product, name, Happened::RefreshReused { client: name }),
             notice(language, product, name, Happened::IdentityLinked { provider: name }),
             notice(language, product, name, Happened::IdentityUnlinked { provider: name }),

@@ -24,23 +24,33 @@ pub struct Link {
     pub consumed_at: Option<Timestamp>,
 }
 
-/// Stores a link and voids those of the same purpose for the same address or user (PW-8: the newest counts).
+/// Stores a link and voids those of the same purpose for the same user, or while there is none, for the same address
+/// (PW-8: the newest counts).
 pub fn insert(db: &mut Conn, link: &Link) -> Result<(), Error> {
     let same = one_time_links::table
         .filter(one_time_links::purpose.eq(link.purpose))
         .filter(one_time_links::consumed_at.is_null());
-    if let Some(email) = &link.email {
-        diesel::update(same.filter(one_time_links::email.eq(email)))
+    if let Some(user) = link.user_id {
+        diesel::update(same.filter(one_time_links::user_id.eq(user)))
             .set(one_time_links::consumed_at.eq(link.created_at))
             .execute(db)?;
-    } else if let Some(user) = link.user_id {
-        diesel::update(same.filter(one_time_links::user_id.eq(user)))
+    } else if let Some(email) = &link.email {
+        diesel::update(same.filter(one_time_links::email.eq(email)))
             .set(one_time_links::consumed_at.eq(link.created_at))
             .execute(db)?;
     } else {
         diesel::update(same).set(one_time_links::consumed_at.eq(link.created_at)).execute(db)?;
     }
     diesel::insert_into(one_time_links::table).values(link).execute(db)?;
+    Ok(())
+}
+
+/// Voids every link of the user, whatever it is for: password or address have changed (PW-8).
+pub fn void_of_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<(), Error> {
+    let open = one_time_links::table
+        .filter(one_time_links::user_id.eq(user))
+        .filter(one_time_links::consumed_at.is_null());
+    diesel::update(open).set(one_time_links::consumed_at.eq(now)).execute(db)?;
     Ok(())
 }
 

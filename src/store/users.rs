@@ -84,6 +84,18 @@ pub fn mark_email_verified(
     Ok(diesel::update(theirs).set(emails::verified_at.eq(now)).execute(db)? == 1)
 }
 
+/// Takes an address from the user.
+pub fn remove_email(db: &mut Conn, user: UserId, folded: &str) -> Result<bool, Error> {
+    let theirs = emails::table.filter(emails::folded.eq(folded)).filter(emails::user_id.eq(user));
+    Ok(diesel::delete(theirs).execute(db)? == 1)
+}
+
+/// Notes that something about the user has changed (`updated_at`).
+pub fn touch(db: &mut Conn, user: UserId, now: Timestamp) -> Result<(), Error> {
+    diesel::update(users::table.find(user)).set(users::updated_at.eq(now)).execute(db)?;
+    Ok(())
+}
+
 pub fn find(db: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
     Ok(users::table.find(id).select(User::as_select()).first(db).optional()?)
 }

@@ -326,7 +326,8 @@ pub async fn end_sessions(app: &App, user: UserId, origin: &Origin) -> Result<us
     app.db.write(move |db| end_everything(db, user, &scribe)).await
 }
 
-fn end_everything(db: &mut Conn, user: UserId, scribe: &Scribe) -> Result<usize, store::Error> {
+/// Ends every session and grant of the user, offline ones too, in the caller's transaction (SE-5).
+pub fn end_everything(db: &mut Conn, user: UserId, scribe: &Scribe) -> Result<usize, store::Error> {
     let ended = session::end_all(db, user, None, scribe)?;
     grants::revoke_of_user(db, user, scribe.now)?;
     Ok(ended)

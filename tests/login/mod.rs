@@ -3,11 +3,14 @@
 mod account;
 mod chooser;
 mod consent;
+mod credentials;
 mod magic;
 mod notices;
+mod recover;
 mod register;
 mod setup;
 mod sign_in;
+mod timing;
 
 use crate::support::{Page, TestApp};
 use countersign::store::outbox::Message;

@@ -4,7 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::config::RegistrationMode;
-use crate::identity::password::Weak;
+use crate::identity::limits::Throttled;
+use crate::identity::link::AskError;
+use crate::identity::password::{Busy, Weak};
 use crate::identity::registration::{EmailFault, Faults, NameFault, RegistrationError};
 use crate::web::failure::PageFailure;
 use crate::web::page::{FieldError, FieldErrors, FormProblem, LinkExpiredPage, LinkKind};
@@ -36,25 +38,55 @@ impl Setback {
         Ok(Self::Form(match error {
             RegistrationError::Store(error) => return Err(error.into()),
             RegistrationError::LinkExpired => return Ok(Self::LinkExpired),
-            RegistrationError::Faulty(faults) => Complaint {
-                status: StatusCode::UNPROCESSABLE_ENTITY,
-                errors: field_errors(faults),
-                problem: None,
-                failure: None,
-            },
-            RegistrationError::Throttled(throttled) => Complaint {
-                status: StatusCode::TOO_MANY_REQUESTS,
-                errors: FieldErrors::default(),
-                problem: Some(FormProblem::Throttled { wait: throttled.retry_after }),
-                failure: Some(throttled.into()),
-            },
-            RegistrationError::Busy(busy) => Complaint {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                errors: FieldErrors::default(),
-                problem: Some(FormProblem::Busy),
-                failure: Some(busy.into()),
-            },
+            RegistrationError::Faulty(faults) => Complaint::faulty(faults),
+            RegistrationError::Throttled(throttled) => Complaint::throttled(throttled),
+            RegistrationError::Busy(busy) => Complaint::busy(busy),
         }))
+    }
+}
+
+impl Complaint {
+    /// Fields are wrong.
+    pub fn faulty(faults: Faults) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, errors: field_errors(faults), ..Self::default() }
+    }
+
+    pub fn weak(weak: Weak) -> Self {
+        Self::faulty(Faults { password: Some(weak), ..Faults::default() })
+    }
+
+    /// The password that the account has is another. The page says so beside its field.
+    pub fn wrong_password() -> Self {
+        Self::faulty(Faults::default())
+    }
+
+    pub fn throttled(throttled: Throttled) -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            problem: Some(FormProblem::Throttled { wait: throttled.retry_after }),
+            failure: Some(throttled.into()),
+            ..Self::default()
+        }
+    }
+
+    pub fn busy(busy: Busy) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            problem: Some(FormProblem::Busy),
+            failure: Some(busy.into()),
+            ..Self::default()
+        }
+    }
+
+    /// No mail was asked for.
+    pub fn not_asked(error: AskError) -> Result<Self, PageFailure> {
+        match error {
+            AskError::BadEmail => {
+                Ok(Self::faulty(Faults { email: Some(EmailFault::Invalid), ..Faults::default() }))
+            }
+            AskError::Throttled(throttled) => Ok(Self::throttled(throttled)),
+            AskError::Store(error) => Err(error.into()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod account;
 mod chooser;
 mod consent;
+mod credentials;
 mod factor;
 mod federation;
 mod joining;
@@ -13,6 +14,7 @@ mod landing;
 mod link;
 mod magic;
 mod next;
+mod recover;
 mod register;
 mod setup;
 mod sign_in;
@@ -47,6 +49,25 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/register").route(read().to(register::show)).route(post().to(register::submit)))
         .service(resource("/register/{token}").route(read().to(link::show)).route(post().to(link::submit)))
         .service(resource("/setup/{token}").route(read().to(setup::show)).route(post().to(setup::submit)))
+        .service(resource("/recover").route(read().to(recover::show)).route(post().to(recover::ask)))
+        .service(
+            resource("/recover/{token}").route(read().to(recover::open)).route(post().to(recover::reset)),
+        )
+        .service(
+            resource("/verify-email/{token}")
+                .route(read().to(credentials::show_link))
+                .route(post().to(credentials::confirm_link)),
+        )
+        .service(
+            resource("/account/password")
+                .route(read().to(credentials::show_password))
+                .route(post().to(credentials::change_password)),
+        )
+        .service(
+            resource("/account/email")
+                .route(read().to(credentials::show_email))
+                .route(post().to(credentials::change_email)),
+        )
         .service(resource("/account").route(read().to(account::show)))
         .service(resource("/account/sessions/end").route(post().to(account::end_session)))
         .service(resource("/account/sessions/end-all").route(post().to(account::end_elsewhere)))

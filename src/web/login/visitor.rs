@@ -15,6 +15,7 @@ use crate::grants::authorization::{self, Lost, Underway};
 use crate::identity::device::KnownDevice;
 use crate::identity::federation;
 use crate::identity::notice::Notices;
+use crate::identity::reauthentication;
 use crate::identity::session::{self, Arrival, Begun, SignedIn};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::store;
@@ -77,6 +78,17 @@ impl Visitor {
     /// What ties forms, authorization requests and sign-ins under way to this browser.
     pub fn binding(&self) -> &Secret {
         &self.binding
+    }
+
+    /// The current account, if its sign-in was recent enough to change what matters (SE-7). Otherwise the way to the
+    /// sign-in page, which comes back to `next`, a page of the account area.
+    pub async fn confirmed(&self, next: &str) -> Result<Result<SignedIn, HttpResponse>, store::Error> {
+        let current = self.accounts().await?.into_iter().next();
+        let now = self.app.clock.now();
+        Ok(match current.filter(|current| reauthentication::is_recent(current, now)) {
+            Some(current) => Ok(current),
+            None => Err(self.go(&format!("/login?next={next}"))),
+        })
     }
 
     pub fn query(&self) -> Result<Params, PageFailure> {

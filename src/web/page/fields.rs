@@ -25,6 +25,8 @@ pub enum FieldError {
         min: usize,
     },
     PasswordTooLong,
+    /// Not the one that the account has.
+    PasswordWrong,
     /// It is among the common ones, or made of the person's or the product's words (PW-3).
     PasswordEasyToGuess,
 }
@@ -60,6 +62,7 @@ impl FieldError {
             Self::PasswordTooShort { min } => {
                 return ui.with("field.password_too_short", &[("min", &min.to_string())]);
             }
+            Self::PasswordWrong => "password.wrong",
             Self::PasswordTooLong => "field.password_too_long",
             Self::PasswordEasyToGuess => "field.password_easy",
         };

@@ -16,6 +16,7 @@ mod login;
 mod logout;
 mod magic;
 mod parts;
+mod recover;
 mod register;
 mod welcome;
 
@@ -34,6 +35,10 @@ pub use login::{LoginPage, LoginProblem, LoginReason, ProviderButton, ProviderPr
 pub use logout::{BackLink, LoggedOutPage, LogoutPage};
 pub use magic::{CodeProblem, MagicConfirmPage, MagicSentPage};
 pub use parts::{ClientCard, Person};
+pub use recover::{
+    ChangeEmailPage, ChangePasswordPage, EmailConfirmPage, EmailDonePage, LinkSentPage, RecoverPage,
+    ResetDonePage, ResetPage, SentKind,
+};
 pub use register::{RegisterConfirmPage, RegisterPage, RegisterSentPage};
 pub use welcome::{InvitePage, LinkExpiredPage, LinkKind, SetupPage};
 

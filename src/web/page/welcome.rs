@@ -50,6 +50,8 @@ pub enum LinkKind {
     Invite,
     Setup,
     Magic,
+    Reset,
+    Email,
 }
 
 impl InvitePage<'_> {
@@ -72,6 +74,8 @@ impl LinkKind {
             Self::Invite => "link.invite",
             Self::Setup => "link.setup",
             Self::Magic => "magic.expired",
+            Self::Reset => "recover.expired",
+            Self::Email => "email.expired",
         })
     }
 }
@@ -98,7 +102,14 @@ mod tests {
                     }
                 }
             }
-            for kind in [LinkKind::Register, LinkKind::Invite, LinkKind::Setup, LinkKind::Magic] {
+            for kind in [
+                LinkKind::Register,
+                LinkKind::Invite,
+                LinkKind::Setup,
+                LinkKind::Magic,
+                LinkKind::Reset,
+                LinkKind::Email,
+            ] {
                 for may_register in [true, false] {
                     check(&LinkExpiredPage { ui, kind, may_register });
                 }

@@ -1,0 +1,235 @@
+//! A new address, proven by the link that goes there, and the proof of one that is not verified yet (PW-13).
+//!
+//! Nothing changes until the link is confirmed. Then the new address takes the place of the old one, the old one is
+//! told, and everybody else is out (SE-5). That the sign-in was just now is asked before
+//! ([`super::reauthentication`]).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::Throttled;
+use super::link::{self, AskError, LinkError, MailAsked, Tries};
+use super::notice::Notices;
+use super::{magic, session};
+use crate::app::App;
+use crate::audit::{Event, Origin, Scribe};
+use crate::config::{Issuer, Limits};
+use crate::crypto::Secret;
+use crate::mail::message::Happened;
+use crate::mail::{self, message};
+use crate::model::{AuditAction, EmailAddress, LinkPurpose, SessionId, UserId};
+use crate::store::links::Link;
+use crate::store::users::User;
+use crate::store::{self, Conn, grants, links, users};
+use crate::tenancy::admission;
+
+/// An address, and who says that it is theirs.
+pub struct Asked {
+    pub user: UserId,
+    /// The session at work: it stays.
+    pub session: SessionId,
+    pub email: String,
+    pub notices: Notices,
+}
+
+/// What a link confirms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    pub email: String,
+    /// The user's name, so that whoever opens the mail sees whose address it becomes.
+    pub name: String,
+}
+
+/// Sends a link to the address. Whether somebody else has it is told to its owner, not to who asks (PW-6).
+pub async fn ask(app: &App, asked: Asked, origin: &Origin) -> Result<(), AskError> {
+    let email = EmailAddress::parse(&asked.email).map_err(|_| AskError::BadEmail)?;
+    let posting = Posting {
+        email,
+        secret: Secret::generate(&app.random),
+        asked,
+        product: app.config.branding.product_name.clone(),
+        issuer: app.config.issuer.clone(),
+        lasts: app.config.lifetimes.verify,
+        limits: app.config.limits.clone(),
+        scribe: app.scribe(origin),
+    };
+    link::paced(app.db.write(move |db| posting.settle(db))).await??;
+    app.mail_notify.notify_one();
+    Ok(())
+}
+
+/// Looks without spending the link (PW-7).
+pub async fn open(app: &App, token: &Secret, origin: &Origin) -> Result<Opened, LinkError> {
+    let link = link::look(app, token, &[LinkPurpose::VerifyEmail], Tries::of(app, origin)).await?;
+    let (Some(email), Some(user)) = (link.email, link.user_id) else { return Err(LinkError::Expired) };
+    let user = app.db.read(move |db| users::find(db, user)).await?.ok_or(LinkError::Expired)?;
+    Ok(Opened { email, name: user.name })
+}
+
+/// Spends the link. Signs nobody in: whoever opens the mail may be a stranger to the account (SE-8).
+pub async fn confirm(app: &App, token: &Secret, notices: Notices, origin: &Origin) -> Result<(), LinkError> {
+    let (token, scribe, tries) = (token.clone(), app.scribe(origin), Tries::of(app, origin));
+    let confirmed =
+        app.db.write(move |db| match link::spend(db, &token, LinkPurpose::VerifyEmail, tries, scribe.now)? {
+            Ok(Some(link)) => settle_confirmed(db, &link, &notices, &scribe).map(Ok),
+            Ok(None) => Ok(Ok(false)),
+            Err(throttled) => Ok(Err(throttled)),
+        });
+    match confirmed.await {
+        Ok(confirmed) => {
+            if !confirmed? {
+                return Err(LinkError::Expired);
+            }
+        }
+        // Somebody else has taken the address at this moment.
+        Err(store::Error::Taken(_)) => return Err(LinkError::Expired),
+        Err(error) => return Err(error.into()),
+    }
+    app.mail_notify.notify_one();
+    Ok(())
+}
+
+fn settle_confirmed(
+    db: &mut Conn,
+    link: &Link,
+    notices: &Notices,
+    scribe: &Scribe,
+) -> Result<bool, store::Error> {
+    let (Some(user), Some(email)) = (link.user_id, &link.email) else { return Ok(false) };
+    let Ok(admission) = admission::admit_user(db, user)? else { return Ok(false) };
+    let detail: Detail = serde_json::from_str(&link.detail)
+        .map_err(|error| store::Error::broken("a link that proves an address", error))?;
+    match detail.replaces {
+        None => magic::prove_address(db, user, email, scribe),
+        Some(old) => {
+            let new = link::stored_address(&detail.typed)?;
+            let replacing = Replacing { user: admission.user(), old, new, session: detail.session };
+            replacing.settle(db, notices, scribe)
+        }
+    }
+}
+
+/// One address that takes the place of another.
+struct Replacing<'a> {
+    user: &'a User,
+    /// Folded.
+    old: String,
+    new: EmailAddress,
+    /// The session that asked.
+    session: SessionId,
+}
+
+impl Replacing<'_> {
+    fn settle(&self, db: &mut Conn, notices: &Notices, scribe: &Scribe) -> Result<bool, store::Error> {
+        let (user, now) = (self.user.id, scribe.now);
+        let emails = users::emails(db, user)?;
+        let Some(old) = emails.into_iter().find(|email| email.folded == self.old) else { return Ok(false) };
+        if users::find_by_email(db, &self.new)?.is_some() {
+            return Ok(false);
+        }
+        users::remove_email(db, user, &old.folded)?;
+        users::insert_email(db, user, &self.new, old.is_primary, Some(now), now)?;
+        users::touch(db, user, now)?;
+        session::end_all(db, user, Some(self.session), scribe)?;
+        grants::revoke_of_user(db, user, now)?;
+        links::void_of_user(db, user, now)?;
+        scribe.write(db, Event::success(AuditAction::EmailChanged).user(user))?;
+        notices.tell_at(
+            db,
+            &link::stored_address(&old.address)?,
+            self.user,
+            Happened::EmailChanged,
+            scribe,
+        )?;
+        Ok(true)
+    }
+}
+
+/// What the link keeps until it is opened.
+#[derive(Serialize, Deserialize)]
+struct Detail {
+    /// The address as it was typed.
+    typed: String,
+    /// The address, folded, whose place it takes; none if it is the user's already and only to be verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
+    session: SessionId,
+}
+
+/// A link on its way into the outbox.
+struct Posting {
+    email: EmailAddress,
+    secret: Secret,
+    asked: Asked,
+    product: String,
+    issuer: Issuer,
+    lasts: Duration,
+    limits: Limits,
+    scribe: Scribe,
+}
+
+impl Posting {
+    fn settle(&self, db: &mut Conn) -> Result<Result<(), Throttled>, store::Error> {
+        let asked = MailAsked { email: &self.email, device: None, origin: &self.scribe.origin };
+        if let Err(throttled) = link::count_mail(db, &self.limits, &asked, None, self.scribe.now)? {
+            return Ok(Err(throttled));
+        }
+        let Some(user) = users::find(db, self.asked.user)? else { return Ok(Ok(())) };
+        let event = match users::find_by_email(db, &self.email)? {
+            Some(owner) if owner.id != user.id => {
+                self.tell_owner(db, &owner)?;
+                Event::failure(AuditAction::EmailChangeRequested)
+                    .detail("reason", "the address has an account")
+            }
+            Some(_) => {
+                self.send_link(db, &user, None)?;
+                Event::success(AuditAction::EmailChangeRequested)
+            }
+            None => {
+                let primary = users::primary_email(db, user.id)?.map(|email| email.folded);
+                self.send_link(db, &user, primary)?;
+                Event::success(AuditAction::EmailChangeRequested)
+            }
+        };
+        self.scribe.write(db, event.user(user.id).session(self.asked.session))?;
+        Ok(Ok(()))
+    }
+
+    fn send_link(&self, db: &mut Conn, user: &User, replaces: Option<String>) -> Result<(), store::Error> {
+        let (now, expires_at) = (self.scribe.now, self.scribe.now.plus(self.lasts));
+        let typed = self.email.as_str().to_owned();
+        let detail = Detail { typed, replaces, session: self.asked.session };
+        let link = Link {
+            digest: self.secret.digest(),
+            purpose: LinkPurpose::VerifyEmail,
+            user_id: Some(user.id),
+            email: Some(self.email.folded().to_owned()),
+            detail: serde_json::to_string(&detail).expect("what is to be changed is plain data"),
+            created_at: now,
+            expires_at,
+            consumed_at: None,
+        };
+        links::insert(db, &link)?;
+        let mail = message::VerifyEmail {
+            language: self.asked.notices.language_of(user),
+            product: &self.product,
+            name: &user.name,
+            link: &self.issuer.at(&format!("/verify-email/{}", self.secret.expose())),
+            lasts: self.lasts,
+        };
+        mail::enqueue(db, &self.scribe, &self.email, &mail.message(), Some(expires_at))
+    }
+
+    /// To the address that is stored, as when somebody registers with it (PW-11).
+    fn tell_owner(&self, db: &mut Conn, owner: &User) -> Result<(), store::Error> {
+        let Some(to) = link::reachable(db, owner, &self.email)? else { return Ok(()) };
+        let mail = message::AlreadyRegistered {
+            language: self.asked.notices.language_of(owner),
+            product: &self.product,
+            name: &owner.name,
+            link: &self.issuer.at("/login"),
+        };
+        mail::enqueue(db, &self.scribe, &to, &mail.message(), None)
+    }
+}
