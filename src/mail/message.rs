@@ -121,11 +121,17 @@ pub enum Happened<'a> {
     /// The account was signed in to in a browser that does not know it.
     NewDevice,
     /// A refresh token of this application was used twice, so its access was ended.
-    RefreshReused { client: &'a str },
+    RefreshReused {
+        client: &'a str,
+    },
     /// The account can be signed in to through this provider from now on.
-    IdentityLinked { provider: &'a str },
+    IdentityLinked {
+        provider: &'a str,
+    },
     /// Not any more.
-    IdentityUnlinked { provider: &'a str },
+    IdentityUnlinked {
+        provider: &'a str,
+    },
     PasswordChanged,
     /// Told at the address that was.
     EmailChanged,
@@ -299,7 +305,7 @@ mod tests {
 
     const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
 
-    fn all(language: Language, product: &str, name: &str) -> [Message; 11] {
+    fn all(language: Language, product: &str, name: &str) -> [Message; 13] {
         let lasts = Duration::from_secs(86_400);
         [
             VerifyRegistration { language, product, name, link: LINK, lasts }.message(),

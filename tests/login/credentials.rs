@@ -100,7 +100,7 @@ on_both_databases! {
         // A link that is on its way when the address changes is void afterwards (PW-8).
         let mut stranger = app.browser();
         let start = stranger.get("/login").await;
-        super::magic::ask(&mut stranger, &start, "ada@example.com").await;
+        crate::login::magic::ask(&mut stranger, &start, "ada@example.com").await;
         app.advance(Duration::from_secs(1));
 
         let page = browser.get("/account/email").await;

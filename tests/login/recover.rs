@@ -77,7 +77,7 @@ on_both_databases! {
         ask(&mut browser, &page, "ada@example.com").await;
         app.advance(Duration::from_secs(1));
         let login = browser.get("/login").await;
-        super::magic::ask(&mut browser, &login, "ada@example.com").await;
+        crate::login::magic::ask(&mut browser, &login, "ada@example.com").await;
         let sent: Vec<String> = mails(&app).await.iter().map(|mail| link(&app, mail)).collect();
         assert_eq!(browser.get(&sent[0]).await.status, 410);
         // PW-8: bound to its purpose.

@@ -147,6 +147,57 @@ in_each_language! {
         journey.run().await;
     }
 
+    async fn by_mail(app, locale) {
+        let open_newest = |journey: Journey| journey.goto("/dev/mail").click(".rows a").click(".mail-link");
+        let mut journey = Journey::new(&app)
+            .speaking(locale)
+            .goto("/login")
+            .fill("email", "ada@example.com")
+            .click("#magic-submit")
+            .see("#magic-sent")
+            .inspect("magic-sent")
+            .fill("code", "no digits")
+            .click("#code-submit")
+            .see("#code-error")
+            .inspect("magic-wrong");
+        journey = open_newest(journey).see("#magic-confirm-form").inspect("magic-confirm");
+        journey = journey.forget_cookies().reload().see("#magic-elsewhere").inspect("magic-confirm-elsewhere");
+        journey = journey
+            .click("#magic-confirm")
+            .goto("/account/password")
+            .see("#password-form")
+            .inspect("change-password")
+            .fill("current_password", "not this one")
+            .fill("password", PASSWORD)
+            .click("#password-submit")
+            .see("#current_password-error")
+            .inspect("change-password-wrong")
+            .goto("/account/email")
+            .see("#email-form")
+            .inspect("change-email")
+            .fill("email", "ada@new.example")
+            .click("#email-submit")
+            .see("#link-sent")
+            .inspect("change-email-sent");
+        journey = open_newest(journey).see("#email-confirm-form").inspect("email-confirm");
+        journey = journey.click("#email-confirm").see("#email-done").inspect("email-done");
+        journey = journey
+            .goto("/login?next=/account/email")
+            .see("#login-form")
+            .inspect("login-confirm")
+            .goto("/recover")
+            .see("#recover-form")
+            .inspect("recover")
+            .fill("email", "ada@new.example")
+            .click("#recover-submit")
+            .see("#link-sent")
+            .inspect("recover-sent");
+        journey = open_newest(journey).see("#reset-form").inspect("reset").fill("password", "short");
+        journey = journey.click("#reset-submit").see("#password-error").inspect("reset-wrong");
+        journey = journey.fill("password", "eleven quiet herons 7").click("#reset-submit");
+        journey.see("#reset-done").inspect("reset-done").run().await;
+    }
+
     async fn being_lost(app, locale) {
         let application = Application::start(&app, "calendar").await;
         let flow = application.client.flow("openid");

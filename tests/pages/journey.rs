@@ -82,6 +82,10 @@ impl Journey {
         self.step(json!({ "do": "expect_url", "url": url }))
     }
 
+    pub fn reload(self) -> Self {
+        self.step(json!({ "do": "reload" }))
+    }
+
     pub fn forget_cookies(self) -> Self {
         self.step(json!({ "do": "clear_cookies" }))
     }
