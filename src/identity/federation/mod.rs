@@ -1,8 +1,8 @@
 //! Signing in through identity providers: Google, Microsoft, any OpenID Provider.
 //!
 //! [`start`] sends a browser to a provider, [`finish`] takes it back. In between lies what only this browser, this
-//! provider and this attempt can complete (FE-2). What the provider says is proven by [`token`], against the issuer
-//! that [`authority`] chose beforehand (FE-4, FE-5); what becomes of whom it vouches for is decided by [`admit`], and
+//! provider and this attempt can complete (FE-2). What the provider says is proven by `token`, against the issuer
+//! that `authority` chose beforehand (FE-4, FE-5); what becomes of whom it vouches for is decided by `admit`, and
 //! linking to an account that exists by [`link`]. [`token_in`] is the way in for applications that bring a
 //! provider's token themselves.
 //!
