@@ -13,6 +13,7 @@ use super::{Failure, Shell, duration};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::Secret;
+use crate::identity::factor::manage;
 use crate::model::{EmailAddress, Status, UserId};
 use crate::store::users::User;
 use crate::store::{self, Conn};
@@ -49,6 +50,8 @@ pub enum Command {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// Take away all second factors, for somebody who has lost them; new ones must be set up at the next sign-in
+    ResetFactors(Who),
     /// State that the user controls an address: you vouch for it
     VerifyEmail {
         #[command(flatten)]
@@ -137,6 +140,13 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
             let user = known(&app, &who.user).await?;
             users::set_password(&app, user.id, &password_from_stdin()?, &origin).await?;
             done(shell, &user, "has a new password, and all sessions and grants have ended", "password_set")
+        }
+        Command::ResetFactors(who) => {
+            let app = shell.open().await?;
+            let user = known(&app, &who.user).await?;
+            manage::reset(&app, &user, &origin).await?;
+            let text = "has no second factor any more and must set one up at the next sign-in";
+            done(shell, &user, text, "factors_reset")
         }
         Command::VerifyEmail { who, email } => {
             let app = shell.open().await?;

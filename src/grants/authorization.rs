@@ -9,8 +9,9 @@ use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::crypto::{Digest, Secret};
+use crate::identity::factor::Enrolled;
 use crate::identity::session::SignedIn;
-use crate::model::{AuditAction, Client, GrantId, RequestId, SessionId};
+use crate::model::{AuditAction, AuthMethod, Client, GrantId, RequestId, SessionId};
 use crate::protocol::acr::{acr_answer, acr_for};
 use crate::protocol::authorize::AuthorizationRequest;
 use crate::protocol::next_step::{Allowed, NextStep, Progress, SessionView, next_step};
@@ -19,7 +20,7 @@ use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::store::authorization::{self, Code, Request};
 use crate::store::{self, Conn, consents, grants, sessions, users};
-use crate::tenancy::admission;
+use crate::tenancy::admission::{self, Rules};
 
 use super::{Detail, Failure};
 
@@ -104,7 +105,8 @@ async fn views(
     if accounts.is_empty() {
         return Ok(Vec::new());
     }
-    let (client, accounts) = (underway.client.key, accounts.to_vec());
+    let (client, accounts) = (Arc::clone(&underway.client), accounts.to_vec());
+    let rules = Rules::of(&app.config);
     app.db
         .read(move |db| {
             accounts
@@ -118,7 +120,9 @@ async fn views(
                         names,
                         auth_time: account.session.auth_time,
                         methods: account.methods.clone(),
-                        remembered: remembered(db, account, client)?,
+                        has_factor: Enrolled::of(db, account.user.id)?.any(),
+                        required: admission::required_of(db, &account.user, Some(&client), rules)?,
+                        remembered: remembered(db, account, client.key)?,
                     })
                 })
                 .collect()
@@ -229,8 +233,10 @@ pub async fn issue_code(
         session: account.session.id,
         offline: detail.scope.contains(scope::OFFLINE_ACCESS),
         detail: detail.to_json(),
+        methods: detail.methods.clone(),
         scope: detail.scope.to_string(),
         code: code.digest(),
+        rules: Rules::of(&app.config),
         code_expires_at: scribe.now.plus(lifetimes.code),
         grant_expires_at: scribe.now.plus(lifetimes.refresh_max),
         scribe,
@@ -262,8 +268,10 @@ struct Issuing {
     session: SessionId,
     offline: bool,
     detail: String,
+    methods: Vec<AuthMethod>,
     scope: String,
     code: Digest,
+    rules: Rules,
     code_expires_at: Timestamp,
     grant_expires_at: Timestamp,
     scribe: Scribe,
@@ -290,7 +298,11 @@ impl Issuing {
         let Some(session) = sessions::find(db, self.session)? else {
             return self.denied(db, "the session is gone");
         };
-        if let Err(refusal) = admission::admit_authorization(db, &self.client, &session, now)? {
+        // What this session had proven when the detail was written, not what it has by now.
+        let proven = &self.methods;
+        if let Err(refusal) =
+            admission::admit_authorization(db, &self.client, &session, proven, self.rules, now)?
+        {
             return self.denied(db, &refusal.to_string());
         }
         let grant = grants::Grant {

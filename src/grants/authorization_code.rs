@@ -14,7 +14,7 @@ use crate::protocol::{OAuthError, pkce};
 use crate::store::authorization::{self, Code};
 use crate::store::grants::{self, Grant, RefreshToken};
 use crate::store::{self, Conn};
-use crate::tenancy::admission::{self, Admission};
+use crate::tenancy::admission::{self, Admission, Rules};
 
 use super::issue::{self, Issuing};
 use super::{Authenticated, Detail, Failure, not_admitted, refused};
@@ -45,6 +45,7 @@ pub(super) async fn redeem(
         refresh_idle: app.config.lifetimes.refresh_idle,
         scribe: app.scribe(origin),
         resources: presented.resources,
+        rules: Rules::of(&app.config),
         issuer: app.config.issuer.as_str().to_owned(),
         known,
     };
@@ -78,6 +79,7 @@ struct Redeeming {
     resources: Vec<String>,
     issuer: String,
     known: std::sync::Arc<Vec<crate::model::Resource>>,
+    rules: Rules,
     scribe: Scribe,
 }
 
@@ -121,11 +123,12 @@ impl Redeeming {
             Ok(target) => target,
             Err(error) => return self.refuse(db, error),
         };
-        let admission =
-            match admission::admit_grant(db, &self.client, GrantType::AuthorizationCode, &grant, now)? {
-                Ok(admission) => admission,
-                Err(refusal) => return self.refuse(db, not_admitted(refusal)),
-            };
+        let (kind, proven) = (GrantType::AuthorizationCode, &detail.methods);
+        let admitted = admission::admit_grant(db, &self.client, kind, &grant, proven, self.rules, now)?;
+        let admission = match admitted {
+            Ok(admission) => admission,
+            Err(refusal) => return self.refuse(db, not_admitted(refusal)),
+        };
         if !authorization::redeem_code(db, &self.digest, now)? {
             return self.replayed(db, &grant);
         }

@@ -21,7 +21,7 @@ use crate::protocol::token::{TokenResponse, TokenType, refreshed_scope};
 use crate::protocol::{OAuthError, scope};
 use crate::store::grants::{self, Grant, RefreshToken};
 use crate::store::{self, Conn, sessions, users};
-use crate::tenancy::admission::{self, Admission};
+use crate::tenancy::admission::{self, Admission, Rules};
 
 use super::issue::{self, Issuing};
 use super::{Authenticated, Detail, Failure, not_admitted, refused};
@@ -54,6 +54,7 @@ pub(super) async fn rotate(
         issuer: app.config.issuer.as_str().to_owned(),
         known: app.resources().await?,
         notices: Notices::of(app, Language::default()),
+        rules: Rules::of(&app.config),
         random: app.random.clone(),
         scribe: app.scribe(origin),
     };
@@ -92,6 +93,7 @@ struct Rotating {
     issuer: String,
     known: Arc<Vec<Resource>>,
     notices: Notices,
+    rules: Rules,
     random: Random,
     scribe: Scribe,
 }
@@ -141,12 +143,13 @@ impl Rotating {
             return self.refuse(db, OAuthError::invalid_grant("the refresh token has expired"));
         }
         // A stolen token presented for a family that is dead already has nothing left to revoke.
-        let admission = match admission::admit_grant(db, &self.client, GrantType::RefreshToken, &grant, now)?
-        {
+        let mut detail = Detail::parse(&grant.detail)?;
+        let (kind, proven) = (GrantType::RefreshToken, &detail.methods);
+        let admitted = admission::admit_grant(db, &self.client, kind, &grant, proven, self.rules, now)?;
+        let admission = match admitted {
             Ok(admission) => admission,
             Err(refusal) => return self.refuse(db, not_admitted(refusal)),
         };
-        let mut detail = Detail::parse(&grant.detail)?;
         // It counts for this access token only: the next refresh may have the whole again.
         detail.scope = match refreshed_scope(&detail.scope, self.scope.as_ref()) {
             Ok(scope) => scope,

@@ -1,17 +1,46 @@
-//! Whether somebody proved who they are recently enough to change what matters (SE-7).
+//! Whether somebody who changes what matters has proven just now who they are (SE-7).
 //!
-//! An unlocked screen must not be enough to take an account over: addresses, passwords, factors, keys and deletion are
-//! behind this.
+//! Within five minutes, and with the strongest thing that the account has: an old session, or a password alone where
+//! there is a second factor, changes nothing.
 
-use std::time::Duration;
-
+use super::factor::Enrolled;
 use super::session::SignedIn;
+use crate::app::App;
 use crate::clock::Timestamp;
+use crate::model::{AuthMethod, SessionId, UserId};
+use crate::protocol::factors::RECENT;
+use crate::store::{self, Conn, sessions};
 
-/// How long a sign-in counts.
-pub const WITHIN: Duration = Duration::from_secs(5 * 60);
+/// What has to be proven first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Due {
+    #[error("a recent sign-in is needed")]
+    SignIn,
+    #[error("a second factor shown recently is needed")]
+    Factor,
+}
 
-/// Whether the account of this browser was signed in to just now.
-pub fn is_recent(account: &SignedIn, now: Timestamp) -> bool {
-    now < account.session.auth_time.plus(WITHIN)
+/// What is due before this account may be changed from this session; `None` if nothing is.
+pub async fn due(app: &App, account: &SignedIn) -> Result<Option<Due>, store::Error> {
+    let (user, session, now) = (account.user.id, account.session.id, app.clock.now());
+    app.db.read(move |db| due_in(db, user, session, now)).await
+}
+
+/// The same within the transaction that makes the change.
+pub fn due_in(
+    db: &mut Conn,
+    user: UserId,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<Option<Due>, store::Error> {
+    let since = now.minus(RECENT);
+    let mut recent = sessions::proofs(db, session)?;
+    recent.retain(|(_, proven_at)| *proven_at >= since);
+    let has = |wanted: &[AuthMethod]| recent.iter().any(|(method, _)| wanted.contains(method));
+    Ok(match Enrolled::of(db, user)?.any() {
+        true if has(&[AuthMethod::HardwareKey, AuthMethod::OneTimePassword]) => None,
+        true => Some(Due::Factor),
+        false if !recent.is_empty() => None,
+        false => Some(Due::SignIn),
+    })
 }

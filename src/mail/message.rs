@@ -135,6 +135,46 @@ pub enum Happened<'a> {
     PasswordChanged,
     /// Told at the address that was.
     EmailChanged,
+    /// A second factor was added.
+    FactorAdded {
+        kind: FactorKind,
+    },
+    FactorRemoved {
+        kind: FactorKind,
+    },
+    /// An administrator took all factors away.
+    FactorsReset,
+    /// Somebody signed in with one of the recovery codes; so many are left.
+    RecoveryCodeUsed {
+        left: i64,
+    },
+    /// New recovery codes void the old ones.
+    RecoveryCodesMade,
+}
+
+/// A kind of second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorKind {
+    /// An authenticator application.
+    Totp,
+    Passkey,
+}
+
+impl FactorKind {
+    /// For the audit.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::Passkey => "passkey",
+        }
+    }
+
+    fn text(self, language: Language) -> &'static str {
+        language.text(match self {
+            Self::Totp => "mail.factor.totp",
+            Self::Passkey => "mail.factor.passkey",
+        })
+    }
 }
 
 impl Happened<'_> {
@@ -146,6 +186,11 @@ impl Happened<'_> {
             Self::IdentityUnlinked { .. } => "mail.identity_unlinked.subject",
             Self::PasswordChanged => "mail.password_changed.subject",
             Self::EmailChanged => "mail.email_changed.subject",
+            Self::FactorAdded { .. } => "mail.factor_added.subject",
+            Self::FactorRemoved { .. } => "mail.factor_removed.subject",
+            Self::FactorsReset => "mail.factors_reset.subject",
+            Self::RecoveryCodeUsed { .. } => "mail.recovery_used.subject",
+            Self::RecoveryCodesMade => "mail.recovery_made.subject",
         };
         language.with(key, &[("product", product)])
     }
@@ -164,6 +209,20 @@ impl Happened<'_> {
             }
             Self::PasswordChanged => language.with("mail.password_changed.text", &[("product", product)]),
             Self::EmailChanged => language.with("mail.email_changed.text", &[("product", product)]),
+            Self::FactorAdded { kind } => {
+                let kind = kind.text(language);
+                language.with("mail.factor_added.text", &[("kind", kind), ("product", product)])
+            }
+            Self::FactorRemoved { kind } => {
+                let kind = kind.text(language);
+                language.with("mail.factor_removed.text", &[("kind", kind), ("product", product)])
+            }
+            Self::FactorsReset => language.with("mail.factors_reset.text", &[("product", product)]),
+            Self::RecoveryCodeUsed { left } => {
+                let left = left.to_string();
+                language.with("mail.recovery_used.text", &[("count", &*left), ("product", product)])
+            }
+            Self::RecoveryCodesMade => language.with("mail.recovery_made.text", &[("product", product)]),
         }
     }
 
@@ -176,6 +235,11 @@ impl Happened<'_> {
             Self::IdentityUnlinked { .. } => "mail.identity_unlinked.after",
             Self::PasswordChanged => "mail.password_changed.after",
             Self::EmailChanged => "mail.email_changed.after",
+            Self::FactorsReset => "mail.factors_reset.after",
+            Self::FactorAdded { .. }
+            | Self::FactorRemoved { .. }
+            | Self::RecoveryCodeUsed { .. }
+            | Self::RecoveryCodesMade => "mail.factor.after",
         })
     }
 }

@@ -1,6 +1,11 @@
 //! Who must have shown two factors: the one rule for every way in.
 
+use std::time::Duration;
+
 use super::acr::Acr;
+
+/// How old the proof of who is there may be when something that matters is changed, as when a factor is added (SE-7).
+pub const RECENT: Duration = Duration::from_secs(5 * 60);
 
 /// What is known of the account and of what it is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::model::{AuthMethod, Client, SessionId, UserId};
 
-use super::acr::{acr_for, satisfies};
+use super::acr::{Acr, acr_for, satisfies};
 use super::authorize::{AuthorizationRequest, Prompt};
+use super::factors::RECENT;
 use super::{ErrorCode, OAuthError, ScopeSet};
 
 /// A live session of this browser.
@@ -23,6 +24,10 @@ pub struct SessionView {
     pub names: Vec<String>,
     pub auth_time: Timestamp,
     pub methods: Vec<AuthMethod>,
+    /// Whether the user has a second factor.
+    pub has_factor: bool,
+    /// The least that must have been shown for this client: see [`super::factors`].
+    pub required: Acr,
     /// What this user allowed this client before; `None` if nothing ever was.
     pub remembered: Option<Allowed>,
 }
@@ -51,6 +56,10 @@ pub struct Progress {
 pub enum NextStep {
     /// The login page, with this name filled in.
     Login { hint: Option<String> },
+    /// The page that asks this session's user for a second factor.
+    Factor { session: SessionId },
+    /// The pages on which this session's user, who must have a second factor, gets one.
+    Enrol { session: SessionId },
     /// The account chooser.
     ChooseAccount,
     /// The consent page of this session's user, asking for what is missing.
@@ -134,14 +143,48 @@ impl Asked<'_> {
         if stale && !fresh {
             return Err(self.login(self.name_of(session)));
         }
-        let demanded = self.request.claims.essential_acr();
-        if demanded.is_empty() || satisfies(acr_for(&session.methods), demanded) {
-            Ok(session)
-        } else if fresh {
+        self.strong_enough(session, now)
+    }
+
+    /// Whether enough was shown: for the policies, for an essential `acr`, and if it costs the user no more than a
+    /// second factor that is there, for what the client wishes (OpenID Connect Core §5.5.1.1, AZ-11).
+    fn strong_enough<'a>(
+        &self,
+        session: &'a SessionView,
+        now: Timestamp,
+    ) -> Result<&'a SessionView, NextStep> {
+        let proven = acr_for(&session.methods);
+        let essential = self.request.claims.essential_acr();
+        let reaches = |acr| essential.is_empty() || satisfies(acr, essential.iter().copied());
+        let unmet = || {
             let text = "the login does not reach the demanded acr";
             Err(refuse(ErrorCode::UnmetAuthenticationRequirements, text))
-        } else {
+        };
+        if !reaches(Acr::TwoFactors) {
+            return unmet();
+        }
+        let must = proven < session.required || !reaches(proven);
+        let wished = self.request.asked_acr().find_map(Acr::parse).is_some_and(|wish| proven < wish);
+        let ask = must || (wished && session.has_factor && !self.silent);
+        if !ask {
+            Ok(session)
+        } else if session.has_factor {
+            Err(self.factor(NextStep::Factor { session: session.id }))
+        } else if proven < session.required && now.since(session.auth_time) > RECENT {
+            // Adding a factor takes a recent login (SE-7).
             Err(self.login(self.name_of(session)))
+        } else if proven < session.required {
+            Err(self.factor(NextStep::Enrol { session: session.id }))
+        } else {
+            unmet()
+        }
+    }
+
+    fn factor(&self, step: NextStep) -> NextStep {
+        if self.silent {
+            refuse(ErrorCode::InteractionRequired, "the user has to show a second factor")
+        } else {
+            step
         }
     }
 
@@ -271,6 +314,8 @@ mod tests {
             names: vec![format!("user{n}@example.com"), format!("user{n}")],
             auth_time: Timestamp::from_seconds(ARRIVED - 1000),
             methods: vec![AuthMethod::Password],
+            has_factor: false,
+            required: Acr::OneFactor,
             remembered: Some(allowed("openid email")),
         }
     }
@@ -387,6 +432,8 @@ mod tests {
             let now = Timestamp::from_seconds(NOW);
             match next_step(&self.request, &self.client, &self.progress, &self.sessions, now) {
                 NextStep::Login { hint } => format!("login {}", hint.unwrap_or_default()),
+                NextStep::Factor { session } => format!("factor {}", session.as_bytes()[0]),
+                NextStep::Enrol { session } => format!("enrol {}", session.as_bytes()[0]),
                 NextStep::ChooseAccount => "choose".into(),
                 NextStep::Consent { session, missing } => {
                     let claims: Vec<_> = missing.claims.into_iter().collect();
@@ -396,6 +443,14 @@ mod tests {
                 NextStep::Refuse(error) => error.code.to_string(),
             }
         }
+    }
+
+    fn has_factor(session: &mut SessionView) {
+        session.has_factor = true;
+    }
+
+    fn strong(session: &mut SessionView) {
+        session.methods.push(AuthMethod::OneTimePassword);
     }
 
     fn check(cases: Vec<(&str, Case, &str)>) {
@@ -512,28 +567,84 @@ mod tests {
     #[test]
     fn az_11_an_essential_acr_is_met_or_an_error() {
         let two = Acr::TwoFactors.as_str();
-        let strong = |session: &mut SessionView| session.methods.push(AuthMethod::OneTimePassword);
         check(vec![
-            ("too weak", case().session(1).essential_acr(two), "login user1@example.com"),
+            ("no factor", case().session(1).essential_acr(two), "unmet_authentication_requirements"),
             (
-                "too weak again",
+                "no factor, signed in for the request",
                 case().session(1).fresh().essential_acr(two),
                 "unmet_authentication_requirements",
             ),
+            ("a factor not shown yet", case().session(1).last(has_factor).essential_acr(two), "factor 1"),
+            (
+                "too long ago comes first",
+                case().session(1).last(has_factor).essential_acr(two).max_age(1),
+                "login user1@example.com",
+            ),
+            ("nobody", case().essential_acr(two), "login"),
             ("strong", case().session(1).last(strong).essential_acr(two), "issue 1"),
             (
                 "stronger than asked",
                 case().session(1).last(strong).essential_acr(Acr::OneFactor.as_str()),
                 "issue 1",
             ),
-            ("unknown", case().session(1).fresh().essential_acr("gold"), "unmet_authentication_requirements"),
-            ("silently", case().session(1).essential_acr(two).prompt(&[Silent]), "login_required"),
+            (
+                "unknown, whatever is shown",
+                case().session(1).last(has_factor).essential_acr("gold"),
+                "unmet_authentication_requirements",
+            ),
+            (
+                "silently",
+                case().session(1).last(has_factor).essential_acr(two).prompt(&[Silent]),
+                "interaction_required",
+            ),
             (
                 "any value will do",
                 case().session(1).claims(r#"{"id_token":{"acr":{"essential":true}}}"#),
                 "issue 1",
             ),
             ("a wish", case().session(1).claims(r#"{"id_token":{"acr":{"value":"gold"}}}"#), "issue 1"),
+        ]);
+    }
+
+    #[test]
+    fn az_11_a_wish_for_two_factors_asks_for_one_that_is_there() {
+        let wish = |values: &[Acr]| {
+            let mut case = case().session(1);
+            case.request.acr_values = values.iter().map(ToString::to_string).collect();
+            case
+        };
+        let (one, two) = (Acr::OneFactor, Acr::TwoFactors);
+        check(vec![
+            ("there", wish(&[two]).last(has_factor), "factor 1"),
+            ("shown", wish(&[two]).last(has_factor).last(strong), "issue 1"),
+            ("not there", wish(&[two]), "issue 1"),
+            ("wanted most", wish(&[two, one]).last(has_factor), "factor 1"),
+            ("wanted less", wish(&[one, two]).last(has_factor), "issue 1"),
+            ("silently", wish(&[two]).last(has_factor).prompt(&[Silent]), "issue 1"),
+        ]);
+    }
+
+    #[test]
+    fn mf_5_what_the_policies_demand_comes_before_anything_is_issued() {
+        let demanded = |session: &mut SessionView| session.required = Acr::TwoFactors;
+        let case = || case().session(1).signed_in_at(ARRIVED - 60).last(demanded);
+        check(vec![
+            ("not shown", case().last(has_factor), "factor 1"),
+            ("shown", case().last(has_factor).last(strong), "issue 1"),
+            ("none to show", case(), "enrol 1"),
+            (
+                "none to show, and demanded by the client too",
+                case().essential_acr(Acr::TwoFactors.as_str()),
+                "enrol 1",
+            ),
+            ("first party", case().first_party(), "enrol 1"),
+            ("signed in for the request", case().fresh(), "enrol 1"),
+            ("silently", case().prompt(&[Silent]), "interaction_required"),
+            (
+                "none to show, and signed in long ago",
+                case().signed_in_at(NOW - 301),
+                "login user1@example.com",
+            ),
         ]);
     }
 

@@ -107,6 +107,8 @@ fn max_len(name: &str) -> usize {
         // Whatever is presented as a token gets the answer that an unknown one gets (IR-1, RFC 7009 §2.2).
         "token" => Params::MAX_TOTAL,
         "client_assertion" | "request" | "access_token" => 16 * 1024,
+        // What an authenticator answers, with a certificate if it insists.
+        "credential" => 16 * 1024,
         "id_token_hint" => 8 * 1024,
         "claims" => 4 * 1024,
         "state" | "redirect_uri" | "post_logout_redirect_uri" | "request_uri" | "resource" => 2 * 1024,

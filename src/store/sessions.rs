@@ -72,6 +72,15 @@ pub fn methods(db: &mut Conn, id: SessionId) -> Result<Vec<AuthMethod>, Error> {
         .load(db)?)
 }
 
+/// What was proven in the session, and when each.
+pub fn proofs(db: &mut Conn, id: SessionId) -> Result<Vec<(AuthMethod, Timestamp)>, Error> {
+    Ok(session_methods::table
+        .filter(session_methods::session_id.eq(id))
+        .order((session_methods::proven_at.asc(), session_methods::method.asc()))
+        .select((session_methods::method, session_methods::proven_at))
+        .load(db)?)
+}
+
 /// After the user proved who they are again: a new secret replaces the old one, which is dead from now on (SE-2).
 /// `false` if the session has ended meanwhile.
 pub fn renew(

@@ -5,8 +5,8 @@
 
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::model::{Client, GrantType, SessionId, Status, UserId};
-use crate::protocol::acr::Acr;
+use crate::model::{AuthMethod, Client, GrantType, SessionId, Status, UserId};
+use crate::protocol::acr::{Acr, acr_for};
 use crate::protocol::factors::{self, Circumstances};
 use crate::store::grants::Grant;
 use crate::store::sessions::Session;
@@ -48,6 +48,8 @@ pub enum Refusal {
     GrantExpired,
     #[error("the session has ended")]
     SessionEnded,
+    #[error("a second factor is demanded and was not shown")]
+    FactorMissing,
 }
 
 /// What the instance itself says about second factors.
@@ -91,6 +93,8 @@ pub fn admit_authorization(
     db: &mut Conn,
     client: &Client,
     session: &Session,
+    proven: &[AuthMethod],
+    rules: Rules,
     now: Timestamp,
 ) -> Result<Result<Admission, Refusal>, store::Error> {
     if let Err(refusal) = check_client(client, GrantType::AuthorizationCode) {
@@ -99,15 +103,18 @@ pub fn admit_authorization(
     if !session.is_live(now) {
         return Ok(Err(Refusal::SessionEnded));
     }
-    admit_user(db, session.user_id)
+    admit_shown(db, session.user_id, client, proven, rules)
 }
 
-/// May this client receive (more) tokens from this grant?
+/// May this client receive (more) tokens from this grant, which was given after this had been proven? A demand for a
+/// second factor that came later holds as well (MF-5).
 pub fn admit_grant(
     db: &mut Conn,
     client: &Client,
     grant_type: GrantType,
     grant: &Grant,
+    proven: &[AuthMethod],
+    rules: Rules,
     now: Timestamp,
 ) -> Result<Result<Admission, Refusal>, store::Error> {
     if let Err(refusal) = check_client(client, grant_type) {
@@ -116,7 +123,23 @@ pub fn admit_grant(
     if let Err(refusal) = check_grant(db, grant, now)? {
         return Ok(Err(refusal));
     }
-    admit_user(db, grant.user_id)
+    admit_shown(db, grant.user_id, client, proven, rules)
+}
+
+/// May this user be signed in, and was enough shown for this client?
+fn admit_shown(
+    db: &mut Conn,
+    user: UserId,
+    client: &Client,
+    proven: &[AuthMethod],
+    rules: Rules,
+) -> Result<Result<Admission, Refusal>, store::Error> {
+    let admission = match admit_user(db, user)? {
+        Ok(admission) => admission,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let enough = acr_for(proven) >= required_of(db, admission.user(), Some(client), rules)?;
+    Ok(if enough { Ok(admission) } else { Err(Refusal::FactorMissing) })
 }
 
 /// May this client receive a token for itself? Touches no table.

@@ -23,7 +23,7 @@ pub struct Asset {
     pub etag: String,
 }
 
-static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     const SVG: &str = "image/svg+xml";
     [
         embed("app.css", "text/css; charset=utf-8", include_bytes!("../../templates/assets/app.css")),
@@ -33,6 +33,11 @@ static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
             "form_post.js",
             "text/javascript; charset=utf-8",
             include_bytes!("../../templates/assets/form_post.js"),
+        ),
+        embed(
+            "passkey.js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("../../templates/assets/passkey.js"),
         ),
     ]
 });

@@ -82,17 +82,20 @@ pub fn page(ui: &Ui<'_>, status: StatusCode, page: &impl Page, csp: Csp) -> Http
     HttpResponse::build(status)
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_LANGUAGE, ui.lang()))
-        .insert_header((CONTENT_SECURITY_POLICY, policy(csp, &page.image_origins())))
+        .insert_header((CONTENT_SECURITY_POLICY, policy(csp, &page.image_origins(), page.connects())))
         .insert_header((COOP, opener))
         .insert_header((CACHE_CONTROL, NO_STORE))
         .body(html)
 }
 
-fn policy(csp: Csp, image_origins: &[String]) -> String {
+fn policy(csp: Csp, image_origins: &[String], connects: bool) -> String {
     let mut policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'".to_owned();
     for origin in image_origins {
         policy.push(' ');
         policy.push_str(origin);
+    }
+    if connects {
+        policy.push_str("; connect-src 'self'");
     }
     if csp == Csp::Own {
         policy.push_str("; form-action 'self'");
@@ -153,14 +156,14 @@ mod tests {
     #[test]
     fn ch_2_the_policy_names_what_a_page_may_load_and_where_its_forms_go() {
         assert_eq!(
-            policy(Csp::Own, &[]),
+            policy(Csp::Own, &[], false),
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
              frame-ancestors 'none'; base-uri 'none'"
         );
         assert_eq!(
-            policy(Csp::Flow, &["https://cdn.example.org".to_owned()]),
+            policy(Csp::Flow, &["https://cdn.example.org".to_owned()], true),
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https://cdn.example.org; \
-             frame-ancestors 'none'; base-uri 'none'"
+             connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
         );
     }
 

@@ -1,17 +1,34 @@
 //! Getting a second factor: confirmed by its first use, which signs in or steps up at once.
 //!
-//! Whoever is signed in may add one. A sign-in that waits may get one only if the account has none yet: else the
+//! Whoever has signed in just now may add one (SE-7). A sign-in that waits may get one only if the account has none yet: else the
 //! password alone would be enough to replace the factor (MF-4).
 
-use super::second::{Claimant, FactorError, Passed, Stand, WRONG_CODES, tries_of};
+use super::second::{Asked, Claimant, FactorError, Passed, Stand, WRONG_CODES, tries_of};
 use super::{Enrolled, recovery, totp};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::crypto::{MasterKey, Secret};
 use crate::identity::limits::{self, Throttled};
+use crate::identity::notice::Notices;
 use crate::identity::session::{self, Arrival, Terms};
+use crate::mail::message::{FactorKind as Kind, Happened};
 use crate::model::{AuditAction, AuthMethod};
-use crate::store::{self, Conn, factors, grants};
+use crate::store::users::User;
+use crate::store::{self, Conn, factors, grants, users};
+
+/// Whom a factor would be added for; `None` if that is not to be done from here.
+pub async fn asked(app: &App, claimant: &Claimant) -> Result<Option<Asked>, store::Error> {
+    let (claimant, now) = (claimant.clone(), app.clock.now());
+    app.db
+        .read(move |db| {
+            let Some(stand) = Stand::of(db, &claimant, now)? else { return Ok(None) };
+            let Some(enrolled) = stand.enrolling(db, now)? else { return Ok(None) };
+            let user = stand.admission().user().clone();
+            let email = users::primary_email(db, user.id)?.map(|email| email.address);
+            Ok(Some(Asked { user, email, enrolled }))
+        })
+        .await
+}
 
 /// A factor was added.
 #[derive(Clone, Debug)]
@@ -67,13 +84,10 @@ impl Confirming {
         let now = self.scribe.now;
         let Some(stand) = Stand::of(db, &self.claimant, now)? else { return Ok(Outcome::Gone) };
         let user = stand.admission().user().id;
-        let before = Enrolled::of(db, user)?;
+        let Some(before) = stand.enrolling(db, now)? else { return Ok(Outcome::Gone) };
         let Some(proposed) = factors::totp(db, user)?.filter(|row| row.confirmed_at.is_none()) else {
             return Ok(Outcome::Gone);
         };
-        if !stand.may_enrol(before) {
-            return Ok(Outcome::Gone);
-        }
         if let Err(throttled) = limits::reserve(db, &[(tries_of(user), WRONG_CODES)], now)? {
             return Ok(Outcome::Throttled(throttled));
         }
@@ -85,26 +99,31 @@ impl Confirming {
         limits::refund(db, &[tries_of(user)])?;
         let passed = stand.pass(db, AuthMethod::OneTimePassword, &self.arrival, self.terms, &self.scribe)?;
         let Some(passed) = passed else { return Ok(Outcome::Gone) };
-        let event = Event::success(AuditAction::FactorAdded).user(user).session(passed.begun.id);
-        self.scribe.write(db, event.detail("kind", "totp"))?;
-        let recovery_codes = secure(db, &passed, before, &self.scribe)?;
+        let user = stand.admission().user();
+        let recovery_codes =
+            secure(db, &passed, user, before, Kind::Totp, &self.arrival.notices, &self.scribe)?;
         Ok(Outcome::Secured(Secured { passed, recovery_codes }))
     }
 }
 
-/// What follows from a factor that was added. The first one ends whatever was signed in without it (SE-5), and comes
-/// with recovery codes.
+/// What follows from a factor that was added: its owner is told. The first one ends whatever was signed in without it
+/// (SE-5), and comes with recovery codes.
 pub(super) fn secure(
     db: &mut Conn,
     passed: &Passed,
+    user: &User,
     before: Enrolled,
+    kind: Kind,
+    notices: &Notices,
     scribe: &Scribe,
 ) -> Result<Vec<Secret>, store::Error> {
-    let user = passed.begun.user;
+    let event = Event::success(AuditAction::FactorAdded).user(user.id).session(passed.begun.id);
+    scribe.write(db, event.detail("kind", kind.as_str()))?;
+    notices.tell(db, user, Happened::FactorAdded { kind }, scribe)?;
     if before.any() {
         return Ok(Vec::new());
     }
-    session::end_all(db, user, Some(passed.begun.id), scribe)?;
-    grants::revoke_of_user(db, user, scribe.now)?;
-    recovery::replace(db, user, &scribe.random, scribe.now)
+    session::end_all(db, user.id, Some(passed.begun.id), scribe)?;
+    grants::revoke_of_user(db, user.id, scribe.now)?;
+    recovery::replace(db, user.id, &scribe.random, scribe.now)
 }

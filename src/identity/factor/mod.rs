@@ -4,6 +4,8 @@
 //! whichever way it came in (PW-10): [`crate::identity::session::begin`] sees to that.
 
 pub mod enrol;
+pub mod manage;
+pub mod passkey;
 pub mod recovery;
 pub mod second;
 pub mod totp;
@@ -33,5 +35,10 @@ impl Enrolled {
     /// Whether there is a second factor at all.
     pub fn any(&self) -> bool {
         self.totp || self.passkeys > 0
+    }
+
+    /// Whether there is one and no other.
+    pub fn is_single(&self) -> bool {
+        usize::from(self.totp) + self.passkeys == 1
     }
 }

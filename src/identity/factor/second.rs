@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::passkey::{self, Verified};
 use super::{Enrolled, recovery, totp};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
@@ -12,7 +13,9 @@ use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::crypto::{MasterKey, Secret};
 use crate::identity::limits::{self, Bucket, Throttled};
+use crate::identity::reauthentication;
 use crate::identity::session::{self, Arrival, Begun, Pending, SignedIn, Terms};
+use crate::mail::message::Happened;
 use crate::model::{AuditAction, AuthMethod, UserId};
 use crate::store::sessions::Session;
 use crate::store::users::{self, User};
@@ -45,6 +48,7 @@ pub enum Shown {
     /// What an authenticator application says.
     Code(Secret),
     RecoveryCode(Secret),
+    Passkey(Verified),
 }
 
 /// Whoever it was has shown it.
@@ -128,34 +132,58 @@ impl Showing {
         let now = self.scribe.now;
         let Some(stand) = Stand::of(db, &self.claimant, now)? else { return Ok(Outcome::Gone) };
         let user = stand.admission().user().id;
-        if let Err(throttled) = limits::reserve(db, &[(tries_of(user), WRONG_CODES)], now)? {
-            self.refused(db, user, "too many tries")?;
-            return Ok(Outcome::Throttled(throttled));
-        }
-        let Some(method) = self.judge(db, user)? else {
-            self.refused(db, user, "wrong code")?;
-            return Ok(Outcome::Wrong);
+        let method = match &self.shown {
+            Shown::Passkey(verified) if verified.user() == user => {
+                passkey::note_use(db, verified, &self.scribe)?.then_some(AuthMethod::HardwareKey)
+            }
+            Shown::Passkey(_) => None,
+            Shown::Code(code) => {
+                match self.counted(db, user, |db| totp::spend(db, &self.master, user, code.expose(), now))? {
+                    Ok(right) => right.then_some(AuthMethod::OneTimePassword),
+                    Err(throttled) => return Ok(Outcome::Throttled(throttled)),
+                }
+            }
+            Shown::RecoveryCode(code) => {
+                match self.counted(db, user, |db| recovery::spend(db, user, code.expose(), now))? {
+                    Ok(true) => {
+                        self.tell_of_recovery(db, stand.admission().user())?;
+                        Some(AuthMethod::OneTimePassword)
+                    }
+                    Ok(false) => None,
+                    Err(throttled) => return Ok(Outcome::Throttled(throttled)),
+                }
+            }
         };
-        limits::refund(db, &[tries_of(user)])?;
+        let Some(method) = method else { return Ok(Outcome::Wrong) };
         let passed = stand.pass(db, method, &self.arrival, self.terms, &self.scribe)?;
         Ok(passed.map_or(Outcome::Gone, Outcome::Passed))
     }
 
-    fn judge(&self, db: &mut Conn, user: UserId) -> Result<Option<AuthMethod>, store::Error> {
-        let (right, method) = match &self.shown {
-            Shown::Code(code) => (
-                totp::spend(db, &self.master, user, code.expose(), self.scribe.now)?,
-                AuthMethod::OneTimePassword,
-            ),
-            Shown::RecoveryCode(code) => {
-                let right = recovery::spend(db, user, code.expose(), self.scribe.now)?;
-                if right {
-                    self.scribe.write(db, Event::success(AuditAction::RecoveryCodeUsed).user(user))?;
-                }
-                (right, AuthMethod::OneTimePassword)
-            }
-        };
-        Ok(right.then_some(method))
+    /// Counts a try before it is made, and gives it back if it was right.
+    fn counted(
+        &self,
+        db: &mut Conn,
+        user: UserId,
+        spend: impl FnOnce(&mut Conn) -> Result<bool, store::Error>,
+    ) -> Result<Result<bool, Throttled>, store::Error> {
+        if let Err(throttled) = limits::reserve(db, &[(tries_of(user), WRONG_CODES)], self.scribe.now)? {
+            self.refused(db, user, "too many tries")?;
+            return Ok(Err(throttled));
+        }
+        let right = spend(db)?;
+        if right {
+            limits::refund(db, &[tries_of(user)])?;
+        } else {
+            self.refused(db, user, "wrong code")?;
+        }
+        Ok(Ok(right))
+    }
+
+    /// Somebody got in without the factor itself: the owner is told (MF-3).
+    fn tell_of_recovery(&self, db: &mut Conn, user: &User) -> Result<(), store::Error> {
+        let left = store::factors::recovery_codes_left(db, user.id)?;
+        self.arrival.notices.tell(db, user, Happened::RecoveryCodeUsed { left }, &self.scribe)?;
+        self.scribe.write(db, Event::success(AuditAction::RecoveryCodeUsed).user(user.id))
     }
 
     fn refused(&self, db: &mut Conn, user: UserId, reason: &str) -> Result<(), store::Error> {
@@ -198,9 +226,16 @@ impl Stand {
 }
 
 impl Stand {
-    /// Whether a factor may be added from here: see [`super::enrol`].
-    pub(super) fn may_enrol(&self, enrolled: Enrolled) -> bool {
-        matches!(self, Self::SignedIn(..)) || !enrolled.any()
+    /// What the account has, if a factor may be added to it from here: see [`super::enrol`].
+    pub(super) fn enrolling(&self, db: &mut Conn, now: Timestamp) -> Result<Option<Enrolled>, store::Error> {
+        let enrolled = Enrolled::of(db, self.admission().user().id)?;
+        let may = match self {
+            Self::Pending(..) => !enrolled.any(),
+            Self::SignedIn(session, _) => {
+                reauthentication::due_in(db, session.user_id, session.id, now)?.is_none()
+            }
+        };
+        Ok(may.then_some(enrolled))
     }
 
     /// The factor was shown: signs in, or steps up. `None` if that came too late.

@@ -5,13 +5,16 @@
 //! it. A time step is accepted once, whichever node is asked (MF-1).
 
 use totp_rs::{Builder, Totp};
+use zeroize::Zeroizing;
+
+use super::second::{Claimant, Stand};
 
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::crypto::{MasterKey, Secret};
 use crate::model::UserId;
 use crate::store::factors::{self, Totp as Row};
-use crate::store::{self, Conn};
+use crate::store::{self, Conn, users};
 
 /// RFC 4226 §4 R6 recommends 160 bits.
 const SECRET_BYTES: usize = 20;
@@ -26,31 +29,55 @@ pub struct Enrolment {
     pub uri: Secret,
 }
 
-/// Why no enrolment can begin.
-#[derive(Debug, thiserror::Error)]
-pub enum EnrolError {
-    #[error("this account has an authenticator application")]
-    Present,
-    #[error(transparent)]
-    Store(#[from] store::Error),
+/// Proposes a new secret to a claimant who may add a factor; an earlier proposal is void. `false` if the claimant may
+/// not, or has an application.
+pub async fn propose(app: &App, claimant: &Claimant) -> Result<bool, store::Error> {
+    let (claimant, now) = (claimant.clone(), app.clock.now());
+    let secret = Zeroizing::new(app.random.bytes::<SECRET_BYTES>());
+    let (master, random) = (app.master.clone(), app.random.clone());
+    app.db
+        .write(move |db| {
+            let Some(stand) = Stand::of(db, &claimant, now)? else { return Ok(false) };
+            if stand.enrolling(db, now)?.is_none() {
+                return Ok(false);
+            }
+            let user = stand.admission().user().id;
+            let row = Row {
+                user_id: user,
+                sealed: master.seal(&random, &context(user), secret.as_slice()),
+                last_step: 0,
+                created_at: now,
+                confirmed_at: None,
+            };
+            factors::propose_totp(db, &row)
+        })
+        .await
 }
 
-/// Proposes a new secret for this account; an earlier proposal is void.
-pub async fn propose(app: &App, user: UserId, account: &str) -> Result<Enrolment, EnrolError> {
-    let secret = app.random.bytes::<SECRET_BYTES>();
-    let row = Row {
-        user_id: user,
-        sealed: app.master.seal(&app.random, &context(user), &secret),
-        last_step: 0,
-        created_at: app.clock.now(),
-        confirmed_at: None,
-    };
-    if !app.db.write(move |db| factors::propose_totp(db, &row)).await? {
-        return Err(EnrolError::Present);
-    }
-    let totp = generator(&secret, &app.config.branding.product_name, account);
+/// The secret that waits for its first code, for showing it.
+pub async fn proposed(app: &App, claimant: &Claimant) -> Result<Option<Enrolment>, store::Error> {
+    let (claimant, now) = (claimant.clone(), app.clock.now());
+    let found = app.db.read(move |db| {
+        let Some(stand) = Stand::of(db, &claimant, now)? else { return Ok(None) };
+        if stand.enrolling(db, now)?.is_none() {
+            return Ok(None);
+        }
+        let user = stand.admission().user().clone();
+        let row = factors::totp(db, user.id)?.filter(|row| row.confirmed_at.is_none());
+        let email = users::primary_email(db, user.id)?.map(|email| email.address);
+        Ok(row.map(|row| (row, email.or(user.username).unwrap_or(user.name))))
+    });
+    let Some((row, account)) = found.await? else { return Ok(None) };
+    let secret = open(&row, &app.master)?;
+    let totp = generator(&secret, &app.config.branding.product_name, &account);
     let uri = totp.to_url().map_err(|error| store::Error::broken("an authenticator's address", error))?;
-    Ok(Enrolment { key: Secret::from_text(totp.secret().to_base32()), uri: Secret::from_text(uri) })
+    Ok(Some(Enrolment { key: Secret::from_text(totp.secret().to_base32()), uri: Secret::from_text(uri) }))
+}
+
+fn open(row: &Row, master: &MasterKey) -> Result<Zeroizing<Vec<u8>>, store::Error> {
+    master
+        .unseal(&context(row.user_id), &row.sealed)
+        .map_err(|error| store::Error::broken("an authenticator's secret", error))
 }
 
 /// Whether the code is right for a secret that waits for confirmation, and which step it belongs to.
@@ -60,9 +87,7 @@ pub(super) fn matching_step(
     code: &str,
     now: Timestamp,
 ) -> Result<Option<i64>, store::Error> {
-    let secret = master
-        .unseal(&context(row.user_id), &row.sealed)
-        .map_err(|error| store::Error::broken("an authenticator's secret", error))?;
+    let secret = open(row, master)?;
     let digits: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     // The library takes codes of other shapes apart as well; only six digits are one of ours.
     if digits.len() != 6 || !digits.bytes().all(|b| b.is_ascii_digit()) {

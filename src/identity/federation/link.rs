@@ -15,7 +15,7 @@ use crate::identity::notice::Notices;
 use crate::identity::session::{self, Arrival, Begun};
 use crate::mail::message::Happened;
 use crate::model::{AuditAction, FederatedIdentityId, UserId};
-use crate::store::{self, Conn, federation as rows, users};
+use crate::store::{self, Conn, federation as rows, passkeys, users};
 
 /// A link that waits for a sign-in in this browser.
 #[derive(Clone, Debug)]
@@ -193,7 +193,8 @@ pub async fn unlink(
         .await?
 }
 
-/// Whether the user can sign in without this identity: with a password, or through another provider.
+/// Whether the user can sign in without this identity: with a password or a passkey, or through another provider. An
+/// address does not count: often it is only known, and verified, by the word of the provider that is unlinked.
 fn has_other_way(
     db: &mut Conn,
     user: UserId,
@@ -204,7 +205,7 @@ fn has_other_way(
     let another = all
         .iter()
         .any(|one| one.id != without && active.iter().any(|known| known.settings.id == one.provider_id));
-    Ok(another || users::password(db, user)?.is_some())
+    Ok(another || users::password(db, user)?.is_some() || !passkeys::of_user(db, user)?.is_empty())
 }
 
 /// Tells the owner of the account (LO-4).

@@ -1,147 +1,121 @@
 //! `/login/factor`: the second factor of a sign-in, or of somebody signed in who is asked for more (AZ-11).
 //!
-//! A sign-in that waits for it reaches this page and no other (SE-3): its secret is in a cookie that only this file
-//! reads.
+//! Who it is asked of is said by [`super::claim`].
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::crypto::Secret;
-use crate::grants::authorization::Underway;
-use crate::identity::factor::second::{self, Asked, Claimant, FactorError, Shown};
-use crate::identity::session::SignedIn;
-use crate::protocol::Params;
-use crate::web::cookies::{self, Name};
+use crate::identity::factor::passkey::{self, PasskeyError};
+use crate::identity::factor::second::{self, Asked, FactorError, Shown};
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
-use crate::web::page::{ClientCard, FactorAsked, FactorPage, FactorProblem, Person};
-use crate::web::respond::Csp;
+use crate::web::page::{ClientCard, FactorAsked, FactorPage, FactorProblem};
 
 use super::Visitor;
-use super::visitor::{Welcome, retry_after};
+use super::ceremony::{answer_of, challenge};
+use super::claim::Claim;
+use super::visitor::{Welcome, person_of, retry_after};
 
 /// `GET /login/factor`.
 pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
     let params = visitor.query()?;
-    let situation = Situation::of(&visitor, &params).await?;
-    match situation.asked(&visitor).await? {
-        Some(asked) => Ok(situation.page(&visitor, &asked, StatusCode::OK, None)),
-        None => Ok(situation.start_over(&visitor)),
+    let claim = Claim::of(&visitor, &params).await?;
+    match claim.asked(&visitor).await? {
+        // There is none to show yet: it is to be got first.
+        Some(asked) if !asked.enrolled.any() => Ok(visitor.go(&claim.at("/login/enrol"))),
+        Some(asked) => Ok(page(&visitor, &claim, &asked, StatusCode::OK, None)),
+        None => Ok(claim.start_over(&visitor)),
     }
 }
 
 /// `POST /login/factor`.
 pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
-    let situation = Situation::of(&visitor, &params).await?;
-    if let (Some("deny"), Some(underway)) = (params.get("action"), &situation.underway) {
+    let claim = Claim::of(&visitor, &params).await?;
+    if let (Some("deny"), Some(underway)) = (params.get("action"), &claim.underway) {
         return visitor.deny(underway).await;
     }
-    let Some(claimant) = &situation.claimant else { return Ok(situation.start_over(&visitor)) };
+    let Some(claimant) = &claim.claimant else { return Ok(claim.start_over(&visitor)) };
     let code = Secret::from_text(params.get("code").unwrap_or_default());
-    let shown = match situation.asks {
+    let shown = match claim.asks {
+        _ if params.get("credential").is_some() => {
+            let answer = answer_of(&visitor, &params);
+            match passkey::verify_factor(&visitor.app, claimant, &answer, &visitor.origin).await {
+                Ok(verified) => Shown::Passkey(verified),
+                Err(PasskeyError::Store(error)) => return Err(error.into()),
+                Err(_) => {
+                    return refuse(&visitor, &claim, StatusCode::UNAUTHORIZED, FactorProblem::Passkey).await;
+                }
+            }
+        }
         FactorAsked::Code => Shown::Code(code),
         FactorAsked::RecoveryCode => Shown::RecoveryCode(code),
     };
     let (status, problem, failure) =
         match second::show(&visitor.app, claimant, shown, visitor.arrival(), &visitor.origin).await {
             Ok(passed) => {
-                let (others, underway) = (&situation.accounts, situation.underway.as_ref());
+                let (others, underway) = (&claim.accounts, claim.underway.as_ref());
                 let welcome = Welcome { begun: &passed.begun, others, remember: passed.remember, underway };
-                return Ok(visitor.welcome(welcome, "/").await);
+                return Ok(visitor.welcome(welcome, claim.next()).await);
             }
             Err(FactorError::Store(error)) => return Err(error.into()),
-            Err(FactorError::Gone) => return Ok(situation.start_over(&visitor)),
+            Err(FactorError::Gone) => return Ok(claim.start_over(&visitor)),
             Err(FactorError::Wrong) => (StatusCode::UNAUTHORIZED, FactorProblem::Wrong, None),
             Err(FactorError::Throttled(throttled)) => {
                 let problem = FactorProblem::Throttled { wait: throttled.retry_after };
                 (StatusCode::TOO_MANY_REQUESTS, problem, Some(PageFailure::from(throttled)))
             }
         };
-    match situation.asked(&visitor).await? {
-        Some(asked) => {
-            let page = situation.page(&visitor, &asked, status, Some(problem));
-            Ok(retry_after(page, failure.as_ref()))
-        }
-        None => Ok(situation.start_over(&visitor)),
-    }
+    let page = refuse(&visitor, &claim, status, problem).await?;
+    Ok(retry_after(page, failure.as_ref()))
 }
 
-/// Who is asked, and what for.
-struct Situation {
-    underway: Option<Underway>,
-    accounts: Vec<SignedIn>,
-    claimant: Option<Claimant>,
-    asks: FactorAsked,
+/// `POST /login/factor/passkey/options`.
+pub async fn passkey_options(
+    visitor: Visitor,
+    PageForm(params): PageForm,
+) -> Result<HttpResponse, PageFailure> {
+    let claim = Claim::of(&visitor, &params).await?;
+    let claimant = claim.claimant.as_ref().ok_or(PageFailure::NotFound)?;
+    challenge(passkey::begin_factor(&visitor.app, claimant, visitor.binding(), &visitor.origin).await)
 }
 
-impl Situation {
-    /// `session` names an account that is signed in; without it the sign-in that waits is meant.
-    async fn of(visitor: &Visitor, params: &Params) -> Result<Self, PageFailure> {
-        let underway = match params.get("request") {
-            Some(request) => Some(visitor.underway(request).await?),
-            None => None,
-        };
-        let accounts = visitor.accounts().await?;
-        let claimant = match params.get("session") {
-            Some(session) => accounts
-                .iter()
-                .find(|account| account.session.id.to_string() == session)
-                .map(|account| Claimant::SignedIn(Box::new(account.clone()))),
-            None => visitor.browser.pending.clone().map(Claimant::Pending),
-        };
-        let asks = match params.get("use") {
-            Some("recovery") => FactorAsked::RecoveryCode,
-            _ => FactorAsked::Code,
-        };
-        Ok(Self { underway, accounts, claimant, asks })
-    }
+/// The page again, with what was wrong.
+async fn refuse(
+    visitor: &Visitor,
+    claim: &Claim,
+    status: StatusCode,
+    problem: FactorProblem,
+) -> Result<HttpResponse, PageFailure> {
+    Ok(match claim.asked(visitor).await? {
+        Some(asked) => page(visitor, claim, &asked, status, Some(problem)),
+        None => claim.start_over(visitor),
+    })
+}
 
-    async fn asked(&self, visitor: &Visitor) -> Result<Option<Asked>, PageFailure> {
-        match &self.claimant {
-            Some(claimant) => Ok(second::asked(&visitor.app, claimant).await?),
-            None => Ok(None),
-        }
-    }
-
-    /// Nobody waits here (any more).
-    fn start_over(&self, visitor: &Visitor) -> HttpResponse {
-        let mut response = match &self.underway {
-            Some(underway) => visitor.resume(underway),
-            None => visitor.go("/login"),
-        };
-        if visitor.browser.pending.is_some() {
-            cookies::add(&mut response, &cookies::removal(&visitor.app.config.issuer, Name::Pending));
-        }
-        response
-    }
-
-    fn page(
-        &self,
-        visitor: &Visitor,
-        asked: &Asked,
-        status: StatusCode,
-        problem: Option<FactorProblem>,
-    ) -> HttpResponse {
-        let frame = visitor.frame(self.underway.as_ref());
-        let ui = frame.ui(None);
-        let request = self.underway.as_ref().map(|underway| underway.row.id.to_string());
-        let session = match &self.claimant {
-            Some(Claimant::SignedIn(account)) => Some(account.session.id.to_string()),
-            _ => None,
-        };
-        let person = Person { name: &asked.user.name, email: asked.email.as_deref().unwrap_or_default() };
-        let page = FactorPage {
-            ui: &ui,
-            request: request.as_deref(),
-            session: session.as_deref(),
-            client: self.underway.as_ref().map(|underway| ClientCard::of(&underway.client)),
-            account: person.label(),
-            asks: self.asks,
-            has_totp: asked.enrolled.totp,
-            has_recovery: asked.enrolled.recovery_codes > 0,
-            problem,
-        };
-        let csp = if self.underway.is_some() { Csp::Flow } else { Csp::Own };
-        visitor.show(&ui, status, &page, csp)
-    }
+fn page(
+    visitor: &Visitor,
+    claim: &Claim,
+    asked: &Asked,
+    status: StatusCode,
+    problem: Option<FactorProblem>,
+) -> HttpResponse {
+    let frame = visitor.frame(claim.underway.as_ref());
+    let ui = frame.ui(None);
+    let context = claim.context();
+    // An account without an application is asked for a recovery code at once: it has nothing else to type.
+    let asks = if asked.enrolled.totp { claim.asks } else { FactorAsked::RecoveryCode };
+    let page = FactorPage {
+        ui: &ui,
+        context: &context,
+        may_deny: claim.underway.is_some(),
+        client: claim.underway.as_ref().map(|underway| ClientCard::of(&underway.client)),
+        account: person_of(asked).label(),
+        asks,
+        has_totp: asked.enrolled.totp,
+        has_passkey: asked.enrolled.passkeys > 0,
+        has_recovery: asked.enrolled.recovery_codes > 0,
+        problem,
+    };
+    visitor.show(&ui, status, &page, claim.csp())
 }

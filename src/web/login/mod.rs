@@ -4,9 +4,12 @@
 //! where [`crate::grants::authorization::step`] says what comes next. No page chooses for itself.
 
 mod account;
+mod ceremony;
 mod chooser;
+mod claim;
 mod consent;
 mod credentials;
+mod enrol;
 mod factor;
 mod federation;
 mod joining;
@@ -15,7 +18,9 @@ mod link;
 mod magic;
 mod next;
 mod recover;
+mod passkey;
 mod register;
+mod security;
 mod setup;
 mod sign_in;
 mod situation;
@@ -32,7 +37,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(resource(["", "/"]).route(read().to(landing::show)))
         .service(resource("/login").route(read().to(sign_in::show)).route(post().to(sign_in::submit)))
-        .service(resource("/login/factor").route(read().to(factor::show)).route(post().to(factor::submit)))
+        .configure(factors)
         .service(resource("/login/magic").route(post().to(magic::ask)))
         .service(
             resource("/login/magic/{token}").route(read().to(magic::show)).route(post().to(magic::redeem)),
@@ -72,6 +77,27 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/account/sessions/end").route(post().to(account::end_session)))
         .service(resource("/account/sessions/end-all").route(post().to(account::end_elsewhere)))
         .service(resource("/account/applications/remove").route(post().to(account::remove_application)));
+}
+
+/// Passkeys and second factors.
+fn factors(config: &mut ServiceConfig) {
+    config
+        .service(resource("/login/passkey").route(post().to(passkey::submit)))
+        .service(resource("/login/passkey/options").route(post().to(passkey::options)))
+        .service(resource("/login/factor").route(read().to(factor::show)).route(post().to(factor::submit)))
+        .service(resource("/login/factor/passkey/options").route(post().to(factor::passkey_options)))
+        .service(resource("/login/enrol").route(read().to(enrol::show)))
+        .service(
+            resource("/login/enrol/totp")
+                .route(read().to(enrol::show_totp))
+                .route(post().to(enrol::confirm_totp)),
+        )
+        .service(resource("/login/enrol/totp/start").route(post().to(enrol::start_totp)))
+        .service(resource("/login/enrol/passkey").route(post().to(enrol::add_passkey)))
+        .service(resource("/login/enrol/passkey/options").route(post().to(enrol::passkey_options)))
+        .service(resource("/account/security").route(read().to(security::show)))
+        .service(resource("/account/security/remove").route(post().to(security::remove)))
+        .service(resource("/account/security/recovery-codes").route(post().to(security::new_codes)));
 }
 
 /// What looks and changes nothing.

@@ -11,9 +11,8 @@ use crate::web::failure::PageFailure;
 use crate::web::page::LoginProblem;
 
 use super::Visitor;
-use super::next::Next;
 use super::situation::{Form, Situation};
-use super::visitor::{Welcome, retry_after};
+use super::visitor::retry_after;
 
 /// `GET /login`.
 pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
@@ -51,11 +50,7 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         arrival: visitor.arrival(),
     };
     let (status, problem, failure) = match with_password(&visitor.app, attempt, &visitor.origin).await {
-        Ok(begun) => {
-            let (others, underway) = (&situation.accounts, situation.underway.as_ref());
-            let next = situation.next.as_ref().map_or("/", Next::as_str);
-            return Ok(visitor.welcome(Welcome { begun: &begun, others, remember, underway }, next).await);
-        }
+        Ok(begun) => return Ok(situation.welcome(&visitor, &begun, remember).await),
         Err(SignInError::Store(error)) => return Err(error.into()),
         Err(SignInError::BadCredentials) => (StatusCode::UNAUTHORIZED, LoginProblem::Credentials, None),
         Err(SignInError::Throttled(throttled)) => {

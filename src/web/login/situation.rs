@@ -7,7 +7,8 @@ use crate::config::RegistrationMode;
 use crate::grants::authorization::{self, Underway};
 use crate::identity::federation::link::Waiting;
 use crate::identity::federation::providers::{self, Upstream};
-use crate::identity::session::SignedIn;
+use crate::identity::factor::passkey;
+use crate::identity::session::{Begun, SignedIn};
 use crate::protocol::Params;
 use crate::protocol::next_step::NextStep;
 use crate::web::failure::PageFailure;
@@ -16,7 +17,7 @@ use crate::web::respond::Csp;
 
 use super::Visitor;
 use super::next::Next;
-use super::visitor::person;
+use super::visitor::{Welcome, person};
 
 /// What the sign-in is for.
 pub struct Situation {
@@ -63,6 +64,13 @@ impl Situation {
             _ => (false, None),
         };
         Ok(Self { underway: Some(underway), next: None, accounts, is_due, hint, waiting: None, providers })
+    }
+
+    /// Goes on with whoever was signed in.
+    pub async fn welcome(&self, visitor: &Visitor, begun: &Begun, remember: bool) -> HttpResponse {
+        let (others, underway) = (&self.accounts, self.underway.as_ref());
+        let next = self.next.as_ref().map_or("/", Next::as_str);
+        visitor.welcome(Welcome { begun, others, remember, underway }, next).await
     }
 
     fn without_request(accounts: Vec<SignedIn>, next: Option<Next>, providers: Vec<Upstream>) -> Self {
@@ -112,6 +120,7 @@ impl Situation {
             problem: form.problem,
             providers: &providers,
             may_register: visitor.app.config.registration_mode() == RegistrationMode::Open,
+            can_passkey: passkey::is_available(&visitor.app.config),
         };
         let csp = if self.underway.is_some() { Csp::Flow } else { Csp::Own };
         visitor.show(&ui, status, &page, csp)

@@ -14,8 +14,9 @@ use crate::crypto::Secret;
 use crate::grants::authorization::{self, Lost, Underway};
 use crate::identity::device::KnownDevice;
 use crate::identity::federation;
+use crate::identity::factor::second::Asked;
 use crate::identity::notice::Notices;
-use crate::identity::reauthentication;
+use crate::identity::reauthentication::{self, Due};
 use crate::identity::session::{self, Arrival, Begun, SignedIn};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::store;
@@ -26,6 +27,8 @@ use crate::web::oidc;
 use crate::web::page::{Page, Person};
 use crate::web::respond::{self, Csp, Frame};
 use crate::web::ui::Ui;
+
+use super::next::Next;
 
 /// What every page asks for.
 pub struct Visitor {
@@ -83,11 +86,12 @@ impl Visitor {
     /// The current account, if its sign-in was recent enough to change what matters (SE-7). Otherwise the way to the
     /// sign-in page, which comes back to `next`, a page of the account area.
     pub async fn confirmed(&self, next: &str) -> Result<Result<SignedIn, HttpResponse>, store::Error> {
-        let current = self.accounts().await?.into_iter().next();
-        let now = self.app.clock.now();
-        Ok(match current.filter(|current| reauthentication::is_recent(current, now)) {
-            Some(current) => Ok(current),
-            None => Err(self.go(&format!("/login?next={next}"))),
+        let Some(current) = self.accounts().await?.into_iter().next() else {
+            return Ok(Err(self.go(&format!("/login?next={next}"))));
+        };
+        Ok(match reauthentication::due(&self.app, &current).await? {
+            None => Ok(current),
+            Some(due) => Err(self.go(&proof_page(due, &current, next))),
         })
     }
 
@@ -151,23 +155,34 @@ impl Visitor {
     /// it yet (SE-3). Otherwise notes the session for the request that waits, makes the link that waits, sets the
     /// cookies, and goes on there or to `path`. The cookies are set whatever becomes of the request, since the secret before is dead (SE-2).
     pub async fn welcome(&self, signed_in: Welcome<'_>, path: &str) -> HttpResponse {
-        let Welcome { begun, others, remember, underway } = signed_in;
-        if begun.awaiting_factor {
-            return self.ask_for_factor(&begun.secret, underway);
+        if signed_in.begun.awaiting_factor {
+            return self.ask_for_factor(&signed_in.begun.secret, signed_in.underway, path);
         }
-        let mut response = match underway {
-            None => self.go(path),
-            Some(underway) => match authorization::choose(&self.app, underway.row.id, begun.id).await {
-                Err(Lost::Store(error)) => HttpResponse::from_error(PageFailure::from(error)),
-                // Where it is over, its own page says so.
-                Ok(()) | Err(Lost::Unknown | Lost::Completed) => self.resume(underway),
-            },
+        let response = match self.onward(&signed_in, path).await {
+            Ok(path) => self.go(&path),
+            Err(failure) => HttpResponse::from_error(failure),
         };
+        self.with_sessions(response, &signed_in)
+    }
+
+    /// Where somebody just signed in goes on: to the request that waits, which learns who it is, or to `path`. Makes
+    /// the link that waits for this sign-in (FE-7).
+    pub async fn onward(&self, signed_in: &Welcome<'_>, path: &str) -> Result<String, PageFailure> {
         let (binding, notices) = (self.browser.binding.as_ref(), self.notices());
-        if let Err(error) = federation::link::complete(&self.app, binding, begun, notices, &self.origin).await
-        {
-            response = HttpResponse::from_error(PageFailure::from(error));
+        federation::link::complete(&self.app, binding, signed_in.begun, notices, &self.origin).await?;
+        let Some(underway) = signed_in.underway else { return Ok(path.to_owned()) };
+        match authorization::choose(&self.app, underway.row.id, signed_in.begun.id).await {
+            Err(Lost::Store(error)) => Err(error.into()),
+            // Where it is over, its own page says so.
+            Ok(()) | Err(Lost::Unknown | Lost::Completed) => {
+                Ok(format!("/oauth2/authorize/{}", underway.row.id))
+            }
         }
+    }
+
+    /// The answer with the cookies of somebody just signed in.
+    pub fn with_sessions(&self, mut response: HttpResponse, signed_in: &Welcome<'_>) -> HttpResponse {
+        let Welcome { begun, others, remember, .. } = signed_in;
         let (app, issuer) = (&self.app, &self.app.config.issuer);
         let mut secrets = vec![begun.secret.clone()];
         secrets.extend(
@@ -184,10 +199,11 @@ impl Visitor {
         response
     }
 
-    fn ask_for_factor(&self, secret: &Secret, underway: Option<&Underway>) -> HttpResponse {
-        let mut response = match underway {
-            Some(underway) => self.go(&format!("/login/factor?request={}", underway.row.id)),
-            None => self.go("/login/factor"),
+    fn ask_for_factor(&self, secret: &Secret, underway: Option<&Underway>, path: &str) -> HttpResponse {
+        let mut response = match (underway, Next::parse(path)) {
+            (Some(underway), _) => self.go(&format!("/login/factor?request={}", underway.row.id)),
+            (None, Some(next)) => self.go(&format!("/login/factor?next={next}")),
+            (None, None) => self.go("/login/factor"),
         };
         cookies::add(&mut response, &cookies::pending(&self.app.config.issuer, secret));
         response
@@ -205,9 +221,22 @@ pub struct Welcome<'a> {
     pub underway: Option<&'a Underway>,
 }
 
+/// The page that takes what is due, and comes back to `next`.
+pub fn proof_page(due: Due, account: &SignedIn, next: &str) -> String {
+    match due {
+        Due::SignIn => format!("/login?next={next}"),
+        Due::Factor => format!("/login/factor?session={}&next={next}", account.session.id),
+    }
+}
+
 /// An account as pages show it.
 pub fn person(account: &SignedIn) -> Person<'_> {
     Person { name: &account.user.name, email: account.email.as_deref().unwrap_or_default() }
+}
+
+/// Whoever a factor is asked of, as pages show it.
+pub fn person_of(asked: &Asked) -> Person<'_> {
+    Person { name: &asked.user.name, email: asked.email.as_deref().unwrap_or_default() }
 }
 
 /// Says when to try again, if that is what the failure asks for.

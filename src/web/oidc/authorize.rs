@@ -103,6 +103,12 @@ pub async fn resume(
     let base = app.config.issuer.path();
     let answer = match step {
         NextStep::Login { .. } => return Ok(respond::see_other(&format!("{base}/login?request={id}"))),
+        NextStep::Factor { session } => {
+            return Ok(respond::see_other(&format!("{base}/login/factor?request={id}&session={session}")));
+        }
+        NextStep::Enrol { session } => {
+            return Ok(respond::see_other(&format!("{base}/login/enrol?request={id}&session={session}")));
+        }
         NextStep::ChooseAccount => {
             return Ok(respond::see_other(&format!("{base}/login/choose?request={id}")));
         }

@@ -23,7 +23,7 @@ pub struct Prepared {
 pub fn prepare(app: &App) -> Prepared {
     let settings = ProtocolSettings {
         scopes: scope::STANDARD.iter().map(ToString::to_string).collect(),
-        acr_values: vec![Acr::OneFactor.as_str().to_owned()],
+        acr_values: [Acr::OneFactor, Acr::TwoFactors].map(|acr| acr.as_str().to_owned()).to_vec(),
         ui_locales: Language::ALL.iter().map(|language| language.tag().to_owned()).collect(),
         require_par: false,
     };

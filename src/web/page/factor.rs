@@ -13,16 +13,17 @@ use super::{ClientCard, Page};
 #[template(path = "pages/factor.html")]
 pub struct FactorPage<'a> {
     pub ui: &'a Ui<'a>,
-    /// The authorization request that waits for it.
-    pub request: Option<&'a str>,
-    /// The session that is to be raised to two factors. Without one it is a sign-in that is finished here.
-    pub session: Option<&'a str>,
+    /// Hidden fields that say who is asked and where to go on.
+    pub context: &'a [(&'static str, String)],
+    /// Whether an application waits, which can be told that the person does not want to go on.
+    pub may_deny: bool,
     pub client: Option<ClientCard<'a>>,
     /// Whom it asks.
     pub account: &'a str,
     pub asks: FactorAsked,
     /// What the account could show instead.
     pub has_totp: bool,
+    pub has_passkey: bool,
     pub has_recovery: bool,
     pub problem: Option<FactorProblem>,
 }
@@ -39,13 +40,18 @@ pub enum FactorAsked {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FactorProblem {
     Wrong,
-    Throttled { wait: Duration },
+    Throttled {
+        wait: Duration,
+    },
+    /// The passkey was not recognised.
+    Passkey,
 }
 
 impl FactorProblem {
-    fn text(self, ui: &Ui<'_>) -> String {
+    pub(super) fn text(self, ui: &Ui<'_>) -> String {
         match self {
             Self::Wrong => ui.t("factor.wrong").to_owned(),
+            Self::Passkey => ui.t("passkey.problem").to_owned(),
             Self::Throttled { wait } => ui.with("login.throttled", &[("span", &ui.span(wait))]),
         }
     }
@@ -55,12 +61,16 @@ impl FactorPage<'_> {
     /// The address of this page with the other way to answer.
     fn other(&self) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.request.map(|request| ("request", request)));
-        query.extend_pairs(self.session.map(|session| ("session", session)));
+        query.extend_pairs(self.context);
         if self.asks != FactorAsked::RecoveryCode {
             query.append_pair("use", "recovery");
         }
         format!("{}/login/factor?{}", self.ui.base, query.finish())
+    }
+
+    /// Whether there is anything to type.
+    fn has_code(&self) -> bool {
+        self.has_totp || self.has_recovery
     }
 
     fn is_wrong(&self) -> bool {
@@ -71,6 +81,10 @@ impl FactorPage<'_> {
 impl Page for FactorPage<'_> {
     fn image_origins(&self) -> Vec<String> {
         self.client.as_ref().map(ClientCard::image_origins).unwrap_or_default()
+    }
+
+    fn connects(&self) -> bool {
+        self.has_passkey
     }
 }
 
@@ -88,16 +102,18 @@ mod tests {
                     for problem in [
                         None,
                         Some(FactorProblem::Wrong),
+                        Some(FactorProblem::Passkey),
                         Some(FactorProblem::Throttled { wait: Duration::from_secs(61) }),
                     ] {
                         let html = check(&FactorPage {
                             ui,
-                            request: full.then_some(text),
-                            session: full.then_some(text),
+                            context: &[("request", text.to_owned()), ("session", text.to_owned())],
+                            may_deny: full,
                             client: full.then(|| ClientCard::sample(text, true)),
                             account: text,
                             asks,
                             has_totp: true,
+                            has_passkey: full,
                             has_recovery: true,
                             problem,
                         });

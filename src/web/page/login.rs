@@ -27,6 +27,8 @@ pub struct LoginPage<'a> {
     pub providers: &'a [ProviderButton<'a>],
     /// Whether anyone may register here.
     pub may_register: bool,
+    /// Whether a passkey can be used here.
+    pub can_passkey: bool,
 }
 
 /// The way to an identity provider.
@@ -58,6 +60,8 @@ pub enum LoginProblem<'a> {
     Credentials,
     /// What should be an e-mail address is none.
     NoEmail,
+    /// The passkey was not recognised.
+    Passkey,
     /// Too many attempts (RL-1).
     Throttled {
         wait: Duration,
@@ -117,6 +121,7 @@ impl LoginProblem<'_> {
     pub fn text(self, ui: &Ui<'_>) -> String {
         match self {
             Self::Credentials => ui.t("login.wrong").to_owned(),
+            Self::Passkey => ui.t("passkey.problem").to_owned(),
             Self::NoEmail => ui.t("field.email_invalid").to_owned(),
             Self::Throttled { wait } => ui.with("login.throttled", &[("span", &ui.span(wait))]),
             Self::Busy => ui.t("login.busy").to_owned(),
@@ -146,6 +151,10 @@ impl Page for LoginPage<'_> {
     fn image_origins(&self) -> Vec<String> {
         self.client.as_ref().map(ClientCard::image_origins).unwrap_or_default()
     }
+
+    fn connects(&self) -> bool {
+        self.can_passkey
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +172,7 @@ mod tests {
                     Some(LoginProblem::Throttled { wait: Duration::from_secs(61) }),
                     Some(LoginProblem::Busy),
                     Some(LoginProblem::NoEmail),
+                    Some(LoginProblem::Passkey),
                     Some(LoginProblem::FormExpired),
                     Some(LoginProblem::Provider { provider: text, problem: ProviderProblem::Unavailable }),
                 ] {
@@ -185,6 +195,7 @@ mod tests {
                             problem,
                             providers: &[ProviderButton { id: "p", name: text }],
                             may_register: full,
+                            can_passkey: full,
                         });
                     }
                 }
@@ -206,6 +217,7 @@ mod tests {
                 problem: Some(LoginProblem::Credentials),
                 providers: &[ProviderButton { id: "google", name: "Google" }],
                 may_register: false,
+                can_passkey: true,
             };
             let html = check(&page);
             for name in [
@@ -215,10 +227,11 @@ mod tests {
                 r#"id="login-submit""#,
                 r#"id="login-cancel" name="action" value="deny" formnovalidate"#,
                 r#"id="login-error" role="alert""#,
-                r#"autocomplete="username""#,
+                r#"autocomplete="username webauthn""#,
                 r#"autocomplete="current-password""#,
                 r#"name="request" value="arq_1""#,
                 r#"id="magic-form""#,
+                r#"id="passkey-form""#,
                 r#"id="email" name="email""#,
                 r#"id="provider-google" href="/auth/login/federation/google?request=arq_1""#,
             ] {

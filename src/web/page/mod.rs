@@ -7,6 +7,7 @@ mod account;
 mod chooser;
 mod consent;
 mod dev;
+mod enrol;
 mod error;
 mod factor;
 mod fields;
@@ -18,6 +19,7 @@ mod magic;
 mod parts;
 mod recover;
 mod register;
+mod security;
 mod welcome;
 
 pub use account::{AccountApplication, AccountEmail, AccountPage, AccountSession};
@@ -26,6 +28,7 @@ pub use consent::{ConsentPage, Lifetime, Permission};
 pub use dev::{
     DevAppPage, DevAppState, DevMail, DevMailMessagePage, DevMailPage, DevTokens, DevVerification,
 };
+pub use enrol::{EnrolPage, QrPicture, RecoveryCodesPage, TotpPage};
 pub use error::{ErrorPage, Problem};
 pub use factor::{FactorAsked, FactorPage, FactorProblem};
 pub use fields::{FieldError, FieldErrors, FormProblem};
@@ -40,6 +43,7 @@ pub use recover::{
     ResetDonePage, ResetPage, SentKind,
 };
 pub use register::{RegisterConfirmPage, RegisterPage, RegisterSentPage};
+pub use security::{SecurityPage, SecurityPasskey, SecurityProblem};
 pub use welcome::{InvitePage, LinkExpiredPage, LinkKind, SetupPage};
 
 /// What a handler needs to know of a page besides its HTML.
@@ -47,6 +51,11 @@ pub trait Page: askama::Template {
     /// Origins outside ours that the page shows pictures from, for `img-src`.
     fn image_origins(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether the page's script asks us for something, for `connect-src`.
+    fn connects(&self) -> bool {
+        false
     }
 }
 
