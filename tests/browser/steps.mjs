@@ -42,6 +42,22 @@ export const STEPS = {
   async clear_cookies({ context }) {
     await context.clearCookies()
   },
+  async authenticator(here) {
+    const session = await debuggerOf(here.page)
+    await session.send('WebAuthn.enable')
+    const options = {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    }
+    await session.send('WebAuthn.addVirtualAuthenticator', { options })
+  },
+  async no_autofill({ page }) {
+    await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false')
+  },
   async new_page(here) {
     here.page = await here.context.newPage()
     await here.page.emulateMedia({ colorScheme: here.scheme })
@@ -143,22 +159,26 @@ function find(page, target) {
   throw new Error(`not a target: ${JSON.stringify(target)}`)
 }
 
+const debuggers = new WeakMap()
+
+/** One session for each page, never detached: an authenticator would go with any session that ends. */
+function debuggerOf(page) {
+  if (!debuggers.has(page)) debuggers.set(page, page.context().newCDPSession(page))
+  return debuggers.get(page)
+}
+
 /** Evaluates through the debugger, which the page's own policy does not forbid. */
 async function evaluate(page, expression) {
-  const session = await page.context().newCDPSession(page)
-  try {
-    const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
-      expression,
-      awaitPromise: true,
-      returnByValue: true,
-      allowUnsafeEvalBlockedByCSP: true,
-      timeout: 30_000,
-    })
-    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
-    return result.value
-  } finally {
-    await session.detach()
-  }
+  const session = await debuggerOf(page)
+  const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+    expression,
+    awaitPromise: true,
+    returnByValue: true,
+    allowUnsafeEvalBlockedByCSP: true,
+    timeout: 30_000,
+  })
+  if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
+  return result.value
 }
 
 async function examine(page, include, disable) {

@@ -1,6 +1,10 @@
 //! Second factors: authenticator codes, recovery codes, and what a sign-in that waits for one can reach.
 
+mod authenticator;
+mod passkeys;
 mod pending;
+mod policies;
+mod recovery;
 mod totp;
 
 use std::time::Duration;
@@ -39,11 +43,13 @@ pub async fn enrolled(app: &TestApp, name: &str) -> Authenticator {
     let cookie = browser.cookies.get("cs-sessions").expect("signed in").clone();
     let present = vec![Secret::from_text(cookie)];
     let account = session::resume(&app.app, &present).await.expect("the database answers").remove(0);
-    let proposed = application::propose(&app.app, account.user.id, name).await.expect("nothing is there yet");
-    let secret = totp_rs::Secret::try_from_base32(proposed.key.expose()).expect("base 32");
+    let claimant = Claimant::SignedIn(Box::new(account));
+    assert!(application::propose(&app.app, &claimant).await.expect("the database answers"));
+    let proposed = application::proposed(&app.app, &claimant).await.expect("the database answers");
+    let key = proposed.expect("it was proposed just now").key;
+    let secret = totp_rs::Secret::try_from_base32(key.expose()).expect("base 32");
     let mut authenticator = Authenticator { secret: secret.as_bytes().to_vec(), recovery_codes: Vec::new() };
     let code = Secret::from_text(authenticator.code(app));
-    let claimant = Claimant::SignedIn(Box::new(account));
     let arrival = Arrival { present, device: None, notices: Notices::of(&app.app, Language::default()) };
     let secured = enrol::confirm_totp(&app.app, &claimant, code, arrival, &Origin::command_line())
         .await
@@ -57,4 +63,18 @@ pub async fn enrolled(app: &TestApp, name: &str) -> Authenticator {
 /// Types this code into the page that asks for one.
 pub async fn answer(browser: &mut Browser, page: &Page, code: &str) -> Page {
     browser.submit(page, "factor-form", &[("code", code)], None).await
+}
+
+/// Where the link with this id leads, as a path of ours.
+pub fn href(app: &TestApp, page: &Page, id: &str) -> String {
+    let tag = format!("id=\"{id}\" href=\"");
+    let found = page.html.split_once(&tag).and_then(|(_, rest)| rest.split_once('"'));
+    let (link, _) = found.unwrap_or_else(|| panic!("no link {id} at {}: {}", page.url, page.text()));
+    link.replace("&#38;", "&").replacen(&app.issuer, "", 1)
+}
+
+/// The text of the element with this id.
+pub fn text_of<'a>(page: &'a Page, id: &str) -> &'a str {
+    let found = page.html.split_once(&format!("id=\"{id}\">")).and_then(|(_, rest)| rest.split_once('<'));
+    found.unwrap_or_else(|| panic!("no element {id} at {}: {}", page.url, page.text())).0
 }

@@ -96,6 +96,16 @@ impl Journey {
         self.step(json!({ "do": "inspect", "name": name }))
     }
 
+    /// Gives the page an authenticator, which answers at once.
+    pub fn authenticator(self) -> Self {
+        self.step(json!({ "do": "authenticator" }))
+    }
+
+    /// Passkeys are offered by the button only.
+    pub fn without_autofill(self) -> Self {
+        self.step(json!({ "do": "no_autofill" }))
+    }
+
     /// Fills the login form with one of the tests' users and sends it.
     pub fn sign_in(self, name: &str) -> Self {
         let journey = self.see("#login-form").fill("username", &format!("{name}@example.com"));

@@ -8,6 +8,7 @@
 mod application;
 mod demonstration;
 mod every_page;
+mod factors;
 mod flows;
 mod journey;
 
