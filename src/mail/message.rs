@@ -369,7 +369,7 @@ mod tests {
 
     const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
 
-    fn all(language: Language, product: &str, name: &str) -> [Message; 13] {
+    fn all(language: Language, product: &str, name: &str) -> [Message; 18] {
         let lasts = Duration::from_secs(86_400);
         [
             VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
@@ -385,6 +385,11 @@ mod tests {
             notice(language, product, name, Happened::RefreshReused { client: name }),
             notice(language, product, name, Happened::IdentityLinked { provider: name }),
             notice(language, product, name, Happened::IdentityUnlinked { provider: name }),
+            notice(language, product, name, Happened::FactorAdded { kind: FactorKind::Totp }),
+            notice(language, product, name, Happened::FactorRemoved { kind: FactorKind::Passkey }),
+            notice(language, product, name, Happened::FactorsReset),
+            notice(language, product, name, Happened::RecoveryCodeUsed { left: 3 }),
+            notice(language, product, name, Happened::RecoveryCodesMade),
         ]
     }
 

@@ -5,9 +5,9 @@ use actix_web::http::StatusCode;
 
 use crate::config::RegistrationMode;
 use crate::grants::authorization::{self, Underway};
+use crate::identity::factor::passkey;
 use crate::identity::federation::link::Waiting;
 use crate::identity::federation::providers::{self, Upstream};
-use crate::identity::factor::passkey;
 use crate::identity::session::{Begun, SignedIn};
 use crate::protocol::Params;
 use crate::protocol::next_step::NextStep;

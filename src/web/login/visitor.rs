@@ -13,8 +13,8 @@ use crate::audit::Origin;
 use crate::crypto::Secret;
 use crate::grants::authorization::{self, Lost, Underway};
 use crate::identity::device::KnownDevice;
-use crate::identity::federation;
 use crate::identity::factor::second::Asked;
+use crate::identity::federation;
 use crate::identity::notice::Notices;
 use crate::identity::reauthentication::{self, Due};
 use crate::identity::session::{self, Arrival, Begun, SignedIn};
@@ -153,7 +153,8 @@ impl Visitor {
 
     /// After a sign-in. Whoever owes a second factor goes to the page that asks for it, and nothing else becomes of
     /// it yet (SE-3). Otherwise notes the session for the request that waits, makes the link that waits, sets the
-    /// cookies, and goes on there or to `path`. The cookies are set whatever becomes of the request, since the secret before is dead (SE-2).
+    /// cookies, and goes on there or to `path`. The cookies are set whatever becomes of the request, since the secret
+    /// before is dead (SE-2).
     pub async fn welcome(&self, signed_in: Welcome<'_>, path: &str) -> HttpResponse {
         if signed_in.begun.awaiting_factor {
             return self.ask_for_factor(&signed_in.begun.secret, signed_in.underway, path);
