@@ -22,6 +22,12 @@ async fn mails(app: &TestApp) -> Vec<Message> {
     mails
 }
 
+/// The newest mail whose subject holds these words. Mails of one instant have no order of their own.
+async fn mail_about(app: &TestApp, words: &str) -> Message {
+    let found = mails(app).await.into_iter().rfind(|mail| mail.subject.contains(words));
+    found.unwrap_or_else(|| panic!("no mail about {words:?}"))
+}
+
 /// The path of the link that stands alone on a line of the mail.
 fn link(app: &TestApp, mail: &Message) -> String {
     let line =
