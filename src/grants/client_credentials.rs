@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::protocol::scope::ScopeSet;
-use crate::protocol::targets::targets;
+use crate::protocol::targets::client_targets;
 use crate::protocol::token::{TokenResponse, TokenType, client_scope};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::tenancy::admission;
@@ -23,7 +23,7 @@ pub async fn issue(
     let known = app.resources().await?;
     let registry = registry(app, &known);
     let granted = client_scope(client, asked.as_ref(), &registry)?;
-    let target = targets(&granted, resources, &registry)?;
+    let target = client_targets(&granted, resources, &registry)?;
     let token = issue::client_access_token(app, client, admitted, &target, app.clock.now())?;
     Ok(TokenResponse {
         access_token: token.text,

@@ -56,6 +56,23 @@ pub fn targets(granted: &ScopeSet, asked: &[String], registry: &Registry<'_>) ->
     }
 }
 
+/// The same for a client that acts for itself. Nobody but its registration says which APIs it may call, so it must hold
+/// a scope of each it names; an API without scopes leaves the decision to itself.
+pub fn client_targets(
+    granted: &ScopeSet,
+    asked: &[String],
+    registry: &Registry<'_>,
+) -> Result<Target, OAuthError> {
+    let target = targets(granted, asked, registry)?;
+    let holds_none = |resource: &Resource| {
+        !resource.scopes.is_empty() && !granted.iter().any(|scope| resource.scopes.contains_key(scope))
+    };
+    match asked.iter().filter_map(|resource| registry.find(resource)).find(|resource| holds_none(resource)) {
+        Some(_) => Err(invalid_target("the client holds no scope of this resource")),
+        None => Ok(target),
+    }
+}
+
 /// The same at the token endpoint, where a request may only name addressees that the authorization covered
 /// (RFC 8707 §2.2).
 pub fn narrowed_targets(
@@ -122,6 +139,20 @@ mod tests {
         targets(&ScopeSet::parse(scope).unwrap(), &strings(asked), &registry(&resources))
             .map(|t| (t.audience.join(" "), t.scope.to_string(), t.access_ttl.map(|ttl| ttl.as_secs())))
             .map_err(|error| error.code)
+    }
+
+    #[test]
+    fn te_9_a_client_names_only_apis_of_which_it_holds_a_scope() {
+        let resources = resources();
+        let check = |scope: &str, asked: &[&str]| {
+            client_targets(&ScopeSet::parse(scope).unwrap(), &strings(asked), &registry(&resources))
+                .map(|target| target.audience.join(" "))
+                .map_err(|error| error.code)
+        };
+        assert_eq!(check("api:read", &[API]), Ok(API.to_owned()));
+        assert_eq!(check("", &[]), Ok(ISSUER.to_owned()));
+        assert_eq!(check("", &[API]), Err(ErrorCode::InvalidTarget));
+        assert_eq!(check("api:read", &[API, FILES]), Err(ErrorCode::InvalidTarget));
     }
 
     #[test]

@@ -108,6 +108,8 @@ pub struct TokenResponse {
     pub token_type: TokenType,
     /// Seconds.
     pub expires_in: u64,
+    /// Left out where there is none: a scope has at least one word (RFC 6749 §3.3).
+    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     pub scope: ScopeSet,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,

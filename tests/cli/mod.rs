@@ -536,6 +536,44 @@ fn clients_are_made_shown_changed_and_removed() {
 }
 
 #[test]
+fn providers_are_stored_shown_and_removed() {
+    on_every_database(|instance| {
+        instance.run(&["init"]).done();
+        let add = ["provider", "add", "--id", "google", "--kind", "google", "--client-id", "ours", "--json"];
+        instance.run(&add).fails(1, "client_secret");
+        let with_secret = [&add[..], &["--client-secret-stdin", "--first-sign-in", "refuse"]].concat();
+        instance.run_with_input(&with_secret, "\n").fails(1, "holds no secret");
+        let made = instance.run_with_input(&with_secret, "s3cret of ours\n").json();
+        assert_eq!(made["redirect_uri"], "http://localhost:8080/login/federation/google/callback");
+        assert_eq!((&made["name"], &made["first_sign_in"]), (&json!("Google"), &json!("refuse")));
+        instance.run_with_input(&with_secret, "another").fails(1, "with this id already");
+
+        instance.write("secret", "from a file\n");
+        let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+        let microsoft = ["provider", "add", "--id", "contoso", "--kind", "microsoft", "--client-id", "ours"];
+        let file = ["--client-secret-file", "secret"];
+        instance.run(&[&microsoft[..], &file[..]].concat()).fails(1, "tenants");
+        instance.run(&[&microsoft[..], &file[..], &["--tenant", tenant]].concat()).done();
+        let listed = instance.json(&["provider", "list"]);
+        let mut ids: Vec<&str> =
+            listed.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, ["contoso", "google"]);
+        let shown = instance.json(&["provider", "show", "contoso"]);
+        assert_eq!((&shown["tenants"], &shown["source"]), (&json!([tenant]), &json!("database")));
+        assert!(!listed.to_string().contains("s3cret") && !shown.to_string().contains("from a file"));
+
+        for (verb, status) in [("disable", "disabled"), ("enable", "active")] {
+            instance.run(&["provider", verb, "google"]).done();
+            assert_eq!(instance.json(&["provider", "show", "google"])["status"], status);
+        }
+        instance.run(&["provider", "remove", "google"]).done();
+        instance.run(&["provider", "show", "google"]).fails(1, "no such provider");
+        assert_eq!(instance.audited()[0], "provider.removed");
+    });
+}
+
+#[test]
 fn clients_without_a_secret_get_none() {
     let instance = Instance::new();
     let public = instance.json(&[

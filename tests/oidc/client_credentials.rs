@@ -75,7 +75,8 @@ on_both_databases! {
     }
 
     async fn te_9_scopes_are_capped_by_registration(database) {
-        let (_app, client) = ready(database).await;
+        let (app, client) = ready(database).await;
+        resource(&app, "https://other.example.com/", &["other:read"], None).await;
         let ask = async |scope: &str| client.token(&[("grant_type", "client_credentials"), ("scope", scope)]).await;
         assert_eq!(ask("events:read").await.expect_tokens().access_claims()["scope"], "events:read");
         for scope in ["events:admin", "events:read events:admin", "openid", "openid events:read", "nonsense", "offline_access"] {
@@ -86,6 +87,9 @@ on_both_databases! {
         let fields = [("grant_type", "client_credentials"), ("resource", API), ("scope", "events:read")];
         let claims = client.token(&fields).await.expect_tokens().access_claims();
         assert_eq!((&claims["aud"], &claims["scope"]), (&json!(API), &json!("events:read")));
+        // An API of which it holds no scope is not its to name.
+        let fields = [("grant_type", "client_credentials"), ("resource", "https://other.example.com/")];
+        client.token(&fields).await.expect_error("invalid_target");
     }
 
     async fn te_9_a_public_client_or_one_without_the_grant_gets_none(database) {
