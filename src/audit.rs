@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::crypto::Random;
-use crate::model::{AuditAction, AuditEventId, ClientKey, Outcome, SessionId, UserId};
+use crate::model::{AuditAction, AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId};
 use crate::store::{self, Conn};
 
 /// Where a request came from.
@@ -59,6 +59,7 @@ impl Scribe {
                 ip: self.origin.ip.map(|ip| ip.to_string()),
                 request_id: Some(self.origin.request_id.clone()),
                 detail: Value::Object(event.detail).to_string(),
+                organisation_id: event.organisation,
             },
         )
     }
@@ -73,12 +74,22 @@ pub struct Event {
     actor: Option<UserId>,
     client: Option<ClientKey>,
     session: Option<SessionId>,
+    organisation: Option<OrganisationId>,
     detail: Map<String, Value>,
 }
 
 impl Event {
     pub fn new(action: AuditAction, outcome: Outcome) -> Self {
-        Self { action, outcome, user: None, actor: None, client: None, session: None, detail: Map::new() }
+        Self {
+            action,
+            outcome,
+            user: None,
+            actor: None,
+            client: None,
+            session: None,
+            organisation: None,
+            detail: Map::new(),
+        }
     }
 
     pub fn success(action: AuditAction) -> Self {
@@ -100,8 +111,14 @@ impl Event {
     }
 
     /// Who did it, when that is not the one it is about.
-    pub fn actor(mut self, actor: UserId) -> Self {
-        self.actor = Some(actor);
+    pub fn actor(mut self, actor: impl Into<Option<UserId>>) -> Self {
+        self.actor = actor.into();
+        self
+    }
+
+    /// In which organisation it happened: its administrators may see it.
+    pub fn organisation(mut self, organisation: impl Into<Option<OrganisationId>>) -> Self {
+        self.organisation = organisation.into();
         self
     }
 

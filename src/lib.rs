@@ -8,6 +8,9 @@
 //! | --- | --- |
 //! | instance | one deployment with one issuer |
 //! | user | a person, global to the instance |
+//! | organisation | a tenant; its workspaces are parts of it |
+//! | membership | a user in an organisation, with roles in the whole of it or in one workspace |
+//! | role | a name with a rank and permissions; the higher rank includes the lower ones |
 //! | client | an application that asks for tokens (an OAuth client) |
 //! | resource | an API: the `aud` of an access token, with its scopes |
 //! | session | a browser signed in as one user; a browser may hold several |

@@ -17,3 +17,4 @@ mod oidc;
 mod operations;
 mod pages;
 mod store;
+mod tenancy;

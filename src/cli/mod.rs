@@ -10,13 +10,17 @@ mod doctor;
 mod init;
 mod keys;
 mod logging;
+mod member;
 mod migrate;
+mod org;
 mod output;
 mod provider;
 mod resource;
+mod role;
 mod serve;
 mod session;
 mod user;
+mod workspace;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -33,8 +37,12 @@ use crate::signing::SigningError;
 use crate::store;
 use crate::tenancy::clients::ClientError;
 use crate::tenancy::links::InviteError;
+use crate::tenancy::members::MemberError;
+use crate::tenancy::organisations::OrganisationError;
 use crate::tenancy::resources::ResourceError;
+use crate::tenancy::roles::RoleError;
 use crate::tenancy::users::UserError;
+use crate::tenancy::workspaces::WorkspaceError;
 
 use output::{Output, plain};
 
@@ -88,6 +96,18 @@ enum Command {
     /// Manage the identity providers that may vouch for people
     #[command(subcommand)]
     Provider(provider::Command),
+    /// Manage organisations
+    #[command(subcommand)]
+    Org(org::Command),
+    /// Manage the workspaces of organisations
+    #[command(subcommand)]
+    Workspace(workspace::Command),
+    /// Manage the roles that members can have
+    #[command(subcommand)]
+    Role(role::Command),
+    /// Manage who belongs to organisations
+    #[command(subcommand)]
+    Member(member::Command),
     /// Manage signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -128,6 +148,10 @@ failures!(
     ResourceError,
     InviteError,
     ProviderError,
+    MemberError,
+    OrganisationError,
+    RoleError,
+    WorkspaceError,
     io::Error
 );
 
@@ -199,6 +223,10 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::Client(command) => client::run(shell, command).await,
             Command::Resource(command) => resource::run(shell, command).await,
             Command::Provider(command) => provider::run(shell, command).await,
+            Command::Org(command) => org::run(shell, command).await,
+            Command::Workspace(command) => workspace::run(shell, command).await,
+            Command::Role(command) => role::run(shell, command).await,
+            Command::Member(command) => member::run(shell, command).await,
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
         }

@@ -24,5 +24,5 @@ pub use provider::{ANY, Provider, is_tenant_id};
 pub use schema::keys;
 pub use sections::{
     Branding, Config, Database, ForwardedHeader, Keys, Lifetimes, Limit, Limits, Log, LogFormat, Mail,
-    Outbound, Password, Pkce, Protocol, Registration, RegistrationMode, Server, Tls,
+    Organizations, Outbound, Password, Pkce, Protocol, Registration, RegistrationMode, Server, Tls,
 };

@@ -8,8 +8,8 @@ use serde::de::{Deserializer, Error as _, Visitor};
 
 use super::Provider;
 use super::sections::{
-    Branding, Config, Database, Keys, Lifetimes, Limit, Limits, Log, Mail, Outbound, Password, Protocol,
-    Registration, Server, Tls,
+    Branding, Config, Database, Keys, Lifetimes, Limit, Limits, Log, Mail, Organizations, Outbound, Password,
+    Protocol, Registration, Server, Tls,
 };
 
 type Fields = &'static [&'static str];
@@ -24,6 +24,7 @@ static SECTIONS: LazyLock<Vec<(String, Fields)>> = LazyLock::new(|| {
         ("lifetimes".to_owned(), fields::<Lifetimes>()),
         ("password".to_owned(), fields::<Password>()),
         ("registration".to_owned(), fields::<Registration>()),
+        ("organizations".to_owned(), fields::<Organizations>()),
         ("limits".to_owned(), fields::<Limits>()),
         ("mail".to_owned(), fields::<Mail>()),
         ("log".to_owned(), fields::<Log>()),

@@ -36,6 +36,8 @@ pub struct Config {
     pub password: Password,
     /// Who may make an account.
     pub registration: Registration,
+    /// How organisations are used.
+    pub organizations: Organizations,
     /// How often something may be tried.
     pub limits: Limits,
     /// How mail leaves.
@@ -62,6 +64,7 @@ impl Default for Config {
             lifetimes: Lifetimes::default(),
             password: Password::default(),
             registration: Registration::default(),
+            organizations: Organizations::default(),
             limits: Limits::default(),
             mail: Mail::default(),
             log: Log::default(),
@@ -344,6 +347,14 @@ impl Default for Password {
 pub struct Registration {
     /// `open`, `invited` or `closed`. Unset: `open` on a loopback issuer, else `closed`.
     pub mode: Option<RegistrationMode>,
+}
+
+/// `[organizations]`: how organisations are used.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Organizations {
+    /// Whoever names no workspace means the default one. Workspaces exist all the same, and their ids work.
+    pub single_workspace: bool,
 }
 
 /// Who may make an account.

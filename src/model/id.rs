@@ -101,6 +101,16 @@ ids! {
     MessageId = "msg";
     /// A passkey, within the database. Its authenticator knows it by its credential id.
     PasskeyId = "pky";
+    /// An organisation: a tenant.
+    OrganisationId = "org";
+    /// A part of an organisation.
+    WorkspaceId = "wsp";
+    /// A named set of permissions with a rank.
+    RoleId = "rol";
+    /// A user in an organisation.
+    MembershipId = "mem";
+    /// Somebody asked to join an organisation.
+    InvitationId = "inv";
 }
 
 fn uuid_v7(now: Timestamp, random: &Random) -> Uuid {

@@ -6,6 +6,8 @@ pub mod client;
 pub mod email;
 pub mod id;
 pub mod language;
+pub mod role;
+pub mod slug;
 pub mod user_agent;
 pub mod words;
 
@@ -13,4 +15,5 @@ pub use client::{Client, ClientSecret, Resource};
 pub use email::EmailAddress;
 pub use id::*;
 pub use language::Language;
+pub use slug::Slug;
 pub use words::*;

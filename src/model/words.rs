@@ -160,6 +160,23 @@ words! {
         Resources = "resources",
     }
 
+    /// How an organisation, or somebody in it, stands. Suspension counts as absence, and can be taken back (OR-2).
+    Standing {
+        Active = "active",
+        Suspended = "suspended",
+    }
+
+    /// What a role may allow within Countersign itself. An organisation's APIs define others in their own words.
+    Permission {
+        OrganisationRead = "org:read",
+        OrganisationWrite = "org:write",
+        MembersRead = "members:read",
+        MembersWrite = "members:write",
+        RolesWrite = "roles:write",
+        WorkspacesWrite = "workspaces:write",
+        ApiKeysWrite = "api_keys:write",
+    }
+
     /// How an audited act ended.
     Outcome {
         Success = "success",
@@ -218,5 +235,18 @@ words! {
         ProviderCreated = "provider.created",
         ProviderChanged = "provider.changed",
         ProviderRemoved = "provider.removed",
+        OrganisationCreated = "organization.created",
+        OrganisationChanged = "organization.changed",
+        OrganisationSuspended = "organization.suspended",
+        OrganisationResumed = "organization.resumed",
+        WorkspaceCreated = "workspace.created",
+        RoleDefined = "role.defined",
+        RoleChanged = "role.changed",
+        RoleRemoved = "role.removed",
+        MemberAdded = "member.added",
+        MemberRolesSet = "member.roles_set",
+        MemberSuspended = "member.suspended",
+        MemberResumed = "member.resumed",
+        MemberRemoved = "member.removed",
     }
 }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::schema::audit_events;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
-use crate::model::{AuditEventId, ClientKey, Outcome, SessionId, UserId};
+use crate::model::{AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId};
 
 /// One event, as stored.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -23,6 +23,7 @@ pub struct Event {
     pub request_id: Option<String>,
     /// JSON without secrets.
     pub detail: String,
+    pub organisation_id: Option<OrganisationId>,
 }
 
 pub fn insert(db: &mut Conn, event: &Event) -> Result<(), Error> {

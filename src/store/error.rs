@@ -23,6 +23,9 @@ pub enum Unique {
     Username,
     ClientId,
     ResourceIdentifier,
+    OrganisationSlug,
+    WorkspaceSlug,
+    RoleKey,
     Other,
 }
 
@@ -68,6 +71,12 @@ fn unique(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> Unique {
         Unique::ClientId
     } else if named(["resources_identifier_key", "resources.identifier"]) {
         Unique::ResourceIdentifier
+    } else if named(["organisations_slug_key", "organisations.slug"]) {
+        Unique::OrganisationSlug
+    } else if named(["workspaces_organisation_id_slug_key", "workspaces.slug"]) {
+        Unique::WorkspaceSlug
+    } else if named(["roles_organisation_id_key_key", "roles.key"]) {
+        Unique::RoleKey
     } else {
         Unique::Other
     }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::conn::{Conn, DatabaseUrl, Mode};
-use super::{Error, OpenError};
+use super::{Error, OpenError, roles};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -49,28 +49,38 @@ pub fn is_current(db: &mut Conn) -> Result<bool, Error> {
     }))
 }
 
-/// Applies what is pending and names it. Refuses a schema newer than this build.
+/// Applies what is pending and names it, and makes the rows that every instance has. Refuses a schema newer than
+/// this build.
 pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
-    match &mut Conn::open(url, Mode::Write)? {
-        Conn::Postgres(conn) => {
+    let mut conn = Conn::open(url, Mode::Write)?;
+    // Held until the end: nodes that start together take turns. That of PostgreSQL goes with the connection.
+    let _lock = lock(&mut conn, url)?;
+    let applied = match &mut conn {
+        Conn::Postgres(conn) => apply(conn)?,
+        Conn::Sqlite(conn) => apply(conn)?,
+    };
+    roles::ensure_shipped(&mut conn)?;
+    Ok(applied)
+}
+
+fn lock(conn: &mut Conn, url: &DatabaseUrl) -> Result<Option<std::fs::File>, OpenError> {
+    match (conn, url) {
+        (Conn::Postgres(conn), _) => {
             diesel::sql_query(format!("SELECT pg_advisory_lock({PG_LOCK})"))
                 .execute(conn)
                 .map_err(Error::from)?;
-            // The lock goes with the connection.
-            apply(conn)
+            Ok(None)
         }
-        Conn::Sqlite(conn) => {
-            let DatabaseUrl::Sqlite(path) = url else {
-                return Err(OpenError::Schema("a SQLite connection without a path".to_owned()));
-            };
+        (Conn::Sqlite(_), DatabaseUrl::Sqlite(path)) => {
             let lock = std::fs::File::create(path.with_extension("migrate.lock"))
                 .and_then(|file| file.lock().map(|()| file))
                 .map_err(|error| {
                     OpenError::Schema(format!("cannot lock {} for migration: {error}", path.display()))
                 })?;
-            let applied = apply(conn);
-            drop(lock);
-            applied
+            Ok(Some(lock))
+        }
+        (Conn::Sqlite(_), DatabaseUrl::Postgres(_)) => {
+            Err(OpenError::Schema("a SQLite connection without a path".to_owned()))
         }
     }
 }

@@ -64,6 +64,7 @@ tables! {
         created_at -> BigInt,
         updated_at -> BigInt,
         require_mfa -> Bool,
+        require_organization -> Bool,
     }
     client_values (client_id, kind, value) {
         client_id -> Binary,
@@ -195,6 +196,7 @@ tables! {
         created_at -> BigInt,
         expires_at -> BigInt,
         completed_at -> Nullable<BigInt>,
+        organisation_id -> Nullable<Binary>,
     }
     grants (id) {
         id -> Binary,
@@ -207,6 +209,7 @@ tables! {
         created_at -> BigInt,
         expires_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        organisation_id -> Nullable<Binary>,
     }
     codes (digest) {
         digest -> Binary,
@@ -282,6 +285,7 @@ tables! {
         ip -> Nullable<Text>,
         request_id -> Nullable<Text>,
         detail -> Text,
+        organisation_id -> Nullable<Binary>,
     }
     leases (name) {
         name -> Text,
@@ -342,5 +346,69 @@ tables! {
         session_id -> Binary,
         provider_id -> Text,
         expires_at -> BigInt,
+    }
+    organisations (id) {
+        id -> Binary,
+        slug -> Text,
+        name -> Text,
+        status -> Text,
+        require_mfa -> Bool,
+        password_login_allowed -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+    workspaces (id) {
+        id -> Binary,
+        organisation_id -> Binary,
+        slug -> Text,
+        name -> Text,
+        is_default -> Bool,
+        created_at -> BigInt,
+    }
+    roles (id) {
+        id -> Binary,
+        organisation_id -> Nullable<Binary>,
+        key -> Text,
+        name -> Text,
+        rank -> BigInt,
+        require_mfa -> Bool,
+        created_at -> BigInt,
+    }
+    role_permissions (role_id, permission) {
+        role_id -> Binary,
+        permission -> Text,
+    }
+    memberships (id) {
+        id -> Binary,
+        organisation_id -> Binary,
+        user_id -> Binary,
+        status -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+    membership_roles (membership_id, role_id) {
+        membership_id -> Binary,
+        organisation_id -> Binary,
+        role_id -> Binary,
+        workspace_id -> Nullable<Binary>,
+        slot -> BigInt,
+    }
+    invitations (id) {
+        id -> Binary,
+        organisation_id -> Binary,
+        digest -> Binary,
+        folded -> Text,
+        address -> Text,
+        workspace_id -> Nullable<Binary>,
+        invited_by -> Nullable<Binary>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+        accepted_at -> Nullable<BigInt>,
+        accepted_by -> Nullable<Binary>,
+    }
+    invitation_roles (invitation_id, role_id) {
+        invitation_id -> Binary,
+        role_id -> Binary,
     }
 }

@@ -99,6 +99,11 @@ bytes!(
     AuditEventId,
     MessageId,
     PasskeyId,
+    OrganisationId,
+    WorkspaceId,
+    RoleId,
+    MembershipId,
+    InvitationId,
     Digest,
 );
 
@@ -115,6 +120,7 @@ words!(
     ProviderValueKind,
     FirstSignIn,
     Topic,
+    Standing,
     Outcome
 );
 

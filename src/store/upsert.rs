@@ -12,7 +12,8 @@ use super::schema::*;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
-use crate::model::{AuthMethod, ClientKey, SessionId, Topic, UserId};
+use crate::model::role::Shipped;
+use crate::model::{AuthMethod, ClientKey, RoleId, SessionId, Topic, UserId};
 
 macro_rules! for_each_backend {
     ($(fn $name:ident($conn:ident $(, $arg:ident: $type:ty)*) -> $out:ty $body:block)+) => {
@@ -134,6 +135,27 @@ for_each_backend! {
             .on_conflict((user_claims::user_id, user_claims::name))
             .do_update()
             .set(user_claims::value.eq(value))
+            .execute(conn)
+    }
+
+    fn insert_shipped_role(conn, role: &Shipped) -> usize {
+        diesel::insert_into(roles::table)
+            .values((
+                roles::id.eq(role.id()),
+                roles::key.eq(role.key),
+                roles::name.eq(role.name),
+                roles::rank.eq(role.rank),
+                roles::require_mfa.eq(false),
+                roles::created_at.eq(0_i64),
+            ))
+            .on_conflict_do_nothing()
+            .execute(conn)
+    }
+
+    fn insert_permission(conn, role: RoleId, permission: &str) -> usize {
+        diesel::insert_into(role_permissions::table)
+            .values((role_permissions::role_id.eq(role), role_permissions::permission.eq(permission)))
+            .on_conflict_do_nothing()
             .execute(conn)
     }
 

@@ -40,6 +40,18 @@ const QUERIES: &[&str] = &[
     "SELECT * FROM outbox ORDER BY created_at DESC, id DESC LIMIT 10",
     "SELECT * FROM audit_events ORDER BY at DESC, id DESC LIMIT 10",
     "DELETE FROM leases WHERE name = 'sweep' AND holder = 'a'",
+    "SELECT * FROM organisations WHERE slug = 'acme'",
+    "SELECT * FROM workspaces WHERE organisation_id = X AND slug = 'default'",
+    "SELECT * FROM workspaces WHERE organisation_id = X AND is_default",
+    "SELECT * FROM roles WHERE organisation_id = X AND key = 'admin'",
+    "SELECT * FROM memberships WHERE user_id = X",
+    "SELECT * FROM memberships WHERE organisation_id = X AND user_id = X",
+    "SELECT * FROM memberships WHERE organisation_id = X ORDER BY id LIMIT 100",
+    "SELECT * FROM membership_roles WHERE organisation_id = X AND membership_id = X",
+    "SELECT * FROM membership_roles WHERE role_id = X",
+    "SELECT * FROM invitations WHERE digest = X",
+    "SELECT * FROM invitations WHERE organisation_id = X",
+    "SELECT * FROM audit_events WHERE organisation_id = X ORDER BY at LIMIT 10",
     // The sweep.
     "SELECT digest FROM codes WHERE expires_at < 5 ORDER BY expires_at LIMIT 500",
     "SELECT digest FROM refresh_tokens WHERE expires_at < 5 ORDER BY expires_at LIMIT 500",
@@ -61,6 +73,12 @@ const QUERIES: &[&str] = &[
     "DELETE FROM pushed_requests WHERE client_id = X",
     "DELETE FROM one_time_links WHERE user_id = X",
     "DELETE FROM grants WHERE client_id = X",
+    "DELETE FROM grants WHERE organisation_id = X",
+    "UPDATE authorization_requests SET organisation_id = NULL WHERE organisation_id = X",
+    "DELETE FROM membership_roles WHERE organisation_id = X AND workspace_id = X",
+    "DELETE FROM invitations WHERE organisation_id = X AND workspace_id = X",
+    "UPDATE invitations SET invited_by = NULL WHERE invited_by = X",
+    "DELETE FROM invitation_roles WHERE role_id = X",
 ];
 
 on_both_databases! {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign::model::{
     AuditEventId, AuthMethod, Client, ClientSecret, ClientSecretId, GrantType, LinkPurpose, MessageId,
-    Outcome, Resource, ResourceId, SigningAlg, Status, Topic,
+    OrganisationId, Outcome, Resource, ResourceId, SigningAlg, Status, Topic,
 };
 use countersign::store::audit::Event;
 use countersign::store::authorization::Pushed;
@@ -601,6 +601,7 @@ on_both_databases! {
             ip: Some("127.0.0.1".into()),
             request_id: Some("abc".into()),
             detail: r#"{"a":"ü"}"#.into(),
+            organisation_id: Some(OrganisationId::new(later(at), &store.random)),
         }).collect();
         let stored = events.clone();
         store.write(move |db| stored.iter().try_for_each(|event| audit::insert(db, event))).await;

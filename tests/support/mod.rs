@@ -8,6 +8,7 @@ mod database;
 mod html;
 mod jwt;
 mod key_server;
+mod organisation;
 mod postgres;
 mod process;
 #[expect(dead_code, reason = "the unit tests of mail use the rest")]
@@ -21,6 +22,7 @@ pub use client::{Flow, TestClient, TokenAnswer, Tokens, claims, part};
 pub use database::{Database, START, TestDatabase, config};
 pub use jwt::{ClientKey, unsigned, verified};
 pub use key_server::KeyServer;
+pub use organisation::TestOrganisation;
 pub use postgres::PrivatePostgres;
 pub use process::{Process, free_port};
 pub use tools::{Dialogue, browser_journey, node, python};
