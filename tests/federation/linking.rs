@@ -229,6 +229,41 @@ on_both_databases! {
         assert_sorry(&closed.sign_in(&mut closed.app.browser()).await, 403, "you have no account here");
     }
 
+    async fn or_8_who_comes_first_administers_a_fresh_organisation_and_joins_none(database) {
+        use countersign::tenancy::membership;
+        let world = World::of(database, "google").await;
+        world.sign_in(&mut world.app.browser()).await;
+        world.mock.claim(json!({ "sub": "43", "email": "bob@example.com" }));
+        world.sign_in(&mut world.app.browser()).await;
+        let mut organisations = Vec::new();
+        for subject in ["42", "43"] {
+            let user = world.owner(subject).await.expect("signed in");
+            let [of] = &world.app.read(move |db| membership::of_user(db, user)).await[..] else {
+                panic!("one organisation")
+            };
+            assert_eq!(of.highest().map(|role| role.key.as_str()), Some("admin"));
+            organisations.push(of.organisation.id);
+        }
+        assert_ne!(organisations[0], organisations[1], "one domain, two organisations");
+        world.app.advance(std::time::Duration::from_secs(1));
+        world.sign_in(&mut world.app.browser()).await;
+        let user = world.owner("43").await.expect("signed in");
+        assert_eq!(world.app.read(move |db| membership::of_user(db, user)).await.len(), 1, "once");
+
+        let inviting = World::with(database, "google", |provider| {
+            provider.first_sign_in = Some(countersign::model::FirstSignIn::InvitedOnly);
+        })
+        .await;
+        let address = countersign::model::EmailAddress::parse("ada@example.com").expect("an address");
+        let day = std::time::Duration::from_secs(86_400);
+        countersign::tenancy::links::invite(&inviting.app.app, &address, day, &Origin::command_line())
+            .await
+            .expect("invited");
+        inviting.sign_in(&mut inviting.app.browser()).await;
+        let user = inviting.owner("42").await.expect("signed in");
+        assert!(inviting.app.read(move |db| membership::of_user(db, user)).await.is_empty());
+    }
+
     async fn two_first_sign_ins_at_once_make_one_account(database) {
         let world = World::of(database, "google").await;
         let mut browsers: Vec<Browser> = (0..8).map(|_| world.app.browser()).collect();

@@ -15,8 +15,8 @@ use crate::identity::session::{self, Arrival, Begun, Terms};
 use crate::model::{AuditAction, EmailAddress, FederatedIdentityId, FirstSignIn, UserId};
 use crate::store::federation::{self as rows, Identity, PendingLink};
 use crate::store::{self, Conn, grants, users};
-use crate::tenancy::admission;
 use crate::tenancy::users::{Vouched, insert_vouched};
+use crate::tenancy::{admission, organisations};
 
 /// How long a browser may take to sign in to the account that is to be linked.
 const LINK_WITHIN: std::time::Duration = std::time::Duration::from_secs(10 * 60);
@@ -147,7 +147,6 @@ impl Settlement {
         let refusal = match self.policy {
             FirstSignIn::Refuse => Some(Refused::NoAccount),
             FirstSignIn::InvitedOnly if !self.is_invited(db, proven)? => Some(Refused::NotInvited),
-            // There are no organisations yet: with either policy, the user is made alone.
             FirstSignIn::InvitedOnly | FirstSignIn::CreateOrganisation => None,
         };
         if let Some(refusal) = refusal {
@@ -161,6 +160,9 @@ impl Settlement {
         };
         let user = insert_vouched(db, &vouched, &self.scribe)?;
         self.link(db, user)?;
+        if self.policy == FirstSignIn::CreateOrganisation {
+            organisations::create_for(db, user, &vouched.name, &self.scribe)?;
+        }
         self.sign_in(db, user, true)
     }
 
