@@ -54,6 +54,7 @@ in_each_language! {
             .inspect("landing")
             .goto(&flow.path())
             .inspect("login");
+        journey = journey.click("#provider-work").see("#login-error").inspect("login-provider-away");
         journey = wrong(journey).see("#login-error").inspect("login-wrong");
         journey = wrong(wrong(journey)).see("#login-error").inspect("login-throttled");
         journey = journey.sign_in("ada").see("#consent-form").inspect("consent");

@@ -129,5 +129,7 @@ impl Journey {
 /// Chromium notes the status of every page that is an error page, as it should be. Of an asset it is a failure.
 fn is_status(line: &Value) -> bool {
     let text = |member: &str| line[member].as_str().unwrap_or_default();
-    text("text").contains("the server responded with a status of 4") && !text("url").contains("/assets/")
+    let is_page = !text("url").contains("/assets/");
+    // 502: a provider is away, which its page says.
+    is_page && ["status of 4", "status of 502"].iter().any(|status| text("text").contains(status))
 }

@@ -13,6 +13,7 @@ mod flows;
 mod journey;
 
 use countersign::config::RegistrationMode;
+use serde_json::json;
 
 use crate::support::{Database, Settings, TestApp};
 
@@ -21,6 +22,16 @@ async fn start(database: Database) -> TestApp {
     let settings = Settings::with(|config| {
         config.registration.mode = Some(RegistrationMode::Open);
         config.limits.login_failures.count = 2;
+        config.providers = [("google", "google", None), ("work", "oidc", Some("Analytical Engines, Ltd"))]
+            .map(|(id, kind, name)| {
+                // Nobody is there.
+                let provider = json!({
+                    "id": id, "kind": kind, "name": name, "client_id": "ours", "client_secret": "s3cret",
+                    "issuer": "http://127.0.0.1:9", "allow_private_network": true,
+                });
+                serde_json::from_value(provider).expect("good settings")
+            })
+            .into();
     });
     TestApp::start_with(database, settings.real_time()).await
 }
