@@ -17,6 +17,7 @@ use crate::model::{Client, Resource};
 use crate::outbound::{Outbound, OutboundError};
 use crate::registry::Registry;
 use crate::signing::{Signing, SigningError};
+use crate::status::{StatusError, StatusLists};
 use crate::store::{self, DatabaseUrl, Db, OpenError, migrate};
 
 /// A running instance. Shared by reference; everything that changes is inside the database or behind a lock.
@@ -27,6 +28,7 @@ pub struct App {
     pub db: Db,
     pub master: MasterKey,
     pub signing: Signing,
+    pub status_lists: StatusLists,
     pub registry: Registry,
     pub passwords: Passwords,
     pub outbound: Outbound,
@@ -49,6 +51,8 @@ pub enum StartError {
     MasterKey(#[from] MasterKeyError),
     #[error(transparent)]
     Signing(#[from] SigningError),
+    #[error(transparent)]
+    Status(#[from] StatusError),
     #[error(transparent)]
     Outbound(#[from] OutboundError),
     #[error(transparent)]
@@ -90,6 +94,13 @@ impl App {
         if opening == Opening::Create {
             signing.make_due_keys(&db).await?;
         }
+        let status_lists = StatusLists::new(&config);
+        if opening == Opening::Create {
+            let random = random.clone();
+            let provided = db.write(move |db| store::status::provide_clients(db, &random)).await;
+            provided.map_err(OpenError::from)?;
+            status_lists.refresh(&db, &signing.keyring(), clock.now()).await?;
+        }
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Ok(Self {
             passwords: Passwords::new(&config.password, cores, random.clone()),
@@ -104,6 +115,7 @@ impl App {
             db,
             master,
             signing,
+            status_lists,
         })
     }
 

@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::crypto::Random;
 use crate::model::Topic;
 use crate::signing::SigningError;
+use crate::status::StatusError;
 use crate::store;
 
 /// A failed job is tried again after this, or at its next turn if that is sooner.
@@ -59,6 +60,17 @@ impl Jobs {
     }
 }
 
+/// Why a turn failed.
+#[derive(Debug, thiserror::Error)]
+enum JobError {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    #[error(transparent)]
+    Status(#[from] StatusError),
+}
+
 /// Tells a job to end.
 #[derive(Clone)]
 struct Stop(watch::Receiver<bool>);
@@ -81,14 +93,22 @@ enum Job {
     Sweep { holder: String },
     /// Makes successors of signing keys.
     MakeKeys,
+    /// Keeps the status lists up to date.
+    ListRevocations,
     /// Measures how far our clock is from the database's.
     CompareClocks,
 }
 
 impl Job {
-    fn all(random: &Random) -> [Self; 4] {
+    fn all(random: &Random) -> [Self; 5] {
         let holder = format!("{:016x}", u64::from_be_bytes(random.bytes()));
-        [Self::Watch { seen: HashMap::new() }, Self::Sweep { holder }, Self::MakeKeys, Self::CompareClocks]
+        [
+            Self::Watch { seen: HashMap::new() },
+            Self::Sweep { holder },
+            Self::MakeKeys,
+            Self::ListRevocations,
+            Self::CompareClocks,
+        ]
     }
 
     const fn name(&self) -> &'static str {
@@ -96,6 +116,7 @@ impl Job {
             Self::Watch { .. } => "watch",
             Self::Sweep { .. } => "sweep",
             Self::MakeKeys => "make keys",
+            Self::ListRevocations => "list revocations",
             Self::CompareClocks => "compare clocks",
         }
     }
@@ -103,6 +124,7 @@ impl Job {
     const fn every(&self) -> Duration {
         match self {
             Self::Watch { .. } => Duration::from_secs(1),
+            Self::ListRevocations => Duration::from_millis(500),
             Self::Sweep { .. } | Self::CompareClocks => Duration::from_secs(60),
             Self::MakeKeys => Duration::from_secs(60 * 60),
         }
@@ -127,11 +149,12 @@ impl Job {
         }
     }
 
-    async fn take_turn(&mut self, app: &App, stop: &mut Stop) -> Result<(), SigningError> {
+    async fn take_turn(&mut self, app: &App, stop: &mut Stop) -> Result<(), JobError> {
         match self {
-            Self::Watch { seen } => watch_versions(app, seen).await,
+            Self::Watch { seen } => Ok(watch_versions(app, seen).await?),
             Self::Sweep { holder } => Ok(sweep(app, holder, stop).await?),
-            Self::MakeKeys => app.signing.make_due_keys(&app.db).await,
+            Self::MakeKeys => Ok(app.signing.make_due_keys(&app.db).await?),
+            Self::ListRevocations => Ok(list_revocations(app).await?),
             Self::CompareClocks => Ok(compare_clocks(app).await?),
         }
     }
@@ -168,6 +191,12 @@ async fn sweep_batch(app: &App, holder: &str) -> Result<usize, store::Error> {
             store::jobs::sweep_expired(db, now, now.minus(KEEP_HISTORY))
         })
         .await
+}
+
+async fn list_revocations(app: &App) -> Result<(), StatusError> {
+    app.status_lists.refresh(&app.db, &app.signing.keyring(), app.clock.now()).await?;
+    app.metrics.set_revoked_tokens(app.status_lists.marked());
+    Ok(())
 }
 
 async fn compare_clocks(app: &App) -> Result<(), store::Error> {

@@ -37,7 +37,9 @@
 //! - [`grants`]: issuing, rotating and revoking tokens; one file per grant.
 //! - [`web`]: HTTP. Handlers extract, call one function, and answer.
 //! - [`cli`]: the same functions from a shell.
-//! - [`signing`]: the keys of this node, made when due; [`registry`]: clients and resources in memory.
+//! - [`signing`]: the keys of this node, made when due; [`registry`]: clients and resources in memory;
+//!   [`status`]: the lists of what was revoked, signed.
+//! - [`verify`]: for APIs in Rust: offline verification with revocation. Builds without the rest.
 //! - [`app`]: the parts put together; [`jobs`]: what runs beside the requests; [`metrics`]: what is counted.
 //!
 //! # Doors
@@ -61,31 +63,60 @@
 //!   not an error, so that the revocation it causes is committed.
 //! - **One gate.** Whatever issues or extends a credential needs the [`tenancy::admission::Admission`] that only that
 //!   module can make.
-//! - **An API verifies offline** with the JWKS of [`keys`], or asks [`grants::introspection`].
+//! - **An API verifies offline** with the JWKS of [`keys`] and the lists of [`status`], as [`verify`] does, or asks
+//!   [`grants::introspection`].
+//! - **A token is revoked.** Each was given a place in a status list ([`store::status`]) in the transaction that allowed
+//!   it; whatever ends its grant marks the places, and within a second every node serves a list that says so.
 //! - **A key is rotated.** [`keys::schedule`] rules on stored times, [`signing`] makes what is due, [`jobs`] notices on
 //!   every node what another one changed.
 //! - **A mail is sent.** Its cause writes it into the outbox in its own transaction; [`mail`] sends it later.
 //!
 //! How to run it is in `README.md`, how to operate it in `deploy/README.md`.
+//!
+//! # Features
+//!
+//! `server` (default) is all of it; `verify` (default) is [`verify`]. With `default-features = false, features =
+//! ["verify"]` an API gets the verifier without the server's dependencies.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "server")]
 pub mod app;
+#[cfg(feature = "server")]
 pub mod audit;
+#[cfg(feature = "server")]
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "server")]
 pub mod config;
 pub mod crypto;
+#[cfg(feature = "server")]
 pub mod grants;
+#[cfg(feature = "server")]
 pub mod identity;
+#[cfg(feature = "server")]
 pub mod jobs;
+#[cfg(any(feature = "server", feature = "verify"))]
 pub mod keys;
+#[cfg(feature = "server")]
 pub mod mail;
+#[cfg(feature = "server")]
 pub mod metrics;
 pub mod model;
+#[cfg(feature = "server")]
 pub mod outbound;
+#[cfg(feature = "server")]
 pub mod protocol;
+#[cfg(feature = "server")]
 pub mod registry;
+#[cfg(feature = "server")]
 pub mod signing;
+#[cfg(feature = "server")]
+pub mod status;
+#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
 pub mod tenancy;
+#[cfg(feature = "verify")]
+pub mod verify;
+#[cfg(feature = "server")]
 pub mod web;

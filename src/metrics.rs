@@ -28,6 +28,7 @@ pub struct Metrics {
     password_jobs: IntGaugeVec,
     outbox: IntGaugeVec,
     clock_skew: IntGauge,
+    revoked_tokens: IntGauge,
 }
 
 impl Default for Metrics {
@@ -61,6 +62,10 @@ impl Default for Metrics {
         )
         .expect("the names are good");
         registry.register(Box::new(clock_skew.clone())).expect("each name is registered once");
+        let revoked_tokens =
+            IntGauge::new("countersign_revoked_tokens", "Places that are marked in this node's status lists")
+                .expect("the names are good");
+        registry.register(Box::new(revoked_tokens.clone())).expect("each name is registered once");
         gauges("countersign_build_info", "Always 1; the label says which version runs", &["version"])
             .with_label_values(&[env!("CARGO_PKG_VERSION")])
             .set(1);
@@ -103,6 +108,7 @@ impl Default for Metrics {
             ),
             outbox: gauges("countersign_outbox_messages", "Mail that waits and that failed", &["state"]),
             clock_skew,
+            revoked_tokens,
             registry,
         }
     }
@@ -161,6 +167,11 @@ impl Metrics {
         self.clock_skew.set(milliseconds);
     }
 
+    /// As they are now.
+    pub fn set_revoked_tokens(&self, marked: usize) {
+        self.revoked_tokens.set(gauge(marked));
+    }
+
     /// In the text format of Prometheus.
     pub fn encode(&self) -> String {
         TextEncoder::new()
@@ -200,6 +211,7 @@ mod tests {
         metrics.set_password_jobs(2, 5);
         metrics.set_outbox(1, 0);
         metrics.set_clock_skew(-40);
+        metrics.set_revoked_tokens(3);
         let text = metrics.encode();
         for line in [
             r#"countersign_http_requests_total{method="POST",route="/oauth2/token",status="2xx"} 1"#,
@@ -213,6 +225,7 @@ mod tests {
             r#"countersign_password_jobs{state="waiting"} 5"#,
             r#"countersign_outbox_messages{state="waiting"} 1"#,
             "countersign_clock_skew_milliseconds -40",
+            "countersign_revoked_tokens 3",
             "countersign_build_info{version=",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

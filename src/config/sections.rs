@@ -261,6 +261,10 @@ pub struct Lifetimes {
     /// An access token; at most 24h.
     #[serde(with = "duration")]
     pub access: Duration,
+    /// How long an API may keep a status list before it asks for a new one; at most 1h. A revocation reaches it at the
+    /// latest after this and 5s.
+    #[serde(with = "duration")]
+    pub status_list: Duration,
     /// An ID token; at most 24h.
     #[serde(with = "duration")]
     pub id_token: Duration,
@@ -305,6 +309,7 @@ impl Default for Lifetimes {
             code: Duration::from_secs(60),
             par: Duration::from_secs(60),
             access: Duration::from_secs(15 * MINUTE),
+            status_list: Duration::from_secs(60),
             id_token: Duration::from_secs(HOUR),
             refresh_idle: Duration::from_secs(30 * DAY),
             refresh_max: Duration::from_secs(90 * DAY),

@@ -5,7 +5,7 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::crypto::{Digest, Secret};
 use crate::identity::claims;
-use crate::model::{AuditAction, GrantType};
+use crate::model::{AuditAction, GrantType, Place};
 use crate::protocol::claims::UserClaims;
 use crate::protocol::scope;
 use crate::protocol::targets::{Target, narrowed_targets};
@@ -14,7 +14,7 @@ use crate::protocol::{OAuthError, pkce};
 use crate::store::authorization::{self, Code};
 use crate::store::grants::{self, Grant, RefreshToken};
 use crate::store::{self, Conn};
-use crate::tenancy::admission::{self, Admission, Rules};
+use crate::tenancy::admission::{self, Admission, Refusal, Rules};
 
 use super::issue::{self, Issuing};
 use super::{Authenticated, Detail, Failure, not_admitted, refused};
@@ -43,6 +43,7 @@ pub(super) async fn redeem(
         verifier: presented.verifier,
         refresh: refresh.as_ref().map(Secret::digest),
         refresh_idle: app.config.lifetimes.refresh_idle,
+        access: app.config.lifetimes.access,
         scribe: app.scribe(origin),
         resources: presented.resources,
         rules: Rules::of(&app.config),
@@ -54,9 +55,9 @@ pub(super) async fn redeem(
         Redemption::Fresh(redeemed) => redeemed,
         Redemption::Refused(error) => return Err(error.into()),
     };
-    let Redeemed { admission, grant, detail, target, id_claims } = *redeemed;
+    let Redeemed { admission, place, grant, detail, target, id_claims } = *redeemed;
     let issuing =
-        Issuing { client, admission: &admission, grant: &grant, detail: &detail, target: &target, now };
+        Issuing { client, place, admission: &admission, grant: &grant, detail: &detail, target: &target, now };
     let access = issue::user_access_token(app, &issuing)?;
     let id_token = issue::id_token(app, &issuing, id_claims, &access, detail.nonce.as_deref())?;
     Ok(TokenResponse {
@@ -76,6 +77,7 @@ struct Redeeming {
     verifier: Option<Secret>,
     refresh: Option<Digest>,
     refresh_idle: std::time::Duration,
+    access: std::time::Duration,
     resources: Vec<String>,
     issuer: String,
     known: std::sync::Arc<Vec<crate::model::Resource>>,
@@ -91,6 +93,7 @@ enum Redemption {
 
 struct Redeemed {
     admission: Admission,
+    place: Place,
     grant: Grant,
     detail: Detail,
     target: Target,
@@ -129,6 +132,9 @@ impl Redeeming {
             Ok(admission) => admission,
             Err(refusal) => return self.refuse(db, not_admitted(refusal)),
         };
+        let Some(place) = issue::take_place(db, &grant, &target, self.access, &self.scribe)? else {
+            return self.refuse(db, not_admitted(Refusal::GrantRevoked));
+        };
         if !authorization::redeem_code(db, &self.digest, now)? {
             return self.replayed(db, &grant);
         }
@@ -152,7 +158,7 @@ impl Redeeming {
         let id_claims = claims::for_id_token(db, admission.user(), &detail.claims)?;
         let event = Event::success(AuditAction::TokenIssued).user(grant.user_id).client(self.client.key);
         self.scribe.write(db, event.session(grant.session_id).detail("grant_type", "authorization_code"))?;
-        Ok(Redemption::Fresh(Box::new(Redeemed { admission, grant, detail, target, id_claims })))
+        Ok(Redemption::Fresh(Box::new(Redeemed { admission, place, grant, detail, target, id_claims })))
     }
 
     fn check_bindings(&self, code: &Code, now: Timestamp) -> Result<(), OAuthError> {

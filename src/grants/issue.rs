@@ -1,18 +1,23 @@
 //! Making the tokens themselves: claims and signature. Touches no table.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::audit::Scribe;
 use crate::clock::Timestamp;
-use crate::model::{Client, SigningAlg};
+use crate::crypto::Random;
+use crate::model::{Client, Place, SigningAlg};
 use crate::protocol::claims::UserClaims;
 use crate::protocol::targets::Target;
 use crate::protocol::tokens::{ACCESS_TOKEN_TYP, AccessClaims, Audience, ID_TOKEN_TYP, IdClaims, half_hash};
 use crate::protocol::{acr, scope};
 use crate::signing::LONGEST_TOKEN_LIFE;
 use crate::store::grants::Grant;
+use crate::store::{self, Conn};
 use crate::tenancy::admission::{Admission, ClientAdmission};
 
 use super::{Detail, Failure};
@@ -30,6 +35,8 @@ pub(super) struct AccessToken {
 /// Whom tokens are made for, and on what ground.
 pub(super) struct Issuing<'a> {
     pub client: &'a Client,
+    /// Where the access token's status stands, taken in the transaction that allowed it.
+    pub place: Place,
     pub admission: &'a Admission,
     pub grant: &'a Grant,
     pub detail: &'a Detail,
@@ -39,7 +46,7 @@ pub(super) struct Issuing<'a> {
 
 /// An access token for an admitted user.
 pub(super) fn user_access_token(app: &App, issuing: &Issuing<'_>) -> Result<AccessToken, Failure> {
-    let Issuing { client, admission, grant, detail, target, now } = *issuing;
+    let Issuing { client, place, admission, grant, detail, target, now } = *issuing;
     let claims = AccessClaims {
         sub: admission.user().id.to_string(),
         auth_time: Some(grant.auth_time),
@@ -47,10 +54,36 @@ pub(super) fn user_access_token(app: &App, issuing: &Issuing<'_>) -> Result<Acce
         amr: acr::amr(&detail.methods),
         sid: grant.session_id,
         gid: Some(grant.id),
+        exp: expiry(target, app.config.lifetimes.access, grant, now),
+        status: Some(place.claim(app.config.issuer.as_str())),
         ..machine_claims(app, client, target, now)
     };
-    // No token of a grant outlives it.
-    sign_access(app, AccessClaims { exp: claims.exp.min(grant.expires_at), ..claims }, now)
+    sign_access(app, claims, now)
+}
+
+/// When an access token ends that is made now under this grant, and outlives it never.
+fn expiry(target: &Target, usual: Duration, grant: &Grant, now: Timestamp) -> Timestamp {
+    now.plus(life(target, usual)).min(grant.expires_at)
+}
+
+fn life(target: &Target, usual: Duration) -> Duration {
+    target.access_ttl.unwrap_or(usual).min(LONGEST_TOKEN_LIFE)
+}
+
+/// A place in the status list for the access token that this transaction allows, so that it can be called back.
+/// `None` if the grant was revoked while the transaction ran.
+pub(super) fn take_place(
+    db: &mut Conn,
+    grant: &Grant,
+    target: &Target,
+    usual: Duration,
+    scribe: &Scribe,
+) -> Result<Option<Place>, store::Error> {
+    if !store::grants::hold(db, grant.id)? {
+        return Ok(None);
+    }
+    let expires_at = expiry(target, usual, grant, scribe.now);
+    store::status::take(db, grant.id.as_bytes(), expires_at, &scribe.random).map(Some)
 }
 
 /// An access token for the client itself (RFC 6749 §4.4).
@@ -61,17 +94,25 @@ pub(super) fn client_access_token(
     target: &Target,
     now: Timestamp,
 ) -> Result<AccessToken, Failure> {
-    sign_access(app, machine_claims(app, client, target, now), now)
+    let place = any_of(&client.places, &app.random);
+    let status = place.map(|place| place.claim(app.config.issuer.as_str()));
+    sign_access(app, AccessClaims { status, ..machine_claims(app, client, target, now) }, now)
+}
+
+/// A client has few places and many tokens may live at a time. Those that share one are revoked together, so they
+/// are spread.
+fn any_of(places: &[Place], random: &Random) -> Option<Place> {
+    let drawn = usize::from(u16::from_be_bytes(random.bytes()));
+    places.get(drawn.checked_rem(places.len())?).copied()
 }
 
 /// The claims of a token for the client itself. A client's id is never a user's (TE-9).
 fn machine_claims(app: &App, client: &Client, target: &Target, now: Timestamp) -> AccessClaims {
-    let life = target.access_ttl.unwrap_or(app.config.lifetimes.access).min(LONGEST_TOKEN_LIFE);
     AccessClaims {
         iss: app.config.issuer.as_str().to_owned(),
         sub: client.client_id.clone(),
         aud: Audience(target.audience.clone()),
-        exp: now.plus(life),
+        exp: now.plus(life(target, app.config.lifetimes.access)),
         iat: now,
         jti: BASE64_URL_SAFE_NO_PAD.encode(app.random.bytes::<18>()),
         client_id: client.client_id.clone(),
@@ -81,6 +122,7 @@ fn machine_claims(app: &App, client: &Client, target: &Target, now: Timestamp) -
         amr: Vec::new(),
         sid: None,
         gid: None,
+        status: None,
     }
 }
 

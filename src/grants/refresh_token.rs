@@ -13,7 +13,7 @@ use crate::crypto::{Random, Secret, seal_with, unseal_with};
 use crate::identity::claims;
 use crate::identity::notice::Notices;
 use crate::mail::message::Happened;
-use crate::model::{AuditAction, GrantType, Language, Resource};
+use crate::model::{AuditAction, GrantType, Language, Place, Resource};
 use crate::protocol::claims::UserClaims;
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::{Registry, Target, narrowed_targets};
@@ -21,7 +21,7 @@ use crate::protocol::token::{TokenResponse, TokenType, refreshed_scope};
 use crate::protocol::{OAuthError, scope};
 use crate::store::grants::{self, Grant, RefreshToken};
 use crate::store::{self, Conn, sessions, users};
-use crate::tenancy::admission::{self, Admission, Rules};
+use crate::tenancy::admission::{self, Admission, Refusal, Rules};
 
 use super::issue::{self, Issuing};
 use super::{Authenticated, Detail, Failure, not_admitted, refused};
@@ -51,6 +51,7 @@ pub(super) async fn rotate(
         token: presented.token,
         idle: app.config.lifetimes.refresh_idle,
         grace: app.config.lifetimes.refresh_grace,
+        access: app.config.lifetimes.access,
         issuer: app.config.issuer.as_str().to_owned(),
         known: app.resources().await?,
         notices: Notices::of(app, Language::default()),
@@ -67,9 +68,9 @@ pub(super) async fn rotate(
             return Err(error.into());
         }
     };
-    let Rotated { admission, grant, detail, target, id_claims, successor } = *rotated;
+    let Rotated { admission, place, grant, detail, target, id_claims, successor } = *rotated;
     let issuing =
-        Issuing { client, admission: &admission, grant: &grant, detail: &detail, target: &target, now };
+        Issuing { client, place, admission: &admission, grant: &grant, detail: &detail, target: &target, now };
     let access = issue::user_access_token(app, &issuing)?;
     let id_token = issue::id_token(app, &issuing, id_claims, &access, None)?;
     Ok(TokenResponse {
@@ -90,6 +91,7 @@ struct Rotating {
     successor: Secret,
     idle: Duration,
     grace: Duration,
+    access: Duration,
     issuer: String,
     known: Arc<Vec<Resource>>,
     notices: Notices,
@@ -107,6 +109,7 @@ enum Rotation {
 
 struct Rotated {
     admission: Admission,
+    place: Place,
     grant: Grant,
     detail: Detail,
     target: Target,
@@ -160,6 +163,9 @@ impl Rotating {
             Ok(target) => target,
             Err(error) => return self.refuse(db, error),
         };
+        let Some(place) = issue::take_place(db, &grant, &target, self.access, &self.scribe)? else {
+            return self.refuse(db, not_admitted(Refusal::GrantRevoked));
+        };
         let successor = match self.present(db, &token, &grant)? {
             Presentation::Rotated => self.successor.clone(),
             Presentation::Repeated(successor) => successor,
@@ -172,7 +178,15 @@ impl Rotating {
         let id_claims = claims::for_id_token(db, admission.user(), &detail.claims)?;
         let event = Event::success(AuditAction::TokenRefreshed).user(grant.user_id).client(self.client.key);
         self.scribe.write(db, event.session(grant.session_id))?;
-        Ok(Rotation::Done(Box::new(Rotated { admission, grant, detail, target, id_claims, successor })))
+        Ok(Rotation::Done(Box::new(Rotated {
+            admission,
+            place,
+            grant,
+            detail,
+            target,
+            id_claims,
+            successor,
+        })))
     }
 
     /// Consumes the token, or finds that it was consumed and what that means.

@@ -3,8 +3,8 @@
 use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::crypto::Secret;
-use crate::model::AuditAction;
-use crate::store::grants;
+use crate::model::{AuditAction, Place, Topic};
+use crate::store::{grants, status};
 
 use super::{Authenticated, Failure, introspection};
 
@@ -22,13 +22,22 @@ pub async fn revoke(
         if claims.client_id != client.client_id {
             return Ok(());
         }
+        let place = claims.status.as_ref().and_then(|at| Place::of(at, app.config.issuer.as_str()));
+        let of_client = claims.gid.is_none();
         app.db
             .write(move |db| {
-                grants::revoke_access_token(db, &claims.jti, claims.exp, scribe.now)?;
+                grants::revoke_access_token(db, &claims.jti, place, claims.exp, scribe.now)?;
+                if of_client {
+                    // Its next tokens must not name the place that is marked now.
+                    status::provide_client(db, key, &scribe.random)?;
+                }
                 let event = Event::success(AuditAction::TokenRevoked).client(key).session(claims.sid);
                 scribe.write(db, event.detail("token", "access"))
             })
             .await?;
+        if of_client {
+            app.registry.forget(Topic::Clients);
+        }
         return Ok(());
     }
     let digest = token.digest();

@@ -8,6 +8,7 @@ use ring::signature::{
 };
 use serde_json::{Map, Value};
 
+#[cfg(feature = "server")]
 use crate::crypto::Digest;
 use crate::model::SigningAlg;
 
@@ -72,14 +73,6 @@ impl PublicKey {
         Ok(Self::P256 { point })
     }
 
-    /// From `4 ‖ x ‖ y`.
-    pub(super) fn p256_point(point: &[u8]) -> Result<Self, String> {
-        match point {
-            [4, xy @ ..] if xy.len() == 64 => Self::p256(&xy[..32], &xy[32..]),
-            _ => Err("not an uncompressed P-256 point".to_owned()),
-        }
-    }
-
     pub(super) fn ed25519(x: &[u8]) -> Result<Self, String> {
         Ok(Self::Ed25519 { x: x.try_into().map_err(|_| "x of an Ed25519 key has 32 bytes".to_owned())? })
     }
@@ -111,6 +104,19 @@ impl PublicKey {
         };
         let Self::Rsa { n, e } = self else { return false };
         RsaPublicKeyComponents { n, e }.verify(rsa, message, signature).is_ok()
+    }
+
+}
+
+/// What a signing key shows of itself.
+#[cfg(feature = "server")]
+impl PublicKey {
+    /// From `4 ‖ x ‖ y`.
+    pub(super) fn p256_point(point: &[u8]) -> Result<Self, String> {
+        match point {
+            [4, xy @ ..] if xy.len() == 64 => Self::p256(&xy[..32], &xy[32..]),
+            _ => Err("not an uncompressed P-256 point".to_owned()),
+        }
     }
 
     /// The RFC 7638 thumbprint: SHA-256 over the required members in the order of their names.
@@ -159,7 +165,7 @@ fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, String> {
         .map_err(|_| format!("the member {name} is not base64url without padding"))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
     use crate::keys::json::parse_object;

@@ -69,7 +69,7 @@ pub struct Keyring {
 }
 
 /// One opened key.
-pub(super) struct Key {
+struct Key {
     signer: Signer,
     public: PublicKey,
     /// Settled ([`schedule::settle`]).
@@ -158,11 +158,12 @@ impl Keyring {
     }
 
     /// The key with this id, if its signatures are believed at `now`.
-    pub(super) fn verifying_key(&self, kid: &str, now: Timestamp) -> Option<&Key> {
+    pub(super) fn verifying_key(&self, kid: &str, now: Timestamp) -> Option<(SigningAlg, &PublicKey)> {
         self.by_kid
             .get(kid)
             .map(|&index| &self.keys[index])
             .filter(|key| key.times.may_verify(now, &self.policy))
+            .map(|key| (key.alg(), &key.public))
     }
 
     fn prepare(&self, now: Timestamp) -> Prepared {
@@ -216,12 +217,8 @@ impl Key {
         Ok(Self { signer, public, times })
     }
 
-    pub(super) fn alg(&self) -> SigningAlg {
+    fn alg(&self) -> SigningAlg {
         self.signer.alg()
-    }
-
-    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.public.verify(self.alg(), message, signature)
     }
 
     fn jwk(&self) -> Map<String, Value> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::jwk::PublicKey;
 use super::jws::Jws;
+#[cfg(feature = "server")]
 use super::keyring::Keyring;
 use crate::clock::Timestamp;
 use crate::model::SigningAlg;
@@ -66,25 +68,34 @@ pub struct Verified {
     pub claims: Map<String, Value>,
 }
 
+#[cfg(feature = "server")]
 impl Keyring {
     /// Verifies a compact JWS that this instance signed.
     ///
     /// # Errors
     /// Says the first demand that the token does not meet. Claims are looked at only once the signature is good.
     pub fn verify(&self, token: &str, expect: &Expect<'_>) -> Result<Verified, VerifyError> {
-        let jws = Jws::parse(token)?;
-        let header = accept_header(&jws, expect)?;
-        let key = self.verifying_key(&header.kid, expect.now).ok_or(VerifyError::UnknownKey)?;
-        if key.alg() != header.alg {
-            return Err(VerifyError::WrongAlgorithm);
-        }
-        if !key.verify(jws.signed, &jws.signature) {
-            return Err(VerifyError::BadSignature);
-        }
-        let claims = jws.claims()?;
-        check_claims(&claims, expect)?;
-        Ok(Verified { header, claims })
+        verify_with(&Jws::parse(token)?, expect, |kid| self.verifying_key(kid, expect.now))
     }
+}
+
+/// Verifies with the key that `find` knows by its id, and the one algorithm of that key.
+pub(super) fn verify_with<'k>(
+    jws: &Jws<'_>,
+    expect: &Expect<'_>,
+    find: impl FnOnce(&str) -> Option<(SigningAlg, &'k PublicKey)>,
+) -> Result<Verified, VerifyError> {
+    let header = accept_header(jws, expect)?;
+    let (alg, key) = find(&header.kid).ok_or(VerifyError::UnknownKey)?;
+    if alg != header.alg {
+        return Err(VerifyError::WrongAlgorithm);
+    }
+    if !key.verify(alg, jws.signed, &jws.signature) {
+        return Err(VerifyError::BadSignature);
+    }
+    let claims = jws.claims()?;
+    check_claims(&claims, expect)?;
+    Ok(Verified { header, claims })
 }
 
 fn accept_header(jws: &Jws<'_>, expect: &Expect<'_>) -> Result<Header, VerifyError> {
@@ -120,7 +131,7 @@ fn check_claims(claims: &Map<String, Value>, expect: &Expect<'_>) -> Result<(), 
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use base64::Engine;
     use base64::prelude::{BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};

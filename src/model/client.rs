@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::crypto::Digest;
 
 use super::{
-    ApplicationType, ClientAuthMethod, ClientKey, ClientSecretId, GrantType, ResourceId, SigningAlg, Status,
+    ApplicationType, ClientAuthMethod, ClientKey, ClientSecretId, GrantType, Place, ResourceId, SigningAlg, Status,
 };
 
 /// An OAuth client with everything it registered (RFC 7591 §2, OpenID Connect Dynamic Client Registration §2).
@@ -57,6 +57,8 @@ pub struct Client {
     pub tos_uri: Option<String>,
     pub initiate_login_uri: Option<String>,
     pub created_at: Timestamp,
+    /// In the status lists, for its own tokens: each names one of them.
+    pub places: Vec<Place>,
 }
 
 /// A client's secret, as its digest.

@@ -2,18 +2,34 @@
 //!
 //! Nothing here reads a database, a clock or a socket. Rows are described beside their queries in [`crate::store`].
 
+#[cfg(feature = "server")]
 pub mod client;
+#[cfg(feature = "server")]
 pub mod email;
+#[cfg(feature = "server")]
 pub mod id;
+#[cfg(feature = "server")]
 pub mod language;
+#[cfg(feature = "server")]
 pub mod role;
+#[cfg(feature = "server")]
 pub mod slug;
+#[cfg(feature = "server")]
 pub mod user_agent;
+pub mod status_list;
 pub mod words;
 
+#[cfg(feature = "server")]
 pub use client::{Client, ClientSecret, Resource};
+#[cfg(feature = "server")]
 pub use email::EmailAddress;
+#[cfg(feature = "server")]
 pub use id::*;
+#[cfg(feature = "server")]
 pub use language::Language;
+#[cfg(feature = "server")]
 pub use slug::Slug;
+pub use status_list::{Bits, EncodedList, ListClaims, Reference, STATUS_LIST_TYP, StatusClaim};
+#[cfg(feature = "server")]
+pub use status_list::{LIST_PLACES, Place, list_uri};
 pub use words::*;

@@ -49,6 +49,7 @@ pub fn client() -> Client {
         tos_uri: None,
         initiate_login_uri: None,
         created_at: Timestamp(0),
+        places: Vec::new(),
     }
 }
 

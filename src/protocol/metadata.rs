@@ -23,6 +23,10 @@ pub mod path {
     pub const INTROSPECT: &str = "/oauth2/introspect";
     pub const REVOKE: &str = "/oauth2/revoke";
     pub const LOGOUT: &str = "/oauth2/logout";
+    /// The first status list; further ones are numbered below it.
+    pub const REVOCATIONS: &str = "/revocations";
+    /// Which status lists there are.
+    pub const REVOCATION_LISTS: &str = "/revocations/lists";
 }
 
 /// Algorithms of our own signatures that a client may choose from.
@@ -55,6 +59,7 @@ pub struct ProviderMetadata {
     pub introspection_endpoint: String,
     pub revocation_endpoint: String,
     pub end_session_endpoint: String,
+    pub status_list_aggregation_endpoint: String,
     pub scopes_supported: Vec<String>,
     pub claims_supported: Vec<&'static str>,
     pub claim_types_supported: [&'static str; 1],
@@ -100,6 +105,7 @@ impl ProviderMetadata {
             introspection_endpoint: at(path::INTROSPECT),
             revocation_endpoint: at(path::REVOKE),
             end_session_endpoint: at(path::LOGOUT),
+            status_list_aggregation_endpoint: at(path::REVOCATION_LISTS),
             scopes_supported: settings.scopes.clone(),
             claims_supported: claims::supported().collect(),
             claim_types_supported: ["normal"],
@@ -147,6 +153,10 @@ mod tests {
         let expected = [
             ("issuer", json!("https://id.example.com/idp")),
             ("token_endpoint", json!("https://id.example.com/idp/oauth2/token")),
+            (
+                "status_list_aggregation_endpoint",
+                json!("https://id.example.com/idp/revocations/lists"),
+            ),
             ("response_types_supported", json!(["code"])),
             ("response_modes_supported", json!(["query", "form_post"])),
             ("grant_types_supported", json!(["authorization_code", "refresh_token", "client_credentials"])),

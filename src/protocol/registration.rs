@@ -161,6 +161,7 @@ impl ClientMetadata {
             tos_uri: self.tos_uri.clone(),
             initiate_login_uri: self.initiate_login_uri.clone(),
             created_at,
+            places: Vec::new(),
         })
     }
 

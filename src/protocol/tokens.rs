@@ -9,7 +9,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::model::{AuthMethod, GrantId, SessionId, SigningAlg};
+use crate::model::{AuthMethod, GrantId, SessionId, SigningAlg, StatusClaim};
 
 use super::claims::UserClaims;
 use super::scope::ScopeSet;
@@ -45,6 +45,9 @@ pub struct AccessClaims {
     /// The grant it was issued under; absent where a client acts for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gid: Option<GrantId>,
+    /// Where an offline verifier learns whether it was revoked (draft-ietf-oauth-status-list §6.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusClaim>,
 }
 
 /// An ID token.
@@ -240,6 +243,7 @@ mod tests {
             amr: vec![],
             sid: None,
             gid: None,
+            status: None,
         };
         let value = serde_json::to_value(&claims).unwrap();
         assert_eq!(

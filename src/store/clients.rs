@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use super::schema::{client_secrets, client_values, clients};
-use super::{Conn, Error, upsert};
+use super::{Conn, Error, status, upsert};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
 use crate::model::{
     ApplicationType, Client, ClientAuthMethod, ClientKey, ClientSecret, ClientSecretId, ClientValueKind,
-    GrantType, SigningAlg, Status, Topic,
+    GrantType, Place, SigningAlg, Status, Topic,
 };
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -78,6 +78,7 @@ impl Row {
         self,
         mut values: HashMap<ClientValueKind, Vec<String>>,
         secrets: Vec<ClientSecret>,
+        places: Vec<Place>,
     ) -> Result<Client, Error> {
         let mut list = |kind| values.remove(&kind).unwrap_or_default();
         let grant_types = list(ClientValueKind::GrantType)
@@ -117,6 +118,7 @@ impl Row {
             tos_uri: self.tos_uri,
             initiate_login_uri: self.initiate_login_uri,
             created_at: self.created_at,
+            places,
         })
     }
 }
@@ -274,5 +276,6 @@ fn complete(db: &mut Conn, row: Row) -> Result<Client, Error> {
         .into_iter()
         .map(|(id, digest, created_at, expires_at)| ClientSecret { id, digest, created_at, expires_at })
         .collect();
-    row.into_client(values, secrets)
+    let places = status::of_client(db, row.id)?;
+    row.into_client(values, secrets, places)
 }

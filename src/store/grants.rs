@@ -2,11 +2,11 @@
 
 use diesel::prelude::*;
 
-use super::schema::{grants, refresh_tokens, revocations};
-use super::{Conn, Error, upsert};
+use super::schema::{clients, grants, refresh_tokens, revocations};
+use super::{Conn, Error, status, upsert};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
-use crate::model::{ClientKey, GrantId, SessionId, UserId};
+use crate::model::{ClientKey, GrantId, Place, SessionId, Status, UserId};
 
 /// One authorization that was given.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -35,25 +35,42 @@ pub fn find(db: &mut Conn, id: GrantId) -> Result<Option<Grant>, Error> {
     Ok(grants::table.find(id).select(Grant::as_select()).first(db).optional()?)
 }
 
+/// Keeps the grant from being revoked until this transaction ends, so that what it issues is known to whoever
+/// revokes it next. `false` if it was revoked, or its client disabled, meanwhile.
+pub fn hold(db: &mut Conn, id: GrantId) -> Result<bool, Error> {
+    let active = clients::table.filter(clients::status.eq(Status::Active)).select(clients::id);
+    let live = grants::table
+        .filter(grants::id.eq(id))
+        .filter(grants::revoked_at.is_null())
+        .filter(grants::client_id.eq_any(active));
+    Ok(diesel::update(live).set(grants::offline.eq(grants::offline)).execute(db)? == 1)
+}
+
+/// Revokes the grants among `$which` that are not revoked, then marks the places of their access tokens: in this
+/// order, since a grant that issues at this moment is [held](hold).
+macro_rules! revoke_among {
+    ($db:ident, $now:ident, $which:expr) => {{
+        let live = $which.filter(grants::revoked_at.is_null());
+        let revoked = diesel::update(live).set(grants::revoked_at.eq($now)).execute($db)?;
+        status::revoke_of_grants!($db, $now, $which.filter(grants::revoked_at.is_not_null()))?;
+        revoked
+    }};
+}
+
 /// Revokes the grant with all tokens of it. `false` if it was revoked before.
 pub fn revoke(db: &mut Conn, id: GrantId, now: Timestamp) -> Result<bool, Error> {
-    let live = grants::table.filter(grants::id.eq(id)).filter(grants::revoked_at.is_null());
-    Ok(diesel::update(live).set(grants::revoked_at.eq(now)).execute(db)? == 1)
+    Ok(revoke_among!(db, now, grants::table.filter(grants::id.eq(id))) == 1)
 }
 
 /// Revokes the grants that end with this session: all but the offline ones.
 pub fn revoke_of_session(db: &mut Conn, session: SessionId, now: Timestamp) -> Result<usize, Error> {
-    let ending = grants::table
-        .filter(grants::session_id.eq(session))
-        .filter(grants::offline.eq(false))
-        .filter(grants::revoked_at.is_null());
-    Ok(diesel::update(ending).set(grants::revoked_at.eq(now)).execute(db)?)
+    let ending = grants::table.filter(grants::session_id.eq(session)).filter(grants::offline.eq(false));
+    Ok(revoke_among!(db, now, ending))
 }
 
 /// Revokes all of a user's grants, offline ones too: the user was disabled, or the password was reset (SE-5).
 pub fn revoke_of_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<usize, Error> {
-    let live = grants::table.filter(grants::user_id.eq(user)).filter(grants::revoked_at.is_null());
-    Ok(diesel::update(live).set(grants::revoked_at.eq(now)).execute(db)?)
+    Ok(revoke_among!(db, now, grants::table.filter(grants::user_id.eq(user))))
 }
 
 /// Revokes what one user granted one client.
@@ -63,11 +80,8 @@ pub fn revoke_of_user_and_client(
     client: ClientKey,
     now: Timestamp,
 ) -> Result<usize, Error> {
-    let live = grants::table
-        .filter(grants::user_id.eq(user))
-        .filter(grants::client_id.eq(client))
-        .filter(grants::revoked_at.is_null());
-    Ok(diesel::update(live).set(grants::revoked_at.eq(now)).execute(db)?)
+    let theirs = grants::table.filter(grants::user_id.eq(user)).filter(grants::client_id.eq(client));
+    Ok(revoke_among!(db, now, theirs))
 }
 
 /// A refresh token, as its digest.
@@ -115,15 +129,20 @@ pub fn consume_refresh(
     Ok(consumed == 1)
 }
 
-/// Makes an access token dead before its time.
+/// Makes an access token dead before its time: for those who ask by its `jti`, and in the status list if it has a
+/// place there.
 pub fn revoke_access_token(
     db: &mut Conn,
     jti: &str,
+    place: Option<Place>,
     expires_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Error> {
     upsert::insert_revocation(db, jti, now, expires_at)?;
-    Ok(())
+    match place {
+        Some(place) => status::revoke_place(db, place, expires_at, now),
+        None => Ok(()),
+    }
 }
 
 pub fn is_revoked(db: &mut Conn, jti: &str) -> Result<bool, Error> {

@@ -33,6 +33,7 @@ pub mod resources;
 pub mod roles;
 pub mod sessions;
 pub mod signing_keys;
+pub mod status;
 pub mod users;
 
 use std::sync::Arc;

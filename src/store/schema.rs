@@ -234,6 +234,12 @@ tables! {
         revoked_at -> BigInt,
         expires_at -> BigInt,
     }
+    status_indices (place) {
+        place -> BigInt,
+        owner -> Binary,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
     replays (digest) {
         digest -> Binary,
         expires_at -> BigInt,

@@ -124,22 +124,22 @@ words!(
     Outcome
 );
 
-column!(BigInt: Timestamp);
-
-impl<DB: Backend> ToSql<BigInt, DB> for Timestamp
-where
-    i64: ToSql<BigInt, DB>,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        <i64 as ToSql<BigInt, DB>>::to_sql(&self.0, out)
-    }
+macro_rules! numbers {
+    ($($type:ty),+ $(,)?) => {
+        column!(BigInt: $($type),+);
+        $(
+            impl<DB: Backend> ToSql<BigInt, DB> for $type where i64: ToSql<BigInt, DB> {
+                fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+                    <i64 as ToSql<BigInt, DB>>::to_sql(&self.0, out)
+                }
+            }
+            impl<DB: Backend> FromSql<BigInt, DB> for $type where i64: FromSql<BigInt, DB> {
+                fn from_sql(number: DB::RawValue<'_>) -> deserialize::Result<Self> {
+                    i64::from_sql(number).map(Self)
+                }
+            }
+        )+
+    };
 }
 
-impl<DB: Backend> FromSql<BigInt, DB> for Timestamp
-where
-    i64: FromSql<BigInt, DB>,
-{
-    fn from_sql(micros: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        i64::from_sql(micros).map(Timestamp)
-    }
-}
+numbers!(Timestamp, Place);

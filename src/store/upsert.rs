@@ -13,7 +13,7 @@ use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
 use crate::model::role::Shipped;
-use crate::model::{AuthMethod, ClientKey, RoleId, SessionId, Topic, UserId};
+use crate::model::{AuthMethod, ClientKey, Place, RoleId, SessionId, Topic, UserId};
 
 macro_rules! for_each_backend {
     ($(fn $name:ident($conn:ident $(, $arg:ident: $type:ty)*) -> $out:ty $body:block)+) => {
@@ -86,6 +86,17 @@ for_each_backend! {
                 revocations::jti.eq(jti),
                 revocations::revoked_at.eq(now),
                 revocations::expires_at.eq(expires_at),
+            ))
+            .on_conflict_do_nothing()
+            .execute(conn)
+    }
+
+    fn insert_status_index(conn, place: Place, owner: &[u8], expires_at: Timestamp) -> usize {
+        diesel::insert_into(status_indices::table)
+            .values((
+                status_indices::place.eq(place),
+                status_indices::owner.eq(owner),
+                status_indices::expires_at.eq(expires_at),
             ))
             .on_conflict_do_nothing()
             .execute(conn)

@@ -16,6 +16,7 @@ use crate::model::{
 };
 use crate::protocol::OAuthError;
 use crate::protocol::registration::ClientMetadata;
+use crate::signing::LONGEST_TOKEN_LIFE;
 use crate::store::{self, Conn, Unique, clients, resources};
 
 /// A client to be.
@@ -150,6 +151,7 @@ pub async fn create(app: &App, new: NewClient, origin: &Origin) -> Result<Create
             return Ok(Err(ClientError::UnknownAudience(unknown)));
         }
         clients::insert(db, &stored, scribe.now)?;
+        provide_places(db, &stored, &scribe)?;
         scribe.write(db, told(AuditAction::ClientCreated, &stored))?;
         Ok(Ok(()))
     });
@@ -178,6 +180,7 @@ pub async fn change(
             return Ok(Err(ClientError::UnknownAudience(unknown)));
         }
         clients::update(db, &new, scribe.now)?;
+        provide_places(db, &new, &scribe)?;
         scribe.write(db, told(AuditAction::ClientChanged, &new))?;
         Ok(Ok(new))
     });
@@ -230,6 +233,10 @@ pub async fn set_status(
     let outcome = app.db.write(move |db| {
         let Some(client) = clients::find_by_client_id(db, &client_id)? else { return Ok(None) };
         clients::set_status(db, client.key, status, scribe.now)?;
+        match status {
+            Status::Active => provide_places(db, &client, &scribe)?,
+            Status::Disabled => revoke_tokens(db, &client, &scribe)?,
+        }
         scribe.write(db, told(AuditAction::ClientChanged, &client).detail("status", status.as_str()))?;
         Ok(Some(Client { status, ..client }))
     });
@@ -243,6 +250,7 @@ pub async fn remove(app: &App, client_id: &str, origin: &Origin) -> Result<Clien
     let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
     let outcome = app.db.write(move |db| {
         let Some(client) = clients::find_by_client_id(db, &client_id)? else { return Ok(None) };
+        revoke_tokens(db, &client, &scribe)?;
         clients::remove(db, client.key)?;
         scribe.write(db, told(AuditAction::ClientRemoved, &client))?;
         Ok(Some(client))
@@ -250,6 +258,19 @@ pub async fn remove(app: &App, client_id: &str, origin: &Origin) -> Result<Clien
     let client = outcome.await?;
     app.registry.forget(Topic::Clients);
     client.ok_or(ClientError::NoSuchClient)
+}
+
+/// So that offline verifiers can learn of the end of its own tokens.
+fn provide_places(db: &mut Conn, client: &Client, scribe: &Scribe) -> Result<(), store::Error> {
+    match client.may_use(GrantType::ClientCredentials) && client.is_active() {
+        true => store::status::provide_client(db, client.key, &scribe.random),
+        false => Ok(()),
+    }
+}
+
+/// Tells offline verifiers that every token issued to this client is dead.
+fn revoke_tokens(db: &mut Conn, client: &Client, scribe: &Scribe) -> Result<(), store::Error> {
+    store::status::revoke_of_client(db, client.key, scribe.now.plus(LONGEST_TOKEN_LIFE), scribe.now)
 }
 
 fn told(action: AuditAction, client: &Client) -> Event {

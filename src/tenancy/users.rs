@@ -247,6 +247,8 @@ pub async fn enable(app: &App, user: UserId, origin: &Origin) -> Result<(), User
 pub async fn remove(app: &App, user: UserId, origin: &Origin) -> Result<(), UserError> {
     let scribe = app.scribe(origin);
     let removed = app.db.write(move |db| {
+        // What was issued stays in circulation until it expires: offline verifiers are told.
+        grants::revoke_of_user(db, user, scribe.now)?;
         let found = users::remove(db, user)?;
         if found {
             scribe.write(db, Event::success(AuditAction::UserRemoved).user(user))?;

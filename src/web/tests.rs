@@ -319,6 +319,7 @@ fn sample(now: crate::clock::Timestamp) -> Client {
         tos_uri: None,
         initiate_login_uri: None,
         created_at: now,
+        places: Vec::new(),
     }
 }
 

@@ -34,18 +34,20 @@ pub fn prepare(app: &App) -> Prepared {
 
 /// `GET /.well-known/openid-configuration` and its OAuth twin (OpenID Connect Discovery 1.0 §4, RFC 8414 §3).
 pub async fn metadata(request: HttpRequest, prepared: Data<Prepared>) -> HttpResponse {
-    answer(&request, prepared.body.clone(), &prepared.etag, 3_600)
+    answer(&request, JSON, prepared.body.clone(), &prepared.etag, 3_600)
 }
 
 /// `GET /.well-known/jwks.json` (RFC 7517 §5). How long it may be cached follows from the schedule of the keys.
 pub async fn jwks(request: HttpRequest, app: Data<App>) -> HttpResponse {
     let document = app.signing.keyring().jwks(app.clock.now());
     let body = Bytes::from_owner(Arc::clone(&document.body));
-    answer(&request, body, &document.etag, document.max_age.as_secs())
+    answer(&request, JSON, body, &document.etag, document.max_age.as_secs())
 }
 
+const JSON: &str = "application/json";
+
 /// Public data, which caches keep.
-fn answer(request: &HttpRequest, body: Bytes, etag: &str, max_age: u64) -> HttpResponse {
+pub(super) fn answer(request: &HttpRequest, content_type: &str, body: Bytes, etag: &str, max_age: u64) -> HttpResponse {
     let matches = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
     let known = request
         .headers()
@@ -53,5 +55,5 @@ fn answer(request: &HttpRequest, body: Bytes, etag: &str, max_age: u64) -> HttpR
         .any(|header| header.to_str().is_ok_and(|tags| tags.split(',').any(|tag| matches(tag.trim()))));
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")));
-    if known { response.finish() } else { response.content_type("application/json").body(body) }
+    if known { response.finish() } else { response.content_type(content_type).body(body) }
 }

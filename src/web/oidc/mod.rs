@@ -7,6 +7,7 @@ mod discovery;
 mod end_session;
 mod introspect;
 mod par;
+mod revocations;
 mod revoke;
 mod token;
 mod userinfo;
@@ -30,6 +31,21 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(get().to(discovery::metadata)),
         )
         .service(web::resource(path::JWKS).wrap(from_fn(for_anyone)).route(get().to(discovery::jwks)))
+        .service(
+            web::resource(path::REVOCATIONS)
+                .wrap(from_fn(for_anyone))
+                .route(get().to(revocations::first)),
+        )
+        .service(
+            web::resource(path::REVOCATION_LISTS)
+                .wrap(from_fn(for_anyone))
+                .route(get().to(revocations::lists)),
+        )
+        .service(
+            web::resource("/revocations/{list:[0-9]{1,9}}")
+                .wrap(from_fn(for_anyone))
+                .route(get().to(revocations::further)),
+        )
         .service(
             web::resource(path::AUTHORIZE)
                 .route(get().to(authorize::by_query))
