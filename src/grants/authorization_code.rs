@@ -56,8 +56,15 @@ pub(super) async fn redeem(
         Redemption::Refused(error) => return Err(error.into()),
     };
     let Redeemed { admission, place, grant, detail, target, id_claims } = *redeemed;
-    let issuing =
-        Issuing { client, place, admission: &admission, grant: &grant, detail: &detail, target: &target, now };
+    let issuing = Issuing {
+        client,
+        place,
+        admission: &admission,
+        grant: &grant,
+        detail: &detail,
+        target: &target,
+        now,
+    };
     let access = issue::user_access_token(app, &issuing)?;
     let id_token = issue::id_token(app, &issuing, id_claims, &access, detail.nonce.as_deref())?;
     Ok(TokenResponse {

@@ -69,8 +69,15 @@ pub(super) async fn rotate(
         }
     };
     let Rotated { admission, place, grant, detail, target, id_claims, successor } = *rotated;
-    let issuing =
-        Issuing { client, place, admission: &admission, grant: &grant, detail: &detail, target: &target, now };
+    let issuing = Issuing {
+        client,
+        place,
+        admission: &admission,
+        grant: &grant,
+        detail: &detail,
+        target: &target,
+        now,
+    };
     let access = issue::user_access_token(app, &issuing)?;
     let id_token = issue::id_token(app, &issuing, id_claims, &access, None)?;
     Ok(TokenResponse {

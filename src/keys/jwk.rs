@@ -105,7 +105,6 @@ impl PublicKey {
         let Self::Rsa { n, e } = self else { return false };
         RsaPublicKeyComponents { n, e }.verify(rsa, message, signature).is_ok()
     }
-
 }
 
 /// What a signing key shows of itself.
@@ -165,7 +164,7 @@ fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, String> {
         .map_err(|_| format!("the member {name} is not base64url without padding"))
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::keys::json::parse_object;

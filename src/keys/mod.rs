@@ -11,7 +11,7 @@
 
 #[cfg(feature = "server")]
 pub mod client_keys;
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(feature = "server")]
 pub mod generate;
@@ -38,10 +38,10 @@ pub use generate::{GenerateError, Generated, generate};
 pub use keyring::{JwksDocument, Keyring, KeyringError, SealedKey, seal_new};
 #[cfg(feature = "server")]
 pub use master::{MasterKeyError, load_existing, load_or_create};
+#[cfg(feature = "verify")]
+pub use public_keys::{NotAKeySet, PublicKeys};
 #[cfg(feature = "server")]
 pub use schedule::{KeyPolicy, KeyTimes, RotationPlan, plan_rotation, rotation_due};
 #[cfg(feature = "server")]
 pub use signer::{SignError, Signer};
-#[cfg(feature = "verify")]
-pub use public_keys::{NotAKeySet, PublicKeys};
 pub use verify::{Expect, Header, Verified, VerifyError};

@@ -7,7 +7,8 @@ use crate::clock::Timestamp;
 use crate::crypto::Digest;
 
 use super::{
-    ApplicationType, ClientAuthMethod, ClientKey, ClientSecretId, GrantType, Place, ResourceId, SigningAlg, Status,
+    ApplicationType, ClientAuthMethod, ClientKey, ClientSecretId, GrantType, Place, ResourceId, SigningAlg,
+    Status,
 };
 
 /// An OAuth client with everything it registered (RFC 7591 §2, OpenID Connect Dynamic Client Registration §2).

@@ -10,13 +10,13 @@ pub mod email;
 pub mod id;
 #[cfg(feature = "server")]
 pub mod language;
+pub mod status_list;
 #[cfg(feature = "server")]
 pub mod role;
 #[cfg(feature = "server")]
 pub mod slug;
 #[cfg(feature = "server")]
 pub mod user_agent;
-pub mod status_list;
 pub mod words;
 
 #[cfg(feature = "server")]

@@ -77,7 +77,8 @@ impl Bits {
         }
         let packed = BASE64_URL_SAFE_NO_PAD.decode(&list.lst).ok()?;
         let mut bytes = Vec::new();
-        let read = ZlibDecoder::new(packed.as_slice()).take(MAX_LIST_BYTES + 1).read_to_end(&mut bytes).ok()?;
+        let read =
+            ZlibDecoder::new(packed.as_slice()).take(MAX_LIST_BYTES + 1).read_to_end(&mut bytes).ok()?;
         (u64::try_from(read).ok()? <= MAX_LIST_BYTES).then_some(Self(bytes))
     }
 }
@@ -157,7 +158,7 @@ pub fn list_uri(issuer: &str, list: usize) -> String {
     if list == 0 { first } else { format!("{first}/{list}") }
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

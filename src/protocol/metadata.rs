@@ -153,10 +153,7 @@ mod tests {
         let expected = [
             ("issuer", json!("https://id.example.com/idp")),
             ("token_endpoint", json!("https://id.example.com/idp/oauth2/token")),
-            (
-                "status_list_aggregation_endpoint",
-                json!("https://id.example.com/idp/revocations/lists"),
-            ),
+            ("status_list_aggregation_endpoint", json!("https://id.example.com/idp/revocations/lists")),
             ("response_types_supported", json!(["code"])),
             ("response_modes_supported", json!(["query", "form_post"])),
             ("grant_types_supported", json!(["authorization_code", "refresh_token", "client_credentials"])),

@@ -232,13 +232,14 @@ pub async fn set_status(
     let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
     let outcome = app.db.write(move |db| {
         let Some(client) = clients::find_by_client_id(db, &client_id)? else { return Ok(None) };
+        let client = Client { status, ..client };
         clients::set_status(db, client.key, status, scribe.now)?;
         match status {
             Status::Active => provide_places(db, &client, &scribe)?,
             Status::Disabled => revoke_tokens(db, &client, &scribe)?,
         }
         scribe.write(db, told(AuditAction::ClientChanged, &client).detail("status", status.as_str()))?;
-        Ok(Some(Client { status, ..client }))
+        Ok(Some(client))
     });
     let client = outcome.await?;
     app.registry.forget(Topic::Clients);

@@ -12,7 +12,7 @@ type Complaints = Vec<String>;
 
 /// Every room and the rooms it may import. `app` is what the parts are put together into and what use cases take;
 /// of the use cases it knows the pool that hashes passwords, and nothing else.
-const DOORS: [(&str, &[&str]); 20] = [
+const DOORS: [(&str, &[&str]); 22] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("model", &["clock", "crypto"]),
@@ -26,11 +26,14 @@ const DOORS: [(&str, &[&str]); 20] = [
     ("metrics", &["model", "protocol", "store"]),
     ("registry", &["clock", "model", "store"]),
     ("signing", &["audit", "clock", "config", "crypto", "keys", "model", "store"]),
+    ("status", &["clock", "config", "crypto", "keys", "model", "store"]),
+    // For APIs, without the server.
+    ("verify", &["clock", "keys", "model"]),
     (
         "app",
         &[
             "audit", "clock", "config", "crypto", "identity", "keys", "mail", "metrics", "model", "outbound",
-            "registry", "signing", "store",
+            "registry", "signing", "status", "store",
         ],
     ),
     ("tenancy", USE_CASE),
@@ -42,7 +45,7 @@ const DOORS: [(&str, &[&str]); 20] = [
             "protocol", "signing", "store", "tenancy",
         ],
     ),
-    ("jobs", &["app", "clock", "crypto", "mail", "model", "signing", "store"]),
+    ("jobs", &["app", "clock", "crypto", "mail", "model", "signing", "status", "store"]),
     (
         "web",
         &[

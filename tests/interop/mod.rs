@@ -5,6 +5,7 @@ mod code_flow;
 mod machine;
 mod offline;
 mod openidconnect;
+mod revoked;
 
 use countersign::audit::Origin;
 use countersign::model::SigningAlg;

@@ -147,6 +147,7 @@ async fn no_table_is_touched_for_a_token() {
             "resource_scopes",
             "revocations",
             "signing_keys",
+            "status_indices",
             "users",
             "versions",
         ] {

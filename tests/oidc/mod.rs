@@ -14,5 +14,6 @@ mod refresh;
 mod resources;
 mod revocation;
 mod sessions;
+mod status_list;
 mod token;
 mod userinfo;

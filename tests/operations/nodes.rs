@@ -7,6 +7,7 @@ use countersign::model::{SigningAlg, Status};
 use countersign::tenancy::{clients, users};
 
 use super::soon;
+use crate::support::status::is_listed;
 use crate::support::{Database, Settings, TestApp, part};
 
 /// What acts everywhere acts within this.
@@ -102,4 +103,24 @@ async fn tk_10_tk_11_both_nodes_obey_the_stored_times_of_keys_and_see_a_revocati
     let fresh = there.refresh(current.refresh_token()).await.expect_tokens();
     assert_eq!(here.introspect(&fresh.access_token).await["active"], true);
     assert_ne!(part(&fresh.access_token, 0)["kid"], new.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cr_8_a_revocation_is_on_the_list_of_every_node() {
+    let one = TestApp::start(Database::Postgres).await;
+    let two = one.another_node().await;
+    one.user("ada").await;
+    let here = one.client("calendar").await;
+    let there = here.at(&two);
+    let tokens = here.sign_in(&mut one.browser(), "ada", "openid offline_access").await;
+    let others = there.refresh(tokens.refresh_token()).await.expect_tokens();
+    let good = here.sign_in(&mut one.browser(), "ada", "openid").await;
+    assert!(!is_listed(&one, &others.access_token).await, "a token of the other node has its place here");
+    assert_eq!(there.call("/oauth2/revoke", &[("token", others.refresh_token())]).await.status, 200);
+    for token in [&tokens.access_token, &others.access_token] {
+        for node in [&one, &two] {
+            soon(EVERYWHERE, || is_listed(node, token)).await;
+            assert!(!is_listed(node, &good.access_token).await);
+        }
+    }
 }

@@ -196,6 +196,7 @@ pub fn a_client(random: &Random, client_id: &str) -> Client {
         tos_uri: Some("https://a.example.com/terms".to_owned()),
         initiate_login_uri: Some("https://a.example.com/login".to_owned()),
         created_at: START,
+        places: Vec::new(),
     }
 }
 

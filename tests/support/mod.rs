@@ -13,6 +13,7 @@ mod postgres;
 mod process;
 #[expect(dead_code, reason = "the unit tests of mail use the rest")]
 pub mod smtp;
+pub mod status;
 mod tools;
 mod upstream;
 

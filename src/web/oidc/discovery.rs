@@ -47,7 +47,13 @@ pub async fn jwks(request: HttpRequest, app: Data<App>) -> HttpResponse {
 const JSON: &str = "application/json";
 
 /// Public data, which caches keep.
-pub(super) fn answer(request: &HttpRequest, content_type: &str, body: Bytes, etag: &str, max_age: u64) -> HttpResponse {
+pub(super) fn answer(
+    request: &HttpRequest,
+    content_type: &str,
+    body: Bytes,
+    etag: &str,
+    max_age: u64,
+) -> HttpResponse {
     let matches = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
     let known = request
         .headers()

@@ -32,9 +32,7 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(web::resource(path::JWKS).wrap(from_fn(for_anyone)).route(get().to(discovery::jwks)))
         .service(
-            web::resource(path::REVOCATIONS)
-                .wrap(from_fn(for_anyone))
-                .route(get().to(revocations::first)),
+            web::resource(path::REVOCATIONS).wrap(from_fn(for_anyone)).route(get().to(revocations::first)),
         )
         .service(
             web::resource(path::REVOCATION_LISTS)
