@@ -196,6 +196,7 @@ fi
 
 step format 120 cargo fmt --check
 step lints 2400 cargo clippy --all-targets --locked -- -D warnings
+step "verify alone" 600 cargo check --lib --locked --no-default-features --features verify
 step licences 300 bash tests/licences.sh
 tail -n 1 "$scratch/output"
 

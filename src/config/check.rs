@@ -138,7 +138,7 @@ impl Findings {
             ("code", l.code, second, minutes(1)),
             ("par", l.par, second, minutes(10)),
             ("access", l.access, second, days(1)),
-            ("status_list", l.status_list, second, minutes(60)),
+            ("status_list", l.status_list, second, minutes(10)),
             ("id_token", l.id_token, second, days(1)),
             ("refresh_idle", l.refresh_idle, second, days(366)),
             ("refresh_max", l.refresh_max, second, days(366)),

@@ -261,7 +261,7 @@ pub struct Lifetimes {
     /// An access token; at most 24h.
     #[serde(with = "duration")]
     pub access: Duration,
-    /// How long an API may keep a status list before it asks for a new one; at most 1h. A revocation reaches it at the
+    /// How long an API may keep a status list before it asks for a new one; at most 10m. A revocation reaches it at the
     /// latest after this and 5s.
     #[serde(with = "duration")]
     pub status_list: Duration,

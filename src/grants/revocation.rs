@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::crypto::Secret;
 use crate::model::{AuditAction, Place, Topic};
+use crate::signing::LONGEST_TOKEN_LIFE;
 use crate::store::{grants, status};
 
 use super::{Authenticated, Failure, introspection};
@@ -26,9 +27,13 @@ pub async fn revoke(
         let of_client = claims.gid.is_none();
         app.db
             .write(move |db| {
-                grants::revoke_access_token(db, &claims.jti, place, claims.exp, scribe.now)?;
+                grants::revoke_access_token(db, &claims.jti, claims.exp, scribe.now)?;
+                if let Some(place) = place {
+                    // Other tokens of a client may name the same place; its next ones must not.
+                    let last = if of_client { scribe.now.plus(LONGEST_TOKEN_LIFE) } else { claims.exp };
+                    status::revoke_place(db, place, last, scribe.now)?;
+                }
                 if of_client {
-                    // Its next tokens must not name the place that is marked now.
                     status::provide_client(db, key, &scribe.random)?;
                 }
                 let event = Event::success(AuditAction::TokenRevoked).client(key).session(claims.sid);

@@ -6,7 +6,7 @@ use super::schema::{clients, grants, refresh_tokens, revocations};
 use super::{Conn, Error, status, upsert};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
-use crate::model::{ClientKey, GrantId, Place, SessionId, Status, UserId};
+use crate::model::{ClientKey, GrantId, SessionId, Status, UserId};
 
 /// One authorization that was given.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -129,20 +129,15 @@ pub fn consume_refresh(
     Ok(consumed == 1)
 }
 
-/// Makes an access token dead before its time: for those who ask by its `jti`, and in the status list if it has a
-/// place there.
+/// Makes an access token dead before its time.
 pub fn revoke_access_token(
     db: &mut Conn,
     jti: &str,
-    place: Option<Place>,
     expires_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Error> {
     upsert::insert_revocation(db, jti, now, expires_at)?;
-    match place {
-        Some(place) => status::revoke_place(db, place, expires_at, now),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 pub fn is_revoked(db: &mut Conn, jti: &str) -> Result<bool, Error> {

@@ -15,9 +15,9 @@ use crate::model::{ClientKey, ClientValueKind, GrantType, Place, Status, Topic};
 const TRIES: usize = 4;
 /// A verifier's clock may be behind by a minute, so a mark stays for longer than the token.
 const LEEWAY: Duration = Duration::from_secs(120);
-/// How long a place lies fallow after the last token that named it: no token lives longer, and no verifier is so far
-/// behind with its copy of the list.
-pub const FALLOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a place lies fallow after the last token that named it, so that no copy of a list in which it is marked is
+/// still about: longer than any list is good for (`crate::status`).
+pub const FALLOW: Duration = Duration::from_secs(3 * 60 * 60);
 /// Places that the own tokens of a client share.
 pub const PLACES_OF_CLIENT: usize = 32;
 /// A client's places end when it does.
@@ -53,7 +53,7 @@ pub fn highest(db: &mut Conn) -> Result<Option<Place>, Error> {
         .optional()?)
 }
 
-/// Marks one place, until the token that named it has expired.
+/// Marks one place, until the last token that named it has expired.
 pub fn revoke_place(db: &mut Conn, place: Place, expires_at: Timestamp, now: Timestamp) -> Result<(), Error> {
     let live = status_indices::table
         .filter(status_indices::place.eq(place))

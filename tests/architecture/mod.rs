@@ -385,3 +385,21 @@ fn no_rule_fails_what_is_good() {
         assert_eq!(rule(&good), Complaints::new());
     }
 }
+
+/// An API that uses `countersign::verify` gets these and what they need, and nothing of the server's.
+#[test]
+fn the_verifier_comes_without_the_server() {
+    let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let needed: Vec<&str> = dependencies
+        .lines()
+        .filter(|line| !line.contains("optional = true"))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        needed,
+        ["ring", "subtle", "zeroize", "serde", "serde_json", "time", "base64", "flate2", "thiserror"],
+        "a dependency of the server is `optional = true` and named in the feature `server`"
+    );
+}

@@ -54,6 +54,19 @@ fn links_lead_somewhere() {
 }
 
 #[test]
+fn the_readme_prints_the_examples_that_are_tested() {
+    let page = read("README.md");
+    for (language, example) in
+        [("js", "tests/clients/node/offline.mjs"), ("python", "tests/clients/python/offline.py")]
+    {
+        assert!(
+            page.contains(&format!("```{language}\n{}```", read(example))),
+            "{example} is not in the README"
+        );
+    }
+}
+
+#[test]
 fn every_setting_is_in_the_table_with_its_default() {
     let page = read("deploy/README.md");
     let rows = rows(page.split("## Production").next().unwrap());

@@ -225,11 +225,11 @@ on_both_databases! {
         app.advance(16 * MINUTE);
         signed_now(&app).await;
         assert!(is_listed(&app, &tokens.access_token).await);
-        // The mark goes when nobody can take the token any more. The place stays taken for a day.
+        // The mark goes when nobody can take the token any more. The place stays taken for three hours.
         app.advance(6 * MINUTE);
         signed_now(&app).await;
         assert!(!is_listed(&app, &tokens.access_token).await);
-        for (minutes, is_taken) in [(23 * 60, true), (54, true), (2, false)] {
+        for (minutes, is_taken) in [(2 * 60, true), (54, true), (2, false)] {
             app.advance(minutes * MINUTE);
             sweep(app.clock.now()).await.unwrap();
             assert_eq!(taken().await.is_some(), is_taken, "after {minutes} more");

@@ -172,7 +172,7 @@ on_both_databases! {
         let store = Store::open(database).await;
         let (_, _, grant) = store.granted().await;
         assert_eq!(winners(&store, move |db, _| grants::revoke(db, grant.id, later(1))).await, 1);
-        let revoke = |db: &mut Conn, _| grants::revoke_access_token(db, "jti", None, later(60), later(1)).map(|()| true);
+        let revoke = |db: &mut Conn, _| grants::revoke_access_token(db, "jti", later(60), later(1)).map(|()| true);
         assert_eq!(winners(&store, revoke).await, 50, "saying it again is no error");
         assert_eq!(store.count("revocations").await, 1);
     }

@@ -427,7 +427,7 @@ on_both_databases! {
         let store = Store::open(database).await;
         assert!(!store.read(|db| grants::is_revoked(db, "jti")).await);
         for _ in 0..2 {
-            store.write(|db| grants::revoke_access_token(db, "jti", None, later(60), START)).await;
+            store.write(|db| grants::revoke_access_token(db, "jti", later(60), START)).await;
         }
         assert!(store.read(|db| grants::is_revoked(db, "jti")).await);
         assert!(!store.read(|db| grants::is_revoked(db, "JTI")).await);

@@ -56,8 +56,8 @@ on_both_databases! {
             authorization::insert_request(db, &request)?;
             grants::present_once(db, &digests[5], old)?;
             grants::present_once(db, &digests[6], now.plus(DAY))?;
-            grants::revoke_access_token(db, "old", None, old, old)?;
-            grants::revoke_access_token(db, "new", None, now.plus(DAY), old)?;
+            grants::revoke_access_token(db, "old", old, old)?;
+            grants::revoke_access_token(db, "new", now.plus(DAY), old)?;
             limits::count(db, &digests[7], old, old)?;
             limits::count(db, &digests[8], now, now.plus(DAY))?;
             Ok(())
