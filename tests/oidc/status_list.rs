@@ -288,7 +288,7 @@ on_both_databases! {
         assert!(verifier.verify(token, app.clock.now()).is_ok(), "not known yet");
         assert_eq!(verifier.lists_due(app.clock.now()), Vec::<String>::new());
         app.advance(MINUTE);
-        assert_eq!(verifier.lists_due(app.clock.now()), [uri.clone()]);
+        assert_eq!(verifier.lists_due(app.clock.now()), std::slice::from_ref(&uri));
         take_list(&app, &mut verifier).await.unwrap();
         assert_eq!(verifier.verify(token, app.clock.now()), Err(Rejection::Revoked));
         // A list that got too old is asked for again; what it marked stays so.
