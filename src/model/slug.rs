@@ -40,7 +40,7 @@ impl Slug {
         words.push(suffix.to_owned());
         let joined = words.join("-");
         // The end tells two of one name apart, so the beginning gives way.
-        Self::parse(&joined[joined.len().saturating_sub(MAX)..].trim_start_matches('-'))
+        Self::parse(joined[joined.len().saturating_sub(MAX)..].trim_start_matches('-'))
     }
 
     pub fn as_str(&self) -> &str {
