@@ -125,6 +125,9 @@ pub struct TermArguments {
     /// Its users must show two factors: a passkey, or an authenticator's code besides another proof
     #[arg(long)]
     require_mfa: bool,
+    /// Its users must act for an organisation that they belong to
+    #[arg(long)]
+    require_organization: bool,
     /// Take authorization requests without PKCE; only for a client that authenticates
     #[arg(long)]
     no_pkce: bool,
@@ -154,6 +157,9 @@ pub struct ImportTerms {
     /// Its users must show two factors: a passkey, or an authenticator's code besides another proof
     #[arg(long)]
     require_mfa: bool,
+    /// Its users must act for an organisation that they belong to
+    #[arg(long)]
+    require_organization: bool,
     /// Take authorization requests without PKCE; only for a client that authenticates
     #[arg(long)]
     no_pkce: bool,
@@ -192,6 +198,9 @@ pub struct Set {
     /// Whether its users must show two factors: true or false
     #[arg(long, value_name = "BOOL")]
     require_mfa: Option<bool>,
+    /// Whether its users must act for an organisation that they belong to: true or false
+    #[arg(long, value_name = "BOOL")]
+    require_organization: Option<bool>,
     /// Whether its authorization requests must have PKCE: true or false
     #[arg(long, value_name = "BOOL")]
     pkce: Option<bool>,
@@ -210,6 +219,7 @@ struct ClientView {
     token_endpoint_auth_method: ClientAuthMethod,
     first_party: bool,
     require_mfa: bool,
+    require_organization: bool,
     pkce_required: bool,
     require_pushed_authorization_requests: bool,
     grant_types: Vec<GrantType>,
@@ -244,6 +254,7 @@ impl From<Client> for ClientView {
             token_endpoint_auth_method: client.auth_method,
             first_party: client.first_party,
             require_mfa: client.require_mfa,
+            require_organization: client.require_organization,
             pkce_required: client.pkce_required,
             require_pushed_authorization_requests: client.require_par,
             grant_types: client.grant_types,
@@ -363,6 +374,7 @@ async fn show(shell: &Shell, client_id: String) -> Result<(), Failure> {
         ("scopes", if one.scope.is_empty() { "the standard ones" } else { &one.scope }.to_owned()),
         ("first party", yes(one.first_party)),
         ("two factors", if one.require_mfa { "required" } else { "as the user likes" }.to_owned()),
+        ("organisation", if one.require_organization { "required" } else { "if there is one" }.to_owned()),
         ("PKCE", if one.pkce_required { "required" } else { "EXEMPT" }.to_owned()),
         (
             "pushed requests",
@@ -430,6 +442,7 @@ fn new_client(add: Add) -> Result<NewClient, Failure> {
     let terms = Terms {
         first_party: add.terms.first_party,
         require_mfa: add.terms.require_mfa,
+        require_organization: add.terms.require_organization,
         pkce_required: !add.terms.no_pkce,
         audiences: split_uris(&add.terms.audiences),
         assertion_aud_token_endpoint: add.terms.assertion_aud_token_endpoint,
@@ -458,6 +471,7 @@ fn imported(import: Import) -> Result<NewClient, Failure> {
         terms: Terms {
             first_party: import.terms.first_party,
             require_mfa: import.terms.require_mfa,
+            require_organization: import.terms.require_organization,
             pkce_required: !import.terms.no_pkce,
             audiences: split_uris(&import.terms.audiences),
             assertion_aud_token_endpoint: import.terms.assertion_aud_token_endpoint,
@@ -475,6 +489,7 @@ fn change(set: Set) -> Change {
         audiences: set.audiences.map(|audiences| split_uris(&audiences)),
         first_party: set.first_party,
         require_mfa: set.require_mfa,
+        require_organization: set.require_organization,
         pkce_required: set.pkce,
         require_par: set.require_par,
     }

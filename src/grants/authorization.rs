@@ -2,7 +2,6 @@
 //!
 //! Pages change what is stored and come back; [`step`] alone says where the browser goes next.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::app::App;
@@ -11,16 +10,17 @@ use crate::clock::Timestamp;
 use crate::crypto::{Digest, Secret};
 use crate::identity::factor::Enrolled;
 use crate::identity::session::SignedIn;
-use crate::model::{AuditAction, AuthMethod, Client, GrantId, RequestId, SessionId};
+use crate::model::{AuditAction, AuthMethod, Client, GrantId, OrganisationId, RequestId, SessionId};
 use crate::protocol::acr::{acr_answer, acr_for};
 use crate::protocol::authorize::AuthorizationRequest;
-use crate::protocol::next_step::{Allowed, NextStep, Progress, SessionView, next_step};
+use crate::protocol::next_step::{Allowed, NextStep, OrganisationView, Progress, SessionView, next_step};
 use crate::protocol::response::AuthorizationResponse;
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::store::authorization::{self, Code, Request};
 use crate::store::{self, Conn, consents, grants, sessions, users};
-use crate::tenancy::admission::{self, Rules};
+use crate::tenancy::admission::{self, Acting, Rules};
+use crate::tenancy::membership;
 
 use super::{Detail, Failure};
 
@@ -65,6 +65,7 @@ pub async fn begin(
         created_at: now,
         expires_at: now.plus(app.config.lifetimes.request),
         completed_at: None,
+        organisation_id: None,
     };
     let id = row.id;
     app.db.write(move |db| authorization::insert_request(db, &row)).await?;
@@ -93,6 +94,7 @@ pub async fn step(app: &App, underway: &Underway, accounts: &[SignedIn]) -> Resu
         created_at: underway.row.created_at,
         chosen_session: underway.row.session_id,
         consented: underway.row.consented_at.is_some(),
+        organisation: underway.row.organisation_id,
     };
     Ok(next_step(&underway.request, &underway.client, &progress, &views, app.clock.now()))
 }
@@ -122,6 +124,7 @@ async fn views(
                         methods: account.methods.clone(),
                         has_factor: Enrolled::of(db, account.user.id)?.any(),
                         required: admission::required_of(db, &account.user, Some(&client), rules)?,
+                        organisations: organisations(db, account, &client, rules)?,
                         remembered: remembered(db, account, client.key)?,
                     })
                 })
@@ -130,8 +133,26 @@ async fn views(
         .await
 }
 
-/// A remembered item is a scope, or a claim asked for by name.
+fn organisations(
+    db: &mut Conn,
+    account: &SignedIn,
+    client: &Client,
+    rules: Rules,
+) -> Result<Vec<OrganisationView>, store::Error> {
+    let mut views = Vec::new();
+    for one in membership::of_user(db, account.user.id)? {
+        views.push(OrganisationView {
+            required: admission::required_in(db, &account.user, Some(client), one.demands_mfa(), rules)?,
+            id: one.organisation.id,
+            slug: one.organisation.slug,
+        });
+    }
+    Ok(views)
+}
+
+/// A remembered item is a scope, a claim asked for by name, or an organisation that the client may know of.
 const CLAIM: &str = "claim:";
+const ORGANISATION: &str = "organization:";
 
 fn remembered(
     db: &mut Conn,
@@ -142,14 +163,20 @@ fn remembered(
     if items.is_empty() {
         return Ok(None);
     }
-    let (claims, scopes): (Vec<&String>, Vec<&String>) =
-        items.iter().partition(|item| item.starts_with(CLAIM));
-    let scopes: Vec<&str> = scopes.into_iter().map(String::as_str).collect();
-    Ok(Some(Allowed {
-        // What no longer reads as scopes was not allowed.
-        scopes: ScopeSet::parse(&scopes.join(" ")).unwrap_or_default(),
-        claims: claims.into_iter().map(|item| item[CLAIM.len()..].to_owned()).collect::<BTreeSet<_>>(),
-    }))
+    let mut allowed = Allowed::default();
+    let mut scopes: Vec<&str> = Vec::new();
+    for item in &items {
+        if let Some(claim) = item.strip_prefix(CLAIM) {
+            allowed.claims.insert(claim.to_owned());
+        } else if let Some(organisation) = item.strip_prefix(ORGANISATION) {
+            allowed.organisations.extend(organisation.parse::<OrganisationId>());
+        } else {
+            scopes.push(item);
+        }
+    }
+    // What no longer reads as scopes was not allowed.
+    allowed.scopes = ScopeSet::parse(&scopes.join(" ")).unwrap_or_default();
+    Ok(Some(allowed))
 }
 
 /// Notes which account the user chose, or signed in as, for this request.
@@ -158,17 +185,31 @@ pub async fn choose(app: &App, id: RequestId, session: SessionId) -> Result<(), 
     if chosen { Ok(()) } else { Err(Lost::Completed) }
 }
 
+/// Notes for which organisation the user acts with this request. [`step`] asks again whether the user belongs to it.
+pub async fn choose_organisation(
+    app: &App,
+    id: RequestId,
+    session: SessionId,
+    organisation: OrganisationId,
+) -> Result<(), Lost> {
+    let chosen =
+        app.db.write(move |db| authorization::choose_organisation(db, id, session, organisation)).await?;
+    if chosen { Ok(()) } else { Err(Lost::Completed) }
+}
+
 /// The user allows it. What was asked is remembered, unless it was asked for this time only.
 pub async fn consent(
     app: &App,
     underway: &Underway,
     account: &SignedIn,
+    organisation: Option<OrganisationId>,
     origin: &Origin,
 ) -> Result<(), Lost> {
     let (id, user, session) = (underway.row.id, account.user.id, account.session.id);
     let (client, scribe) = (underway.client.key, app.scribe(origin));
     let mut items: Vec<String> = underway.request.scope.iter().map(str::to_owned).collect();
     items.extend(underway.request.extra_claims().iter().map(|claim| format!("{CLAIM}{claim}")));
+    items.extend(organisation.map(|organisation| format!("{ORGANISATION}{organisation}")));
     let noted = app
         .db
         .write(move |db| {
@@ -218,6 +259,7 @@ pub async fn issue_code(
     app: &App,
     underway: &Underway,
     account: &SignedIn,
+    organisation: Option<OrganisationId>,
     origin: &Origin,
 ) -> Result<AuthorizationResponse, Failure> {
     let redirect = underway.request.redirect(&underway.client, app.config.issuer.as_str())?;
@@ -231,6 +273,7 @@ pub async fn issue_code(
         redirect_uri: redirect.uri().to_owned(),
         code_challenge: underway.request.code_challenge.clone(),
         session: account.session.id,
+        organisation,
         offline: detail.scope.contains(scope::OFFLINE_ACCESS),
         detail: detail.to_json(),
         methods: detail.methods.clone(),
@@ -266,6 +309,7 @@ struct Issuing {
     redirect_uri: String,
     code_challenge: Option<String>,
     session: SessionId,
+    organisation: Option<OrganisationId>,
     offline: bool,
     detail: String,
     methods: Vec<AuthMethod>,
@@ -299,10 +343,13 @@ impl Issuing {
             return self.denied(db, "the session is gone");
         };
         // What this session had proven when the detail was written, not what it has by now.
-        let proven = &self.methods;
-        if let Err(refusal) =
-            admission::admit_authorization(db, &self.client, &session, proven, self.rules, now)?
-        {
+        let acting = Acting {
+            client: &self.client,
+            proven: &self.methods,
+            organisation: self.organisation,
+            rules: self.rules,
+        };
+        if let Err(refusal) = admission::admit_authorization(db, &session, acting, now)? {
             return self.denied(db, &refusal.to_string());
         }
         let grant = grants::Grant {
@@ -319,6 +366,7 @@ impl Issuing {
                 false => self.grant_expires_at.min(session.expires_at),
             },
             revoked_at: None,
+            organisation_id: self.organisation,
         };
         grants::insert(db, &grant)?;
         let code = Code {
@@ -331,7 +379,10 @@ impl Issuing {
             redeemed_at: None,
         };
         authorization::insert_code(db, &code)?;
-        let event = Event::success(AuditAction::CodeIssued).user(session.user_id).client(self.client.key);
+        let event = Event::success(AuditAction::CodeIssued)
+            .user(session.user_id)
+            .client(self.client.key)
+            .organisation(self.organisation);
         self.scribe.write(db, event.session(session.id).detail("scope", self.scope.as_str()))?;
         Ok(Issued::Code)
     }

@@ -12,14 +12,15 @@ use crate::crypto::Secret;
 use crate::keys::Expect;
 use crate::model::GrantId;
 use crate::protocol::scope::ScopeSet;
-use crate::protocol::tokens::{ACCESS_TOKEN_TYP, AccessClaims, Audience};
+use crate::protocol::tokens::{ACCESS_TOKEN_TYP, AccessClaims, Audience, OrganisationClaims};
 use crate::signing::ALGORITHMS;
 use crate::store::grants::{self, Grant};
 use crate::store::users::User;
 use crate::store::{self, Conn};
-use crate::tenancy::admission;
+use crate::tenancy::admission::{self, Admission, Rules};
+use crate::tenancy::membership::ActiveMembership;
 
-use super::{Authenticated, Detail, Failure};
+use super::{Authenticated, Detail, Failure, issue};
 
 /// What a caller learns of a token. Everything that is not an active token meant for it reads the same (IR-1).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -52,6 +53,9 @@ pub struct ActiveToken {
     pub auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// As it is now, not as it was when the token was made.
+    #[serde(flatten)]
+    pub organisation: OrganisationClaims,
 }
 
 /// An access token that is good now.
@@ -60,6 +64,8 @@ pub struct LiveAccessToken {
     pub claims: AccessClaims,
     /// The user and what was granted; `None` for a client's own token.
     pub of_user: Option<(User, Grant)>,
+    /// The organisation that it is about, and what the user may do there now.
+    pub membership: Option<ActiveMembership>,
 }
 
 /// Tells the caller about a token, if it is active and meant for it.
@@ -85,7 +91,7 @@ pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveA
         return Ok(None);
     };
     let now = app.clock.now();
-    let (jti, gid, client) = (claims.jti.clone(), claims.gid, client.key);
+    let (jti, gid, client, rules) = (claims.jti.clone(), claims.gid, client.key, Rules::of(&app.config));
     let state = app
         .db
         .read(move |db| {
@@ -94,8 +100,10 @@ pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveA
             }
             match gid {
                 None => Ok(State::Machine),
-                Some(gid) => Ok(match grant_state(db, gid, now)? {
-                    Some((user, grant)) if grant.client_id == client => State::User(Box::new((user, grant))),
+                Some(gid) => Ok(match grant_state(db, gid, rules, now)? {
+                    Some((admission, grant)) if grant.client_id == client => {
+                        State::User(Box::new((admission, grant)))
+                    }
                     _ => State::Dead,
                 }),
             }
@@ -103,24 +111,30 @@ pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveA
         .await?;
     Ok(match state {
         State::Dead => None,
-        State::Machine => Some(LiveAccessToken { claims, of_user: None }),
-        State::User(of_user) => Some(LiveAccessToken { claims, of_user: Some(*of_user) }),
+        State::Machine => Some(LiveAccessToken { claims, of_user: None, membership: None }),
+        State::User(holder) => {
+            let (admission, grant) = *holder;
+            let membership = admission.membership().cloned();
+            Some(LiveAccessToken { claims, of_user: Some((admission.user().clone(), grant)), membership })
+        }
     })
 }
 
 enum State {
     Dead,
     Machine,
-    User(Box<(User, Grant)>),
+    User(Box<(Admission, Grant)>),
 }
 
-fn grant_state(db: &mut Conn, id: GrantId, now: Timestamp) -> Result<Option<(User, Grant)>, store::Error> {
+fn grant_state(
+    db: &mut Conn,
+    id: GrantId,
+    rules: Rules,
+    now: Timestamp,
+) -> Result<Option<(Admission, Grant)>, store::Error> {
     let Some(grant) = grants::find(db, id)? else { return Ok(None) };
-    if admission::check_grant(db, &grant, now)?.is_err() {
-        return Ok(None);
-    }
-    let admitted = admission::admit_user(db, grant.user_id)?;
-    Ok(admitted.ok().map(|admission| (admission.user().clone(), grant)))
+    let admitted = admission::admit_holder(db, &grant, rules, now)?;
+    Ok(admitted.ok().map(|admission| (admission, grant)))
 }
 
 /// Signature, type, issuer and time. `None` for anything that is not an access token of ours.
@@ -140,6 +154,7 @@ pub(super) fn verify(app: &App, token: &Secret, check_expiry: bool) -> Option<Ac
 fn describe_access(app: &App, live: LiveAccessToken) -> ActiveToken {
     let claims = live.claims;
     ActiveToken {
+        organisation: issue::organisation_claims(live.membership.as_ref()),
         scope: claims.scope,
         client_id: claims.client_id,
         username: live.of_user.and_then(|(user, _)| user.username),
@@ -163,6 +178,7 @@ async fn describe_refresh(
     token: &Secret,
 ) -> Result<Option<ActiveToken>, Failure> {
     let (digest, client, now) = (token.digest(), caller.key, app.clock.now());
+    let rules = Rules::of(&app.config);
     let found = app
         .db
         .read(move |db| {
@@ -170,18 +186,19 @@ async fn describe_refresh(
             if refresh.consumed_at.is_some() || refresh.expires_at <= now {
                 return Ok(None);
             }
-            let state = grant_state(db, refresh.grant_id, now)?;
-            let Some((user, grant)) = state.filter(|(_, grant)| grant.client_id == client) else {
+            let state = grant_state(db, refresh.grant_id, rules, now)?;
+            let Some((admission, grant)) = state.filter(|(_, grant)| grant.client_id == client) else {
                 return Ok(None);
             };
-            Ok(Some((user, Detail::parse(&grant.detail)?, refresh)))
+            Ok(Some((admission, Detail::parse(&grant.detail)?, refresh)))
         })
         .await?;
-    Ok(found.map(|(user, detail, refresh)| ActiveToken {
+    Ok(found.map(|(admission, detail, refresh)| ActiveToken {
         scope: detail.scope,
         client_id: caller.client_id.clone(),
-        sub: user.id.to_string(),
-        username: user.username,
+        sub: admission.user().id.to_string(),
+        username: admission.user().username.clone(),
+        organisation: issue::organisation_claims(admission.membership()),
         token_type: None,
         exp: refresh.expires_at.seconds(),
         iat: refresh.created_at.seconds(),

@@ -13,12 +13,15 @@ use crate::crypto::Random;
 use crate::model::{Client, Place, SigningAlg};
 use crate::protocol::claims::UserClaims;
 use crate::protocol::targets::Target;
-use crate::protocol::tokens::{ACCESS_TOKEN_TYP, AccessClaims, Audience, ID_TOKEN_TYP, IdClaims, half_hash};
+use crate::protocol::tokens::{
+    ACCESS_TOKEN_TYP, AccessClaims, Audience, ID_TOKEN_TYP, IdClaims, OrganisationClaims, half_hash,
+};
 use crate::protocol::{acr, scope};
 use crate::signing::LONGEST_TOKEN_LIFE;
 use crate::store::grants::Grant;
 use crate::store::{self, Conn};
 use crate::tenancy::admission::{Admission, ClientAdmission};
+use crate::tenancy::membership::ActiveMembership;
 
 use super::{Detail, Failure};
 
@@ -56,6 +59,7 @@ pub(super) fn user_access_token(app: &App, issuing: &Issuing<'_>) -> Result<Acce
         gid: Some(grant.id),
         exp: expiry(target, app.config.lifetimes.access, grant, now),
         status: Some(place.claim(app.config.issuer.as_str())),
+        organisation: organisation_claims(admission.membership()),
         ..machine_claims(app, client, target, now)
     };
     sign_access(app, claims, now)
@@ -123,6 +127,7 @@ fn machine_claims(app: &App, client: &Client, target: &Target, now: Timestamp) -
         sid: None,
         gid: None,
         status: None,
+        organisation: OrganisationClaims::default(),
     }
 }
 
@@ -141,7 +146,7 @@ pub(super) fn id_token(
     access_token: &AccessToken,
     nonce: Option<&str>,
 ) -> Result<Option<String>, Failure> {
-    let Issuing { client, grant, detail, now, .. } = *issuing;
+    let Issuing { client, admission, grant, detail, now, .. } = *issuing;
     if !detail.scope.contains(scope::OPENID) {
         return Ok(None);
     }
@@ -160,9 +165,23 @@ pub(super) fn id_token(
         sid: grant.session_id,
         at_hash: Some(half_hash(alg, &access_token.text)),
         c_hash: None,
+        organisation: organisation_claims(
+            admission.membership().filter(|_| detail.scope.contains(scope::ORGANIZATIONS)),
+        ),
         user,
     };
     sign(app, alg, ID_TOKEN_TYP, &claims, now).map(Some)
+}
+
+/// What tokens say of the organisation: as it is at this moment (OR-6).
+pub(super) fn organisation_claims(membership: Option<&ActiveMembership>) -> OrganisationClaims {
+    let Some(membership) = membership else { return OrganisationClaims::default() };
+    OrganisationClaims::new(
+        membership.organisation().id,
+        &membership.organisation().slug,
+        membership.roles().iter().map(|role| role.key.clone()).collect(),
+        membership.permissions().iter().cloned().collect(),
+    )
 }
 
 /// Signs with the key that is in force for this algorithm now.

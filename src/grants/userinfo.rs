@@ -35,6 +35,8 @@ pub async fn userinfo(app: &App, token: &Secret) -> Result<UserInfo, Failure> {
     let client = app.client(&live.claims.client_id).await?.ok_or_else(|| invalid("no such client"))?;
     let sub = user.id.to_string();
     let scopes = live.claims.scope;
+    let about = live.membership.filter(|_| scopes.contains(scope::ORGANIZATIONS));
+    let organisation = issue::organisation_claims(about.as_ref());
     let user_claims = app
         .db
         .read(move |db| {
@@ -45,6 +47,9 @@ pub async fn userinfo(app: &App, token: &Secret) -> Result<UserInfo, Failure> {
     let mut claims = Map::from_iter([("sub".to_owned(), Value::String(sub))]);
     if let Ok(Value::Object(user_claims)) = serde_json::to_value(user_claims) {
         claims.extend(user_claims);
+    }
+    if let Ok(Value::Object(organisation)) = serde_json::to_value(organisation) {
+        claims.extend(organisation);
     }
     match client.userinfo_alg {
         None => Ok(UserInfo::Json(claims)),

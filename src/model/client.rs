@@ -27,6 +27,8 @@ pub struct Client {
     pub first_party: bool,
     /// Its users must have shown two factors, whoever they are (MF-5).
     pub require_mfa: bool,
+    /// Its users must act for an organisation that they belong to.
+    pub require_organization: bool,
     /// Whether an authorization request without a PKCE challenge is refused. Only a confidential client may be exempted.
     pub pkce_required: bool,
     pub require_par: bool,

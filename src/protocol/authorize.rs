@@ -41,6 +41,10 @@ pub struct AuthorizationRequest {
     pub ui_locales: Vec<String>,
     pub claims: ClaimsRequest,
     pub resources: Vec<String>,
+    /// The organisation that the user is to act for: an id or a short name, as it was sent. Whether there is such a one
+    /// is nobody's business but its members' (OR-1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
 }
 
 /// Values of `prompt` (OpenID Connect Core §3.1.2.1).
@@ -255,6 +259,7 @@ fn check_rest(
         hint_subject: check_subject(params, &claims, policy)?,
         acr_values: if acr_values.is_empty() { client.default_acr_values.clone() } else { acr_values },
         ui_locales: words(params, "ui_locales")?,
+        organization: params.get("organization").map(str::to_owned),
         scope,
         claims,
         resources,

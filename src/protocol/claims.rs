@@ -33,6 +33,9 @@ const PHONE_CLAIMS: &[&str] = &["phone_number", "phone_number_verified"];
 /// Claims that the provider states itself and that may be asked for by name.
 const PROTOCOL_CLAIMS: &[&str] = &["sub", "auth_time", "acr", "amr", "sid"];
 
+/// What is said of the organisation that the user acts for. Stated by the provider alone (TK-7).
+const ORGANISATION_CLAIMS: &[&str] = &["org", "org_slug", "roles", "permissions"];
+
 /// Names that neither a custom claim nor a mapping may set or override (TK-7).
 const RESERVED: &[&str] = &[
     "iss",
@@ -50,7 +53,9 @@ const RESERVED: &[&str] = &[
     "scope",
     "client_id",
     "org",
+    "org_slug",
     "roles",
+    "permissions",
     "cnf",
     "act",
     "azp",
@@ -82,7 +87,7 @@ pub fn user_claims() -> impl Iterator<Item = &'static str> {
 
 /// What discovery lists as `claims_supported`.
 pub fn supported() -> impl Iterator<Item = &'static str> {
-    PROTOCOL_CLAIMS.iter().copied().chain(user_claims())
+    PROTOCOL_CLAIMS.iter().chain(ORGANISATION_CLAIMS).copied().chain(user_claims())
 }
 
 /// Whether only the provider itself may state a claim of this name.

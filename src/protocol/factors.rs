@@ -14,6 +14,8 @@ pub struct Circumstances {
     pub client_demands: bool,
     /// The account itself must have a second factor: its factors were reset (MF-4).
     pub account_demands: bool,
+    /// The organisation that the user acts for demands it of its members, or of those with the user's role there.
+    pub organisation_demands: bool,
     pub is_administrator: bool,
     /// Whether the instance can be reached by others than the machine it runs on (AD-2).
     pub is_public: bool,
@@ -21,8 +23,9 @@ pub struct Circumstances {
 
 /// The least that must have been shown. Every policy stands here, and nowhere else (MF-5).
 pub fn required(circumstances: Circumstances) -> Acr {
-    let Circumstances { client_demands, account_demands, is_administrator, is_public } = circumstances;
-    if client_demands || account_demands || (is_administrator && is_public) {
+    let Circumstances { client_demands, account_demands, organisation_demands, is_administrator, is_public } =
+        circumstances;
+    if client_demands || account_demands || organisation_demands || (is_administrator && is_public) {
         Acr::TwoFactors
     } else {
         Acr::OneFactor
@@ -44,6 +47,7 @@ mod tests {
             (Circumstances { is_public: true, ..admin }, Acr::TwoFactors),
             (Circumstances { client_demands: true, ..nobody }, Acr::TwoFactors),
             (Circumstances { account_demands: true, ..nobody }, Acr::TwoFactors),
+            (Circumstances { organisation_demands: true, ..nobody }, Acr::TwoFactors),
         ] {
             assert_eq!(required(circumstances), expected, "{circumstances:?}");
         }

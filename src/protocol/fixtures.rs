@@ -26,6 +26,7 @@ pub fn client() -> Client {
         secrets: Vec::new(),
         first_party: false,
         require_mfa: false,
+        require_organization: false,
         pkce_required: true,
         require_par: false,
         redirect_uris: vec![CALLBACK.to_owned()],

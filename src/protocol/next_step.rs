@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::model::{AuthMethod, Client, SessionId, UserId};
+use crate::model::{AuthMethod, Client, OrganisationId, SessionId, Slug, UserId};
 
 use super::acr::{Acr, acr_for, satisfies};
 use super::authorize::{AuthorizationRequest, Prompt};
 use super::factors::RECENT;
-use super::{ErrorCode, OAuthError, ScopeSet};
+use super::{ErrorCode, OAuthError, ScopeSet, scope};
 
 /// A live session of this browser.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,15 +28,33 @@ pub struct SessionView {
     pub has_factor: bool,
     /// The least that must have been shown for this client: see [`super::factors`].
     pub required: Acr,
+    /// What the user belongs to, in order of joining: active members of active organisations only.
+    pub organisations: Vec<OrganisationView>,
     /// What this user allowed this client before; `None` if nothing ever was.
     pub remembered: Option<Allowed>,
 }
 
-/// Scopes, and claims beyond them: what a user allowed, or is to be asked.
+/// An organisation that a user may act for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrganisationView {
+    pub id: OrganisationId,
+    pub slug: String,
+    /// The least that must have been shown to act for it with this client: see [`super::factors`].
+    pub required: Acr,
+}
+
+impl OrganisationView {
+    fn is_called(&self, name: &str) -> bool {
+        self.id.to_string() == name || Slug::parse(name).is_ok_and(|slug| slug.as_str() == self.slug)
+    }
+}
+
+/// Scopes, claims beyond them, and for which organisation: what a user allowed, or is to be asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
     pub scopes: ScopeSet,
     pub claims: BTreeSet<String>,
+    pub organisations: BTreeSet<OrganisationId>,
 }
 
 /// How far the browser has come with this request.
@@ -47,8 +65,10 @@ pub struct Progress {
     /// The session that was chosen, or opened, for this request.
     pub chosen_session: Option<SessionId>,
     /// Whether the account of `chosen_session` was asked for consent for this request, and gave it. Whoever
-    /// chooses another session takes it back.
+    /// chooses another session or organisation takes it back.
     pub consented: bool,
+    /// The organisation that `chosen_session` chose for this request.
+    pub organisation: Option<OrganisationId>,
 }
 
 /// Where the browser goes.
@@ -62,10 +82,12 @@ pub enum NextStep {
     Enrol { session: SessionId },
     /// The account chooser.
     ChooseAccount,
+    /// The page on which this session's user says for which organisation.
+    ChooseOrganisation { session: SessionId },
     /// The consent page of this session's user, asking for what is missing.
-    Consent { session: SessionId, missing: Allowed },
+    Consent { session: SessionId, organisation: Option<OrganisationId>, missing: Allowed },
     /// Back to the client with a code.
-    Issue { session: SessionId },
+    Issue { session: SessionId, organisation: Option<OrganisationId> },
     /// Back to the client with an error.
     Refuse(OAuthError),
 }
@@ -79,10 +101,7 @@ pub fn next_step(
     now: Timestamp,
 ) -> NextStep {
     let asked = Asked { request, client, progress, silent: request.prompts(Prompt::None) };
-    match asked.account(sessions).and_then(|session| asked.authenticated(session, now)) {
-        Ok(session) => asked.allowed(session),
-        Err(step) => step,
-    }
+    asked.decide(sessions, now).unwrap_or_else(|step| step)
 }
 
 /// The request with everything that does not depend on the session.
@@ -95,6 +114,15 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    fn decide(&self, sessions: &[SessionView], now: Timestamp) -> Result<NextStep, NextStep> {
+        let session = self.account(sessions)?;
+        self.recent_enough(session, now)?;
+        let organisation = self.organisation(session)?;
+        let required = organisation.map_or(session.required, |organisation| organisation.required);
+        self.strong_enough(session, required, now)?;
+        Ok(self.allowed(session, organisation.map(|organisation| organisation.id)))
+    }
+
     /// Whose session it is about.
     fn account<'a>(&self, sessions: &'a [SessionView]) -> Result<&'a SessionView, NextStep> {
         let expected = self.request.hint_subject.as_deref();
@@ -132,27 +160,46 @@ impl Asked<'_> {
         named.next().copied().filter(|_| named.next().is_none())
     }
 
-    /// Whether the session's login is recent and strong enough.
-    fn authenticated<'a>(
-        &self,
-        session: &'a SessionView,
-        now: Timestamp,
-    ) -> Result<&'a SessionView, NextStep> {
+    /// Whether the session's login is recent enough.
+    fn recent_enough(&self, session: &SessionView, now: Timestamp) -> Result<(), NextStep> {
         let fresh = self.is_fresh(session);
         let stale = self.request.prompts(Prompt::Login) || self.is_too_old(session, now);
         if stale && !fresh {
             return Err(self.login(self.name_of(session)));
         }
-        self.strong_enough(session, now)
+        Ok(())
+    }
+
+    /// For which organisation the user acts, if for any. Several are asked about only where the client says that it
+    /// cares: others would be told nothing that they look at.
+    fn organisation<'a>(&self, session: &'a SessionView) -> Result<Option<&'a OrganisationView>, NextStep> {
+        let all = &session.organisations;
+        if let Some(name) = self.request.organization.as_deref() {
+            let text = "the user is not a member of the organization that was asked for";
+            let named = all.iter().find(|organisation| organisation.is_called(name));
+            return named.map(Some).ok_or_else(|| refuse(ErrorCode::AccessDenied, text));
+        }
+        let chosen = self.progress.organisation.filter(|_| self.progress.chosen_session == Some(session.id));
+        let chosen = chosen.and_then(|id| all.iter().find(|organisation| organisation.id == id));
+        let required = self.client.require_organization;
+        match all.as_slice() {
+            _ if chosen.is_some() => Ok(chosen),
+            [only] => Ok(Some(only)),
+            [] if required => {
+                Err(refuse(ErrorCode::AccessDenied, "the user is not a member of any organization"))
+            }
+            [] => Ok(None),
+            _ if !required && !self.request.scope.contains(scope::ORGANIZATIONS) => Ok(None),
+            _ if self.silent => {
+                Err(refuse(ErrorCode::InteractionRequired, "the user has to choose an organization"))
+            }
+            _ => Err(NextStep::ChooseOrganisation { session: session.id }),
+        }
     }
 
     /// Whether enough was shown: for the policies, for an essential `acr`, and if it costs the user no more than a
     /// second factor that is there, for what the client wishes (OpenID Connect Core §5.5.1.1, AZ-11).
-    fn strong_enough<'a>(
-        &self,
-        session: &'a SessionView,
-        now: Timestamp,
-    ) -> Result<&'a SessionView, NextStep> {
+    fn strong_enough(&self, session: &SessionView, required: Acr, now: Timestamp) -> Result<(), NextStep> {
         let proven = acr_for(&session.methods);
         let essential = self.request.claims.essential_acr();
         let reaches = |acr| essential.is_empty() || satisfies(acr, essential.iter().copied());
@@ -163,17 +210,17 @@ impl Asked<'_> {
         if !reaches(Acr::TwoFactors) {
             return unmet();
         }
-        let must = proven < session.required || !reaches(proven);
+        let must = proven < required || !reaches(proven);
         let wished = self.request.asked_acr().find_map(Acr::parse).is_some_and(|wish| proven < wish);
         let ask = must || (wished && session.has_factor && !self.silent);
         if !ask {
-            Ok(session)
+            Ok(())
         } else if session.has_factor {
             Err(self.factor(NextStep::Factor { session: session.id }))
-        } else if proven < session.required && now.since(session.auth_time) > RECENT {
+        } else if proven < required && now.since(session.auth_time) > RECENT {
             // Adding a factor takes a recent login (SE-7).
             Err(self.login(self.name_of(session)))
-        } else if proven < session.required {
+        } else if proven < required {
             Err(self.factor(NextStep::Enrol { session: session.id }))
         } else {
             unmet()
@@ -201,20 +248,25 @@ impl Asked<'_> {
     }
 
     /// Whether the user allows it (AZ-10).
-    fn allowed(&self, session: &SessionView) -> NextStep {
-        let whole = Allowed { scopes: self.request.scope.clone(), claims: self.request.extra_claims() };
+    fn allowed(&self, session: &SessionView, organisation: Option<OrganisationId>) -> NextStep {
+        let whole = Allowed {
+            scopes: self.request.scope.clone(),
+            claims: self.request.extra_claims(),
+            organisations: organisation.into_iter().collect(),
+        };
+        let issue = NextStep::Issue { session: session.id, organisation };
         if self.progress.consented && self.progress.chosen_session == Some(session.id) {
-            return NextStep::Issue { session: session.id };
+            return issue;
         }
         let ask_always = self.request.prompts(Prompt::Consent);
         if self.client.first_party && !ask_always {
-            return NextStep::Issue { session: session.id };
+            return issue;
         }
         let missing = match &session.remembered {
             Some(remembered) if !ask_always && self.is_recognisable() => {
                 let missing = whole.less(remembered);
                 if missing.is_empty() {
-                    return NextStep::Issue { session: session.id };
+                    return issue;
                 }
                 missing
             }
@@ -223,7 +275,7 @@ impl Asked<'_> {
         if self.silent {
             return refuse(ErrorCode::ConsentRequired, "the user has to be asked for consent");
         }
-        NextStep::Consent { session: session.id, missing }
+        NextStep::Consent { session: session.id, organisation, missing }
     }
 
     /// Whether an impostor could not receive this client's answers: it authenticates, or owns its https
@@ -262,11 +314,12 @@ impl Allowed {
         Self {
             scopes: self.scopes.without(&other.scopes),
             claims: self.claims.difference(&other.claims).cloned().collect(),
+            organisations: self.organisations.difference(&other.organisations).copied().collect(),
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.scopes.is_empty() && self.claims.is_empty()
+        self.scopes.is_empty() && self.claims.is_empty() && self.organisations.is_empty()
     }
 }
 
@@ -303,7 +356,7 @@ mod tests {
     }
 
     fn allowed(scopes: &str) -> Allowed {
-        Allowed { scopes: ScopeSet::parse(scopes).unwrap(), claims: BTreeSet::new() }
+        Allowed { scopes: ScopeSet::parse(scopes).unwrap(), ..Allowed::default() }
     }
 
     /// User `n`, who signed in before the request and consented to `openid email` at some time.
@@ -316,6 +369,7 @@ mod tests {
             methods: vec![AuthMethod::Password],
             has_factor: false,
             required: Acr::OneFactor,
+            organisations: vec![],
             remembered: Some(allowed("openid email")),
         }
     }
@@ -338,12 +392,14 @@ mod tests {
                 ui_locales: vec![],
                 claims: ClaimsRequest::default(),
                 resources: vec![],
+                organization: None,
             },
             client: client(),
             progress: Progress {
                 created_at: Timestamp::from_seconds(ARRIVED),
                 chosen_session: None,
                 consented: false,
+                organisation: None,
             },
             sessions: vec![],
         }
@@ -423,6 +479,21 @@ mod tests {
             self
         }
 
+        fn organization(mut self, name: &str) -> Self {
+            self.request.organization = Some(name.into());
+            self
+        }
+
+        fn chose_organisation(mut self, n: u8) -> Self {
+            self.progress.organisation = Some(organisation(n).id);
+            self
+        }
+
+        fn members_only(mut self) -> Self {
+            self.client.require_organization = true;
+            self
+        }
+
         fn consented(mut self) -> Self {
             self.progress.consented = true;
             self
@@ -435,14 +506,47 @@ mod tests {
                 NextStep::Factor { session } => format!("factor {}", session.as_bytes()[0]),
                 NextStep::Enrol { session } => format!("enrol {}", session.as_bytes()[0]),
                 NextStep::ChooseAccount => "choose".into(),
-                NextStep::Consent { session, missing } => {
-                    let claims: Vec<_> = missing.claims.into_iter().collect();
-                    format!("consent {}: {} {}", session.as_bytes()[0], missing.scopes, claims.join(" "))
+                NextStep::ChooseOrganisation { session } => {
+                    format!("choose organisation {}", session.as_bytes()[0])
                 }
-                NextStep::Issue { session } => format!("issue {}", session.as_bytes()[0]),
+                NextStep::Consent { session, organisation, missing } => {
+                    let mut claims: Vec<_> = missing.claims.into_iter().collect();
+                    claims.extend(missing.organisations.iter().map(|id| format!("org {}", id.as_bytes()[0])));
+                    let (text, about) = (claims.join(" "), of(organisation));
+                    format!("consent {}{about}: {} {text}", session.as_bytes()[0], missing.scopes)
+                }
+                NextStep::Issue { session, organisation } => {
+                    format!("issue {}{}", session.as_bytes()[0], of(organisation))
+                }
                 NextStep::Refuse(error) => error.code.to_string(),
             }
         }
+    }
+
+    fn of(organisation: Option<OrganisationId>) -> String {
+        organisation.map(|id| format!(" for {}", id.as_bytes()[0])).unwrap_or_default()
+    }
+
+    fn organisation(n: u8) -> OrganisationView {
+        let id = OrganisationId::from_bytes(&[n; 16]).unwrap();
+        OrganisationView { id, slug: format!("org{n}"), required: Acr::OneFactor }
+    }
+
+    /// In one organisation that the client may know of already.
+    fn in_one(session: &mut SessionView) {
+        session.organisations = vec![organisation(1)];
+        let remembered = session.remembered.get_or_insert_default();
+        remembered.organisations = [organisation(1).id, organisation(2).id].into();
+    }
+
+    fn in_two(session: &mut SessionView) {
+        in_one(session);
+        session.organisations.push(organisation(2));
+    }
+
+    fn in_strict_one(session: &mut SessionView) {
+        in_one(session);
+        session.organisations[0].required = Acr::TwoFactors;
     }
 
     fn has_factor(session: &mut SessionView) {
@@ -460,6 +564,67 @@ mod tests {
     }
 
     use Prompt::{Consent, Login, None as Silent, SelectAccount};
+
+    #[test]
+    fn for_which_organisation() {
+        let one = || case().session(1).last(in_one);
+        let two = || case().session(1).last(in_two).scope("openid organizations").first_party();
+        check(vec![
+            ("the only one is meant", one(), "issue 1 for 1"),
+            ("nobody asks about several who does not care", case().session(1).last(in_two), "issue 1"),
+            ("the client cares by scope", two(), "choose organisation 1"),
+            ("or by its terms", case().session(1).last(in_two).members_only(), "choose organisation 1"),
+            ("what was chosen", two().chosen(1).chose_organisation(2), "issue 1 for 2"),
+            (
+                "what another account chose",
+                two().session(2).chosen(2).chose_organisation(2).last(in_two),
+                "issue 2 for 2",
+            ),
+            (
+                "left or suspended since it was chosen",
+                two().chosen(1).chose_organisation(3),
+                "choose organisation 1",
+            ),
+            ("named by short name", two().organization(" ORG2 "), "issue 1 for 2"),
+            ("named by id", two().organization(&organisation(2).id.to_string()), "issue 1 for 2"),
+            (
+                "a name beats a choice",
+                two().organization("org2").chosen(1).chose_organisation(1),
+                "issue 1 for 2",
+            ),
+            ("a stranger's", two().organization("org3"), "access_denied"),
+            ("malformed", two().organization("../org1"), "access_denied"),
+            ("nobody's", case().session(1).organization("org1"), "access_denied"),
+            ("for members only", case().session(1).members_only(), "access_denied"),
+            ("whoever is not signed in signs in first", case().organization("org3"), "login"),
+            ("silent with several", two().prompt(&[Silent]), "interaction_required"),
+            ("silent with a name", two().prompt(&[Silent]).organization("org1"), "issue 1 for 1"),
+        ]);
+    }
+
+    #[test]
+    fn mf_5_an_organisation_demands_a_second_factor() {
+        let strict = || case().session(1).fresh().last(in_strict_one);
+        check(vec![
+            ("of members without one", strict(), "enrol 1"),
+            ("of members with one", strict().last(has_factor), "factor 1"),
+            ("of members who showed it", strict().last(strong), "issue 1 for 1"),
+            ("silently", strict().prompt(&[Silent]), "interaction_required"),
+        ]);
+    }
+
+    #[test]
+    fn az_10_consent_is_for_an_organisation() {
+        let elsewhere = |session: &mut SessionView| {
+            in_one(session);
+            session.organisations = vec![organisation(3)];
+        };
+        check(vec![
+            ("never told of this one", case().session(1).last(elsewhere), "consent 1 for 3:  org 3"),
+            ("told just now", case().session(1).last(elsewhere).chosen(1).consented(), "issue 1 for 3"),
+            ("silently", case().session(1).last(elsewhere).prompt(&[Silent]), "consent_required"),
+        ]);
+    }
 
     #[test]
     fn whose_session_it_is() {

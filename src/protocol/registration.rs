@@ -129,6 +129,7 @@ impl ClientMetadata {
             secrets: Vec::new(),
             first_party: false,
             require_mfa: false,
+            require_organization: false,
             pkce_required: true,
             require_par: self.require_pushed_authorization_requests,
             redirect_uris: distinct(&self.redirect_uris),

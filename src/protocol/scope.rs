@@ -15,8 +15,11 @@ pub const PHONE: &str = "phone";
 /// Asks for a refresh token that outlives the session (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
+/// Asks for the organisation that the user acts for, with the user's roles there, in ID token and userinfo.
+pub const ORGANIZATIONS: &str = "organizations";
+
 /// The scopes that the provider itself answers for.
-pub const STANDARD: [&str; 6] = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS];
+pub const STANDARD: [&str; 7] = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS, ORGANIZATIONS];
 
 pub fn is_standard(scope: &str) -> bool {
     STANDARD.contains(&scope)

@@ -9,7 +9,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::model::{AuthMethod, GrantId, SessionId, SigningAlg, StatusClaim};
+use crate::model::{AuthMethod, GrantId, OrganisationId, SessionId, SigningAlg, StatusClaim};
 
 use super::claims::UserClaims;
 use super::scope::ScopeSet;
@@ -48,6 +48,39 @@ pub struct AccessClaims {
     /// Where an offline verifier learns whether it was revoked (draft-ietf-oauth-status-list §6.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim>,
+    #[serde(flatten)]
+    pub organisation: OrganisationClaims,
+}
+
+/// The organisation that a token is about, and what its user may do there. Empty where it is about none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OrganisationClaims {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrganisationId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_slug: Option<String>,
+    /// Keys, the highest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
+}
+
+impl OrganisationClaims {
+    /// The names of permissions in one token have at most so many bytes together: a token travels in a header.
+    const MAX_PERMISSION_BYTES: usize = 2_048;
+
+    /// Too many permissions are left out altogether, not in part: whoever reads the token then sees none, and goes by
+    /// the roles or asks the introspection endpoint.
+    pub fn new(org: OrganisationId, slug: &str, roles: Vec<String>, permissions: Vec<String>) -> Self {
+        let bytes: usize = permissions.iter().map(String::len).sum();
+        Self {
+            org: Some(org),
+            org_slug: Some(slug.to_owned()),
+            roles,
+            permissions: if bytes > Self::MAX_PERMISSION_BYTES { Vec::new() } else { permissions },
+        }
+    }
 }
 
 /// An ID token.
@@ -77,6 +110,9 @@ pub struct IdClaims {
     pub at_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub c_hash: Option<String>,
+    /// If the scope `organizations` was granted.
+    #[serde(flatten)]
+    pub organisation: OrganisationClaims,
     /// Claims about the user that were asked for by name. [`UserClaims`] cannot hold one of the above (TK-7).
     #[serde(flatten)]
     pub user: UserClaims,
@@ -202,6 +238,7 @@ mod tests {
             sid: None,
             at_hash: None,
             c_hash: None,
+            organisation: OrganisationClaims::default(),
             user: UserClaims::default(),
         }
     }
@@ -244,6 +281,7 @@ mod tests {
             sid: None,
             gid: None,
             status: None,
+            organisation: OrganisationClaims::default(),
         };
         let value = serde_json::to_value(&claims).unwrap();
         assert_eq!(
@@ -255,6 +293,19 @@ mod tests {
         );
         assert_eq!(serde_json::from_value::<AccessClaims>(value).unwrap(), claims);
         assert!(claims.aud.contains("b") && !claims.aud.contains("c"));
+    }
+
+    #[test]
+    fn permissions_are_all_there_or_none_is() {
+        let org = OrganisationId::from_bytes(&[1; 16]).unwrap();
+        let claims = |count: usize| {
+            let permissions = (0..count).map(|number| format!("{number:064}")).collect();
+            OrganisationClaims::new(org, "acme", vec!["admin".into()], permissions)
+        };
+        assert_eq!(claims(32).permissions.len(), 32);
+        let value = serde_json::to_value(claims(33)).unwrap();
+        assert_eq!(value, json!({ "org": org, "org_slug": "acme", "roles": ["admin"] }));
+        assert_eq!(serde_json::to_value(OrganisationClaims::default()).unwrap(), json!({}));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::schema::{authorization_requests, codes, pushed_requests};
 use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
-use crate::model::{ClientKey, GrantId, RequestId, SessionId};
+use crate::model::{ClientKey, GrantId, OrganisationId, RequestId, SessionId};
 
 /// A validated authorization request on its way through one browser.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -24,6 +24,8 @@ pub struct Request {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub completed_at: Option<Timestamp>,
+    /// The one that `session_id` chose.
+    pub organisation_id: Option<OrganisationId>,
 }
 
 pub fn insert_request(db: &mut Conn, request: &Request) -> Result<(), Error> {
@@ -35,7 +37,7 @@ pub fn find_request(db: &mut Conn, id: RequestId) -> Result<Option<Request>, Err
     Ok(authorization_requests::table.find(id).select(Request::as_select()).first(db).optional()?)
 }
 
-/// Notes the account chosen for this request. Consent given as another account does not count for it.
+/// Notes the account chosen for this request. What another account chose or allowed does not count for it.
 pub fn choose_session(db: &mut Conn, id: RequestId, session: SessionId) -> Result<bool, Error> {
     let open = authorization_requests::table
         .filter(authorization_requests::id.eq(id))
@@ -44,6 +46,27 @@ pub fn choose_session(db: &mut Conn, id: RequestId, session: SessionId) -> Resul
         .set((
             authorization_requests::session_id.eq(session),
             authorization_requests::consented_at.eq(None::<Timestamp>),
+            authorization_requests::organisation_id.eq(None::<OrganisationId>),
+        ))
+        .execute(db)?;
+    Ok(chosen == 1)
+}
+
+/// Notes the organisation that the account of `session` chose for this request. Consent for another one does not count.
+pub fn choose_organisation(
+    db: &mut Conn,
+    id: RequestId,
+    session: SessionId,
+    organisation: OrganisationId,
+) -> Result<bool, Error> {
+    let open = authorization_requests::table
+        .filter(authorization_requests::id.eq(id))
+        .filter(authorization_requests::completed_at.is_null());
+    let chosen = diesel::update(open)
+        .set((
+            authorization_requests::session_id.eq(session),
+            authorization_requests::consented_at.eq(None::<Timestamp>),
+            authorization_requests::organisation_id.eq(organisation),
         ))
         .execute(db)?;
     Ok(chosen == 1)

@@ -6,7 +6,7 @@ use super::schema::{clients, grants, refresh_tokens, revocations};
 use super::{Conn, Error, status, upsert};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
-use crate::model::{ClientKey, GrantId, SessionId, Status, UserId};
+use crate::model::{ClientKey, GrantId, OrganisationId, SessionId, Status, UserId};
 
 /// One authorization that was given.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -24,6 +24,8 @@ pub struct Grant {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
+    /// What its tokens are about; it never changes (TE-6).
+    pub organisation_id: Option<OrganisationId>,
 }
 
 pub fn insert(db: &mut Conn, grant: &Grant) -> Result<(), Error> {
@@ -71,6 +73,18 @@ pub fn revoke_of_session(db: &mut Conn, session: SessionId, now: Timestamp) -> R
 /// Revokes all of a user's grants, offline ones too: the user was disabled, or the password was reset (SE-5).
 pub fn revoke_of_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<usize, Error> {
     Ok(revoke_among!(db, now, grants::table.filter(grants::user_id.eq(user))))
+}
+
+/// Revokes what one user granted for one organisation: the user is no member any more.
+pub fn revoke_of_member(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    user: UserId,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    let theirs =
+        grants::table.filter(grants::organisation_id.eq(organisation)).filter(grants::user_id.eq(user));
+    Ok(revoke_among!(db, now, theirs))
 }
 
 /// Revokes what one user granted one client.

@@ -5,23 +5,30 @@
 
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::model::{AuthMethod, Client, GrantType, SessionId, Status, UserId};
+use crate::model::{AuthMethod, Client, GrantType, OrganisationId, SessionId, Status, UserId};
 use crate::protocol::acr::{Acr, acr_for};
 use crate::protocol::factors::{self, Circumstances};
 use crate::store::grants::Grant;
 use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::store::{self, Conn};
+use crate::tenancy::membership::{self, ActiveMembership, Workspaces};
 
 /// Proof that the subject may receive a credential at the moment it was asked.
 #[derive(Clone, Debug)]
 pub struct Admission {
     user: User,
+    membership: Option<ActiveMembership>,
 }
 
 impl Admission {
     pub fn user(&self) -> &User {
         &self.user
+    }
+
+    /// What the credential is about, if it is about an organisation.
+    pub fn membership(&self) -> Option<&ActiveMembership> {
+        self.membership.as_ref()
     }
 }
 
@@ -50,17 +57,22 @@ pub enum Refusal {
     SessionEnded,
     #[error("a second factor is demanded and was not shown")]
     FactorMissing,
+    #[error("the user is not an active member of the organisation")]
+    NotAMember,
+    #[error("the client is for members of an organisation only")]
+    OrganisationMissing,
 }
 
-/// What the instance itself says about second factors.
+/// What the instance itself says about second factors and workspaces.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     is_public: bool,
+    workspaces: Workspaces,
 }
 
 impl Rules {
     pub fn of(config: &Config) -> Self {
-        Self { is_public: !config.issuer.is_loopback() }
+        Self { is_public: !config.issuer.is_loopback(), workspaces: Workspaces::of(config) }
     }
 }
 
@@ -71,9 +83,21 @@ pub fn required_of(
     client: Option<&Client>,
     rules: Rules,
 ) -> Result<Acr, store::Error> {
+    required_in(db, user, client, false, rules)
+}
+
+/// The same to act for an organisation, which demands it or not.
+pub fn required_in(
+    db: &mut Conn,
+    user: &User,
+    client: Option<&Client>,
+    organisation_demands: bool,
+    rules: Rules,
+) -> Result<Acr, store::Error> {
     Ok(factors::required(Circumstances {
         client_demands: client.is_some_and(|client| client.require_mfa),
         account_demands: store::factors::is_demanded(db, user.id)?,
+        organisation_demands,
         is_administrator: user.is_admin,
         is_public: rules.is_public,
     }))
@@ -83,31 +107,41 @@ pub fn required_of(
 pub fn admit_user(db: &mut Conn, user: UserId) -> Result<Result<Admission, Refusal>, store::Error> {
     let Some(user) = store::users::find(db, user)? else { return Ok(Err(Refusal::NoUser)) };
     Ok(match user.status {
-        Status::Active => Ok(Admission { user }),
+        Status::Active => Ok(Admission { user, membership: None }),
         Status::Disabled => Err(Refusal::UserDisabled),
     })
+}
+
+/// What a client wants to do for a user.
+#[derive(Clone, Copy, Debug)]
+pub struct Acting<'a> {
+    pub client: &'a Client,
+    /// What the user had proven.
+    pub proven: &'a [AuthMethod],
+    /// For which organisation, if for any.
+    pub organisation: Option<OrganisationId>,
+    pub rules: Rules,
 }
 
 /// May this client act for the user of this session?
 pub fn admit_authorization(
     db: &mut Conn,
-    client: &Client,
     session: &Session,
-    proven: &[AuthMethod],
-    rules: Rules,
+    acting: Acting<'_>,
     now: Timestamp,
 ) -> Result<Result<Admission, Refusal>, store::Error> {
-    if let Err(refusal) = check_client(client, GrantType::AuthorizationCode) {
+    if let Err(refusal) = check_client(acting.client, GrantType::AuthorizationCode) {
         return Ok(Err(refusal));
     }
     if !session.is_live(now) {
         return Ok(Err(Refusal::SessionEnded));
     }
-    admit_shown(db, session.user_id, client, proven, rules)
+    admit_acting(db, session.user_id, acting)
 }
 
 /// May this client receive (more) tokens from this grant, which was given after this had been proven? A demand for a
-/// second factor that came later holds as well (MF-5).
+/// second factor that came later holds as well (MF-5), and so do roles and standing in the organisation as they are
+/// now (OR-6). While the member or the organisation is suspended the answer is no; the grant itself stays.
 pub fn admit_grant(
     db: &mut Conn,
     client: &Client,
@@ -123,22 +157,59 @@ pub fn admit_grant(
     if let Err(refusal) = check_grant(db, grant, now)? {
         return Ok(Err(refusal));
     }
-    admit_shown(db, grant.user_id, client, proven, rules)
+    let organisation = grant.organisation_id;
+    admit_acting(db, grant.user_id, Acting { client, proven, organisation, rules })
 }
 
-/// May this user be signed in, and was enough shown for this client?
-fn admit_shown(
+/// Does this grant still stand, with the user and the organisation that it is about?
+pub fn admit_holder(
+    db: &mut Conn,
+    grant: &Grant,
+    rules: Rules,
+    now: Timestamp,
+) -> Result<Result<Admission, Refusal>, store::Error> {
+    if let Err(refusal) = check_grant(db, grant, now)? {
+        return Ok(Err(refusal));
+    }
+    admit_member(db, grant.user_id, grant.organisation_id, rules)
+}
+
+/// May this user act for the organisation, if one is named?
+fn admit_member(
     db: &mut Conn,
     user: UserId,
-    client: &Client,
-    proven: &[AuthMethod],
+    organisation: Option<OrganisationId>,
     rules: Rules,
 ) -> Result<Result<Admission, Refusal>, store::Error> {
-    let admission = match admit_user(db, user)? {
+    let mut admission = match admit_user(db, user)? {
         Ok(admission) => admission,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let enough = acr_for(proven) >= required_of(db, admission.user(), Some(client), rules)?;
+    if let Some(organisation) = organisation {
+        match membership::in_organisation(db, user, organisation, rules.workspaces)? {
+            Ok(membership) => admission.membership = Some(membership),
+            Err(_) => return Ok(Err(Refusal::NotAMember)),
+        }
+    }
+    Ok(Ok(admission))
+}
+
+/// May this user be signed in and act for the organisation, and was enough shown for it and for this client?
+fn admit_acting(
+    db: &mut Conn,
+    user: UserId,
+    acting: Acting<'_>,
+) -> Result<Result<Admission, Refusal>, store::Error> {
+    let Acting { client, proven, organisation, rules } = acting;
+    if client.require_organization && organisation.is_none() {
+        return Ok(Err(Refusal::OrganisationMissing));
+    }
+    let admission = match admit_member(db, user, organisation, rules)? {
+        Ok(admission) => admission,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let demanded = admission.membership().is_some_and(ActiveMembership::demands_mfa);
+    let enough = acr_for(proven) >= required_in(db, admission.user(), Some(client), demanded, rules)?;
     Ok(if enough { Ok(admission) } else { Err(Refusal::FactorMissing) })
 }
 
@@ -151,12 +222,8 @@ pub fn admit_client(client: &Client) -> Result<ClientAdmission, Refusal> {
     Ok(ClientAdmission(()))
 }
 
-/// Whether the grant is good: not revoked, not expired, and its session not ended unless it outlives it.
-pub fn check_grant(
-    db: &mut Conn,
-    grant: &Grant,
-    now: Timestamp,
-) -> Result<Result<(), Refusal>, store::Error> {
+/// Whether the grant itself is good: not revoked, not expired, and its session not ended unless it outlives it.
+fn check_grant(db: &mut Conn, grant: &Grant, now: Timestamp) -> Result<Result<(), Refusal>, store::Error> {
     if grant.revoked_at.is_some() {
         return Ok(Err(Refusal::GrantRevoked));
     }

@@ -38,6 +38,8 @@ pub struct Terms {
     pub first_party: bool,
     /// Its users must have shown two factors (MF-5).
     pub require_mfa: bool,
+    /// Its users must act for an organisation.
+    pub require_organization: bool,
     /// Only a client that authenticates may be exempted (AZ-4).
     pub pkce_required: bool,
     /// Resources that this client is the server of: it may introspect their tokens.
@@ -51,6 +53,7 @@ impl Default for Terms {
         Self {
             first_party: false,
             require_mfa: false,
+            require_organization: false,
             pkce_required: true,
             audiences: Vec::new(),
             assertion_aud_token_endpoint: false,
@@ -84,6 +87,7 @@ pub struct Change {
     pub audiences: Option<Vec<String>>,
     pub first_party: Option<bool>,
     pub require_mfa: Option<bool>,
+    pub require_organization: Option<bool>,
     pub pkce_required: Option<bool>,
     pub require_par: Option<bool>,
 }
@@ -279,7 +283,8 @@ fn told(action: AuditAction, client: &Client) -> Event {
         .client(client.key)
         .detail("client_id", client.client_id.as_str())
         .detail("first_party", client.first_party)
-        .detail("require_mfa", client.require_mfa);
+        .detail("require_mfa", client.require_mfa)
+        .detail("require_organization", client.require_organization);
     // An exemption stands out in the audit (AZ-4).
     if client.pkce_required { event } else { event.detail("pkce_required", false) }
 }
@@ -301,6 +306,7 @@ fn described(
     }
     client.first_party = terms.first_party;
     client.require_mfa = terms.require_mfa;
+    client.require_organization = terms.require_organization;
     client.pkce_required = terms.pkce_required;
     client.audiences.clone_from(&terms.audiences);
     client.assertion_aud_token_endpoint = terms.assertion_aud_token_endpoint;
@@ -330,6 +336,7 @@ fn changed(old: Client, change: &Change) -> Result<Client, ClientError> {
     let terms = Terms {
         first_party: change.first_party.unwrap_or(old.first_party),
         require_mfa: change.require_mfa.unwrap_or(old.require_mfa),
+        require_organization: change.require_organization.unwrap_or(old.require_organization),
         pkce_required: change.pkce_required.unwrap_or(old.pkce_required),
         audiences: change.audiences.clone().unwrap_or_else(|| old.audiences.clone()),
         assertion_aud_token_endpoint: old.assertion_aud_token_endpoint,

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::store::memberships::{Held, Member};
 use crate::store::roles::Role;
-use crate::store::{self, Conn, memberships, organisations, roles, users};
+use crate::store::{self, Conn, grants, memberships, organisations, roles, users};
 use crate::tenancy::actor::{Actor, Authority, NotPermitted, authority};
 use crate::tenancy::membership::fold;
 use crate::tenancy::{settle, use_case_errors};
@@ -262,6 +262,8 @@ fn change_stored(
         }
         One::Remove => {
             memberships::remove(db, organisation, user)?;
+            // Who is taken back later begins anew.
+            grants::revoke_of_member(db, organisation, user, scribe.now)?;
             AuditAction::MemberRemoved
         }
     };

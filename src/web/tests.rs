@@ -296,6 +296,7 @@ fn sample(now: crate::clock::Timestamp) -> Client {
         secrets: Vec::new(),
         first_party: false,
         require_mfa: false,
+        require_organization: false,
         pkce_required: true,
         require_par: false,
         redirect_uris: Vec::new(),

@@ -120,7 +120,7 @@ on_both_databases! {
             ("prompt_values_supported", json!(["none", "login", "consent", "select_account"])),
             ("ui_locales_supported", json!(["en", "de"])),
             ("acr_values_supported", json!(["urn:countersign:acr:1fa", "urn:countersign:acr:2fa"])),
-            ("scopes_supported", json!(["openid", "profile", "email", "address", "phone", "offline_access"])),
+            ("scopes_supported", json!(["openid", "profile", "email", "address", "phone", "offline_access", "organizations"])),
             ("id_token_signing_alg_values_supported", json!(["RS256", "ES256", "EdDSA"])),
             ("token_endpoint_auth_signing_alg_values_supported", json!(["RS256", "PS256", "ES256", "EdDSA"])),
             ("introspection_endpoint_auth_methods_supported",

@@ -173,6 +173,7 @@ pub fn a_client(random: &Random, client_id: &str) -> Client {
         secrets: Vec::new(),
         first_party: true,
         require_mfa: true,
+        require_organization: true,
         pkce_required: false,
         require_par: true,
         redirect_uris: two("https://b.example.com/cb", "https://a.example.com/cb"),
@@ -228,6 +229,7 @@ pub fn a_grant(random: &Random, user: UserId, client: ClientKey, session: Option
         created_at: START,
         expires_at: START.plus(DAY),
         revoked_at: None,
+        organisation_id: None,
     }
 }
 
@@ -267,6 +269,7 @@ pub fn a_request(random: &Random, client: ClientKey) -> Request {
         created_at: START,
         expires_at: START.plus(HOUR),
         completed_at: None,
+        organisation_id: None,
     }
 }
 

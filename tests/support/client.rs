@@ -33,6 +33,7 @@ pub struct Registration {
     pub secret: Option<String>,
     pub first_party: bool,
     pub require_mfa: bool,
+    pub require_organization: bool,
     pub pkce_required: bool,
     pub audiences: Vec<String>,
     pub assertion_aud_token_endpoint: bool,
@@ -91,6 +92,7 @@ impl TestClient {
             secret: None,
             first_party: false,
             require_mfa: false,
+            require_organization: false,
             pkce_required: true,
             audiences: Vec::new(),
             assertion_aud_token_endpoint: false,
@@ -108,6 +110,7 @@ impl TestClient {
             terms: clients::Terms {
                 first_party: registration.first_party,
                 require_mfa: registration.require_mfa,
+                require_organization: registration.require_organization,
                 pkce_required: registration.pkce_required,
                 audiences: registration.audiences,
                 assertion_aud_token_endpoint: registration.assertion_aud_token_endpoint,

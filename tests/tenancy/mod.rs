@@ -1,5 +1,6 @@
 //! Organisations: who belongs where, what they may do there, and that nothing leaks from one into another.
 
+mod flows;
 mod members;
 mod membership;
 mod roles;

@@ -6,12 +6,13 @@ use url::Url;
 
 use crate::grants::authorization::{self, Underway};
 use crate::identity::session::SignedIn;
-use crate::model::Resource;
+use crate::model::{OrganisationId, Resource};
 use crate::protocol::next_step::{Allowed, NextStep};
 use crate::protocol::scope;
+use crate::store::organisations;
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
-use crate::web::page::{ClientCard, ConsentPage, Lifetime, Permission};
+use crate::web::page::{ClientCard, ConsentPage, Lifetime, OrganisationCard, Permission};
 use crate::web::respond::Csp;
 
 use super::Visitor;
@@ -22,14 +23,19 @@ pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
     let params = visitor.query()?;
     let underway = visitor.underway(params.get("request").unwrap_or_default()).await?;
     let accounts = visitor.accounts().await?;
-    let Some((account, missing)) = due(&visitor, &underway, &accounts).await? else {
+    let Some(Due { account, organisation, missing }) = due(&visitor, &underway, &accounts).await? else {
         return Ok(visitor.resume(&underway));
+    };
+    let organisation = match organisation {
+        Some(id) => visitor.app.db.read(move |db| organisations::find(db, id)).await?,
+        None => None,
     };
     let resources = visitor.app.resources().await?;
     let permissions = permissions(&missing, &underway.request.resources, &resources);
     let frame = visitor.frame(Some(&underway));
     let ui = frame.ui(None);
     let (request, session) = (underway.row.id.to_string(), account.session.id.to_string());
+    let shown = organisation.as_ref().map(|one| one.id.to_string()).unwrap_or_default();
     let return_host = return_host(&underway.request.redirect_uri);
     let page = ConsentPage {
         ui: &ui,
@@ -37,6 +43,7 @@ pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
         session: &session,
         client: ClientCard::of(&underway.client),
         person: person(account),
+        organisation: organisation.as_ref().map(|one| OrganisationCard { id: &shown, name: &one.name }),
         permissions: &permissions,
         lifetime: match underway.request.scope.contains(scope::OFFLINE_ACCESS) {
             true => Lifetime::Offline(visitor.app.config.lifetimes.refresh_idle),
@@ -49,8 +56,8 @@ pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
 
 /// `POST /consent`.
 ///
-/// The form names the session whose account was shown. If another account is due by now, chosen in another tab, its
-/// owner has not been asked, and is asked first (AZ-8).
+/// The form names the session whose account was shown, and the organisation. If another one is due by now, chosen in
+/// another tab, its owner has not been asked, and is asked first (AZ-8).
 pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
     let underway = visitor.underway(params.get("request").unwrap_or_default()).await?;
     match params.get("action") {
@@ -59,25 +66,33 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         _ => return Ok(visitor.resume(&underway)),
     }
     let accounts = visitor.accounts().await?;
-    let shown = params.get("session").unwrap_or_default();
-    if let Some((account, _)) = due(&visitor, &underway, &accounts).await?
-        && account.session.id.to_string() == shown
+    let shown = |field: &str| params.get(field).unwrap_or_default().to_owned();
+    if let Some(Due { account, organisation, .. }) = due(&visitor, &underway, &accounts).await?
+        && account.session.id.to_string() == shown("session")
+        && organisation.map(|id| id.to_string()).unwrap_or_default() == shown("organization")
     {
-        authorization::consent(&visitor.app, &underway, account, &visitor.origin).await?;
+        authorization::consent(&visitor.app, &underway, account, organisation, &visitor.origin).await?;
     }
     Ok(visitor.resume(&underway))
 }
 
-/// Who is to be asked for what, if consent is the next step.
+/// Who is to be asked for what.
+struct Due<'a> {
+    account: &'a SignedIn,
+    organisation: Option<OrganisationId>,
+    missing: Allowed,
+}
+
+/// What is to be asked, if consent is the next step.
 async fn due<'a>(
     visitor: &Visitor,
     underway: &Underway,
     accounts: &'a [SignedIn],
-) -> Result<Option<(&'a SignedIn, Allowed)>, PageFailure> {
+) -> Result<Option<Due<'a>>, PageFailure> {
     match authorization::step(&visitor.app, underway, accounts).await? {
-        NextStep::Consent { session, missing } => {
+        NextStep::Consent { session, organisation, missing } => {
             let account = accounts.iter().find(|account| account.session.id == session);
-            Ok(account.map(|account| (account, missing)))
+            Ok(account.map(|account| Due { account, organisation, missing }))
         }
         _ => Ok(None),
     }
@@ -136,6 +151,7 @@ mod tests {
         let missing = Allowed {
             scopes: ScopeSet::parse("openid notes.read gone").unwrap(),
             claims: BTreeSet::from(["birthdate".to_owned()]),
+            ..Allowed::default()
         };
         let resources =
             [resource("https://a.example", "A", "of A"), resource("https://b.example", "B", "of B")];

@@ -17,6 +17,7 @@ mod landing;
 mod link;
 mod magic;
 mod next;
+mod organisation;
 mod passkey;
 mod recover;
 mod register;
@@ -50,6 +51,11 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(post().to(federation::callback_by_form)),
         )
         .service(resource("/login/choose").route(read().to(chooser::show)).route(post().to(chooser::submit)))
+        .service(
+            resource("/login/organization")
+                .route(read().to(organisation::show))
+                .route(post().to(organisation::submit)),
+        )
         .service(resource("/consent").route(read().to(consent::show)).route(post().to(consent::submit)))
         .service(resource("/register").route(read().to(register::show)).route(post().to(register::submit)))
         .service(resource("/register/{token}").route(read().to(link::show)).route(post().to(link::submit)))

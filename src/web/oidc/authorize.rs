@@ -113,11 +113,14 @@ pub async fn resume(
             return Ok(respond::see_other(&format!("{base}/login/choose?request={id}")));
         }
         NextStep::Consent { .. } => return Ok(respond::see_other(&format!("{base}/consent?request={id}"))),
-        NextStep::Issue { session } => {
+        NextStep::ChooseOrganisation { .. } => {
+            return Ok(respond::see_other(&format!("{base}/login/organization?request={id}")));
+        }
+        NextStep::Issue { session, organisation } => {
             let account = accounts.iter().find(|account| account.session.id == session);
             let account =
                 account.ok_or_else(|| PageFailure::Internal("a session went missing".to_owned()))?;
-            authorization::issue_code(&app, &underway, account, &origin).await
+            authorization::issue_code(&app, &underway, account, organisation, &origin).await
         }
         NextStep::Refuse(error) => authorization::refuse(&app, &underway, &error, &origin).await,
     };

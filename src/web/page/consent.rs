@@ -6,7 +6,7 @@ use askama::Template;
 
 use crate::web::ui::Ui;
 
-use super::{ClientCard, Page, Person};
+use super::{ClientCard, OrganisationCard, Page, Person};
 
 /// The consent page.
 #[derive(Clone, Debug, Template)]
@@ -18,6 +18,8 @@ pub struct ConsentPage<'a> {
     pub session: &'a str,
     pub client: ClientCard<'a>,
     pub person: Person<'a>,
+    /// For which organisation, if for any: allowing is for this one (AZ-10).
+    pub organisation: Option<OrganisationCard<'a>>,
     pub permissions: &'a [Permission<'a>],
     pub lifetime: Lifetime,
     /// The host that the browser goes to afterwards, from the checked redirect URI.
@@ -54,6 +56,7 @@ impl Permission<'_> {
             Self::Standard("address") | Self::Claim("address") => "scope.address",
             Self::Standard("phone") => "scope.phone",
             Self::Standard("offline_access") => "scope.offline_access",
+            Self::Standard("organizations") => "scope.organizations",
             Self::Claim("name") => "claim.name",
             Self::Claim("given_name") => "claim.given_name",
             Self::Claim("family_name") => "claim.family_name",
@@ -130,6 +133,7 @@ mod tests {
                         session: text,
                         client: ClientCard::sample(text, true),
                         person: Person { name: text, email: text },
+                        organisation: permissions.first().map(|_| OrganisationCard { id: text, name: text }),
                         permissions,
                         lifetime,
                         return_host: text,
@@ -149,7 +153,8 @@ mod tests {
     #[test]
     fn az_3_16_every_standard_scope_and_claim_has_words() {
         each_language(|ui| {
-            for scope in ["openid", "profile", "email", "address", "phone", "offline_access"] {
+            for scope in ["openid", "profile", "email", "address", "phone", "offline_access", "organizations"]
+            {
                 let fallback = ui.with("consent.other", &[("name", scope)]);
                 assert_ne!(Permission::Standard(scope).text(ui), fallback);
             }

@@ -16,6 +16,7 @@ mod landing;
 mod login;
 mod logout;
 mod magic;
+mod organisation;
 mod parts;
 mod recover;
 mod register;
@@ -37,7 +38,8 @@ pub use landing::LandingPage;
 pub use login::{LoginPage, LoginProblem, LoginReason, ProviderButton, ProviderProblem};
 pub use logout::{BackLink, LoggedOutPage, LogoutPage};
 pub use magic::{CodeProblem, MagicConfirmPage, MagicSentPage};
-pub use parts::{ClientCard, Person};
+pub use organisation::OrganisationPage;
+pub use parts::{ClientCard, OrganisationCard, Person};
 pub use recover::{
     ChangeEmailPage, ChangePasswordPage, EmailConfirmPage, EmailDonePage, LinkSentPage, RecoverPage,
     ResetDonePage, ResetPage, SentKind,

@@ -1,4 +1,4 @@
-//! What several pages show: a client and a person.
+//! What several pages show: a client, a person, an organisation.
 
 use url::Url;
 
@@ -68,11 +68,27 @@ impl<'a> Person<'a> {
 
     /// The letter in the round picture that stands for the person.
     pub fn initial(&self) -> String {
-        self.label()
-            .chars()
-            .find(|c| c.is_alphanumeric())
-            .map_or_else(|| "?".to_owned(), |c| c.to_uppercase().collect())
+        initial(self.label())
     }
+}
+
+/// An organisation that the person belongs to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OrganisationCard<'a> {
+    /// The text of its [`crate::model::OrganisationId`].
+    pub id: &'a str,
+    pub name: &'a str,
+}
+
+impl OrganisationCard<'_> {
+    /// The letter in the round picture that stands for the organisation.
+    pub fn initial(&self) -> String {
+        initial(self.name)
+    }
+}
+
+fn initial(label: &str) -> String {
+    label.chars().find(|c| c.is_alphanumeric()).map_or_else(|| "?".to_owned(), |c| c.to_uppercase().collect())
 }
 
 enum Use {
