@@ -10,11 +10,11 @@ pub mod email;
 pub mod id;
 #[cfg(feature = "server")]
 pub mod language;
-pub mod status_list;
 #[cfg(feature = "server")]
 pub mod role;
 #[cfg(feature = "server")]
 pub mod slug;
+pub mod status_list;
 #[cfg(feature = "server")]
 pub mod user_agent;
 pub mod words;

@@ -72,7 +72,7 @@ on_both_databases! {
         for member in ["jwk", "jku", "x5u", "x5c"] {
             assert!(header.get(member).is_none());
         }
-        let known = ["iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "auth_time", "acr", "amr", "sid", "gid"];
+        let known = ["iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "auth_time", "acr", "amr", "sid", "gid", "status"];
         for claim in claims.as_object().unwrap().keys() {
             assert!(known.contains(&claim.as_str()), "{claim} tells an API what it need not know");
         }
