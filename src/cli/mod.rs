@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod doctor;
 mod init;
+mod invitation;
 mod keys;
 mod logging;
 mod member;
@@ -36,6 +37,7 @@ use crate::identity::federation::providers::ProviderError;
 use crate::signing::SigningError;
 use crate::store;
 use crate::tenancy::clients::ClientError;
+use crate::tenancy::invitations::InvitationError;
 use crate::tenancy::links::InviteError;
 use crate::tenancy::members::MemberError;
 use crate::tenancy::organisations::OrganisationError;
@@ -108,6 +110,9 @@ enum Command {
     /// Manage who belongs to organisations
     #[command(subcommand)]
     Member(member::Command),
+    /// Ask people to join organisations
+    #[command(subcommand)]
+    Invitation(invitation::Command),
     /// Manage signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -148,6 +153,7 @@ failures!(
     ResourceError,
     InviteError,
     ProviderError,
+    InvitationError,
     MemberError,
     OrganisationError,
     RoleError,
@@ -227,6 +233,7 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::Workspace(command) => workspace::run(shell, command).await,
             Command::Role(command) => role::run(shell, command).await,
             Command::Member(command) => member::run(shell, command).await,
+            Command::Invitation(command) => invitation::run(shell, command).await,
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
         }

@@ -10,6 +10,7 @@ pub mod claims;
 pub mod device;
 pub mod factor;
 pub mod federation;
+pub mod invitation;
 pub mod limits;
 pub mod link;
 pub mod magic;

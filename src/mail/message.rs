@@ -50,6 +50,18 @@ pub struct Invitation<'a> {
     pub lasts: Duration,
 }
 
+/// Invites somebody to an organisation, whether or not there is an account.
+#[derive(Clone, Copy, Debug)]
+pub struct OrganisationInvitation<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// Always empty: the mail does not tell whether there is an account.
+    pub name: &'a str,
+    pub organisation: &'a str,
+    pub link: &'a str,
+    pub lasts: Duration,
+}
+
 /// Signs somebody in: a link, and digits for the browser that asked.
 #[derive(Clone, Copy)]
 pub struct SignInLink<'a> {
@@ -334,6 +346,13 @@ templates! {
     Invitation { language: Language, product: &'a str, name: &'a str, link: &'a str, lasts: Duration }
     "mail/invitation/subject.txt" "mail/invitation/body.txt" "mail/invitation/body.html"
 }
+templates! {
+    OrganisationInvitation {
+        language: Language, product: &'a str, name: &'a str, organisation: &'a str, link: &'a str, lasts: Duration
+    }
+    "mail/organisation_invitation/subject.txt" "mail/organisation_invitation/body.txt"
+    "mail/organisation_invitation/body.html"
+}
 
 templates! {
     SignInLink {
@@ -369,12 +388,14 @@ mod tests {
 
     const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
 
-    fn all(language: Language, product: &str, name: &str) -> [Message; 18] {
+    fn all(language: Language, product: &str, name: &str) -> [Message; 19] {
         let lasts = Duration::from_secs(86_400);
         [
             VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
             AlreadyRegistered { language, product, name, link: LINK }.message(),
             Invitation { language, product, name, link: LINK, lasts }.message(),
+            OrganisationInvitation { language, product, name, organisation: name, link: LINK, lasts }
+                .message(),
             SignInLink { language, product, name, link: LINK, code: "012345", lasts }.message(),
             NoAccount { language, product, name, link: LINK }.message(),
             ResetPassword { language, product, name, link: LINK, lasts }.message(),

@@ -196,6 +196,8 @@ words! {
         EmailChanged = "user.email_changed",
         ResetRequested = "reset.requested",
         InvitationSent = "invitation.sent",
+        InvitationRevoked = "invitation.revoked",
+        InvitationAccepted = "invitation.accepted",
         RegistrationRequested = "registration.requested",
         SignInLinkRequested = "sign_in_link.requested",
         SignIn = "session.begun",

@@ -21,6 +21,7 @@ pub mod consents;
 pub mod factors;
 pub mod federation;
 pub mod grants;
+pub mod invitations;
 pub mod jobs;
 pub mod limits;
 pub mod links;

@@ -273,13 +273,18 @@ fn change_stored(
 
 /// Where roles are held.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    organisation: OrganisationId,
-    workspace: Option<WorkspaceId>,
+pub(super) struct Place {
+    pub organisation: OrganisationId,
+    pub workspace: Option<WorkspaceId>,
 }
 
 /// Locks the organisation and asks what the actor may do there.
-fn begin(db: &mut Conn, actor: Actor, place: Place, scribe: &Scribe) -> Result<Authority, MemberError> {
+pub(super) fn begin(
+    db: &mut Conn,
+    actor: Actor,
+    place: Place,
+    scribe: &Scribe,
+) -> Result<Authority, MemberError> {
     let Place { organisation, workspace } = place;
     if organisations::lock(db, organisation, scribe.now)?.is_none() {
         return Err(MemberError::NoSuchOrganisation);
@@ -305,7 +310,7 @@ impl Authority {
         Ok(())
     }
 
-    fn check_gives(&self, roles: &[Role]) -> Result<(), MemberError> {
+    pub(super) fn check_gives(&self, roles: &[Role]) -> Result<(), MemberError> {
         if roles.iter().any(|role| role.rank > self.rank) {
             return Err(MemberError::AboveOwn);
         }
@@ -314,7 +319,11 @@ impl Authority {
 }
 
 /// The roles of these keys, each once.
-fn resolve(db: &mut Conn, organisation: OrganisationId, keys: &[String]) -> Result<Vec<Role>, MemberError> {
+pub(super) fn resolve(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    keys: &[String],
+) -> Result<Vec<Role>, MemberError> {
     let mut found: Vec<Role> = Vec::new();
     for key in keys {
         let role =
@@ -330,7 +339,7 @@ fn resolve(db: &mut Conn, organisation: OrganisationId, keys: &[String]) -> Resu
     }
 }
 
-fn in_place(held: &[Held], place: Place) -> impl Iterator<Item = &Held> {
+pub(super) fn in_place(held: &[Held], place: Place) -> impl Iterator<Item = &Held> {
     held.iter().filter(move |held| held.workspace.as_ref().map(|of| of.id) == place.workspace)
 }
 
@@ -338,7 +347,7 @@ fn find(db: &mut Conn, organisation: OrganisationId, user: UserId) -> Result<Mem
     memberships::find(db, organisation, user)?.ok_or(MemberError::NotAMember)
 }
 
-fn insert(
+pub(super) fn insert(
     db: &mut Conn,
     organisation: OrganisationId,
     user: UserId,

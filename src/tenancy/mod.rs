@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod admission;
 pub mod clients;
+pub mod invitations;
 pub mod links;
 pub mod members;
 pub mod membership;

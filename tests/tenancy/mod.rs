@@ -1,6 +1,7 @@
 //! Organisations: who belongs where, what they may do there, and that nothing leaks from one into another.
 
 mod flows;
+mod invitations;
 mod members;
 mod membership;
 mod roles;

@@ -167,7 +167,10 @@ impl Settlement {
     }
 
     fn is_invited(&self, db: &mut Conn, proven: Option<&EmailAddress>) -> Result<bool, store::Error> {
-        proven.map_or(Ok(false), |email| rows::consume_invitation(db, email, self.scribe.now))
+        let Some(email) = proven else { return Ok(false) };
+        // An invitation to an organisation is accepted by hand, and stays open until then.
+        Ok(store::invitations::any_open_for(db, email.folded(), self.scribe.now)?
+            || rows::consume_invitation(db, email, self.scribe.now)?)
     }
 
     /// What the person is called, or a word for somebody of whom nothing is known.

@@ -12,6 +12,7 @@ mod credentials;
 mod enrol;
 mod factor;
 mod federation;
+mod invitation;
 mod joining;
 mod landing;
 mod link;
@@ -57,6 +58,11 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(post().to(organisation::submit)),
         )
         .service(resource("/consent").route(read().to(consent::show)).route(post().to(consent::submit)))
+        .service(
+            resource("/invitation/{reference}")
+                .route(read().to(invitation::show))
+                .route(post().to(invitation::submit)),
+        )
         .service(resource("/register").route(read().to(register::show)).route(post().to(register::submit)))
         .service(resource("/register/{token}").route(read().to(link::show)).route(post().to(link::submit)))
         .service(resource("/setup/{token}").route(read().to(setup::show)).route(post().to(setup::submit)))

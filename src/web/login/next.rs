@@ -2,14 +2,19 @@
 
 use std::fmt;
 
-/// A path of the account area. Nothing else is a place to be sent on to, so no text that a stranger puts into a link
-/// becomes one.
+use crate::model::InvitationId;
+
+/// A path of the account area, or an invitation by its id. Nothing else is a place to be sent on to, so no text that a
+/// stranger puts into a link becomes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Next(String);
 
 impl Next {
-    /// `/account`, or words below it.
+    /// `/account`, or words below it; `/invitation/inv_…`.
     pub fn parse(text: &str) -> Option<Self> {
+        if let Some(id) = text.strip_prefix("/invitation/") {
+            return id.parse::<InvitationId>().ok().map(|_| Self(text.to_owned()));
+        }
         let rest = text.strip_prefix("/account")?;
         let is_word =
             |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
@@ -35,7 +40,13 @@ mod tests {
 
     #[test]
     fn ch_6_only_the_account_area_is_a_place_to_go_on_to() {
-        for good in ["/account", "/account/password", "/account/email", "/account/two-step/codes"] {
+        for good in [
+            "/account",
+            "/account/password",
+            "/account/email",
+            "/account/two-step/codes",
+            "/invitation/inv_00000000000070008000000000000000",
+        ] {
             assert_eq!(Next::parse(good).map(|next| next.to_string()).as_deref(), Some(good));
         }
         let long = format!("/account/{}", "a".repeat(200));
@@ -56,6 +67,9 @@ mod tests {
             "/account/%2e",
             "/account\r\nLocation: x",
             "/account/A",
+            "/invitation/",
+            "/invitation/inv_1",
+            "/invitation/inv_00000000000070008000000000000000/x",
             &long,
         ] {
             assert_eq!(Next::parse(bad), None, "{bad}");
