@@ -15,7 +15,7 @@ use crate::mail;
 use crate::metrics::Metrics;
 use crate::model::{Client, Resource};
 use crate::outbound::{Outbound, OutboundError};
-use crate::registry::Registry;
+use crate::registry::{KeyUses, Registry};
 use crate::signing::{Signing, SigningError};
 use crate::status::{StatusError, StatusLists};
 use crate::store::{self, DatabaseUrl, Db, OpenError, migrate};
@@ -30,6 +30,7 @@ pub struct App {
     pub signing: Signing,
     pub status_lists: StatusLists,
     pub registry: Registry,
+    pub key_uses: KeyUses,
     pub passwords: Passwords,
     pub outbound: Outbound,
     /// Told when a message was put into the outbox, so that it leaves at once.
@@ -105,6 +106,7 @@ impl App {
         Ok(Self {
             passwords: Passwords::new(&config.password, cores, random.clone()),
             registry: Registry::default(),
+            key_uses: KeyUses::default(),
             outbound,
             mail_notify,
             mail_worker,

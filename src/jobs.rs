@@ -95,18 +95,21 @@ enum Job {
     MakeKeys,
     /// Keeps the status lists up to date.
     ListRevocations,
+    /// Writes when API keys were used.
+    NoteKeyUses,
     /// Measures how far our clock is from the database's.
     CompareClocks,
 }
 
 impl Job {
-    fn all(random: &Random) -> [Self; 5] {
+    fn all(random: &Random) -> [Self; 6] {
         let holder = format!("{:016x}", u64::from_be_bytes(random.bytes()));
         [
             Self::Watch { seen: HashMap::new() },
             Self::Sweep { holder },
             Self::MakeKeys,
             Self::ListRevocations,
+            Self::NoteKeyUses,
             Self::CompareClocks,
         ]
     }
@@ -117,13 +120,14 @@ impl Job {
             Self::Sweep { .. } => "sweep",
             Self::MakeKeys => "make keys",
             Self::ListRevocations => "list revocations",
+            Self::NoteKeyUses => "note key uses",
             Self::CompareClocks => "compare clocks",
         }
     }
 
     const fn every(&self) -> Duration {
         match self {
-            Self::Watch { .. } => Duration::from_secs(1),
+            Self::Watch { .. } | Self::NoteKeyUses => Duration::from_secs(1),
             Self::ListRevocations => Duration::from_millis(500),
             Self::Sweep { .. } | Self::CompareClocks => Duration::from_secs(60),
             Self::MakeKeys => Duration::from_secs(60 * 60),
@@ -154,6 +158,7 @@ impl Job {
             Self::Watch { seen } => Ok(watch_versions(app, seen).await?),
             Self::Sweep { holder } => Ok(sweep(app, holder, stop).await?),
             Self::MakeKeys => Ok(app.signing.make_due_keys(&app.db).await?),
+            Self::NoteKeyUses => Ok(note_key_uses(app).await?),
             Self::ListRevocations => Ok(list_revocations(app).await?),
             Self::CompareClocks => Ok(compare_clocks(app).await?),
         }
@@ -191,6 +196,14 @@ async fn sweep_batch(app: &App, holder: &str) -> Result<usize, store::Error> {
             store::jobs::sweep_expired(db, now, now.minus(KEEP_HISTORY))
         })
         .await
+}
+
+async fn note_key_uses(app: &App) -> Result<(), store::Error> {
+    let uses = app.key_uses.take();
+    if uses.is_empty() {
+        return Ok(());
+    }
+    app.db.write(move |db| store::api_keys::note_uses(db, &uses)).await
 }
 
 async fn list_revocations(app: &App) -> Result<(), StatusError> {

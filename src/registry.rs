@@ -2,15 +2,17 @@
 //!
 //! A copy is dropped when this node changes something, and when the version row of its topic has moved (another
 //! node or the command line changed something; [`crate::jobs`] looks once a second). Nothing absent is remembered,
-//! so a stranger's made-up client ids take no room.
+//! so a stranger's made-up client ids take no room. [`KeyUses`] goes the other way.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use url::Url;
 
-use crate::model::{Client, Resource, Topic};
+use crate::clock::Timestamp;
+use crate::model::{ApiKeyId, Client, Resource, Topic};
 use crate::store::{self, Db, Error};
 
 /// More clients than this are not held at once; the copies then start anew.
@@ -89,6 +91,30 @@ impl Registry {
             Topic::Resources => *self.resources.write().unwrap_or_else(PoisonError::into_inner) = None,
             Topic::Keys => {}
         }
+    }
+}
+
+/// Uses of API keys that wait to be written, so that no request waits for it.
+#[derive(Default)]
+pub struct KeyUses(Mutex<HashMap<ApiKeyId, Timestamp>>);
+
+impl KeyUses {
+    /// A use is written once in this time, not each time.
+    const EVERY: Duration = Duration::from_secs(60);
+
+    /// The key was used now, and it was last written at `known` that it had been.
+    pub fn note(&self, key: ApiKeyId, known: Option<Timestamp>, now: Timestamp) {
+        if known.is_none_or(|known| now.since(known) >= Self::EVERY) {
+            let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if waiting.len() < CAPACITY {
+                waiting.insert(key, now);
+            }
+        }
+    }
+
+    /// Takes what waits.
+    pub fn take(&self) -> Vec<(ApiKeyId, Timestamp)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`crate::signing`], so that console and API do it in the same way. Every command but `serve` works beside a
 //! running server.
 
+mod api_key;
 mod check;
 mod client;
 mod doctor;
@@ -36,6 +37,7 @@ use crate::config::{self, Loaded, Problems};
 use crate::identity::federation::providers::ProviderError;
 use crate::signing::SigningError;
 use crate::store;
+use crate::tenancy::api_keys::ApiKeyError;
 use crate::tenancy::clients::ClientError;
 use crate::tenancy::invitations::InvitationError;
 use crate::tenancy::links::InviteError;
@@ -113,6 +115,9 @@ enum Command {
     /// Ask people to join organisations
     #[command(subcommand)]
     Invitation(invitation::Command),
+    /// Manage the API keys of machines
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
     /// Manage signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -150,6 +155,7 @@ failures!(
     store::OpenError,
     UserError,
     ClientError,
+    ApiKeyError,
     ResourceError,
     InviteError,
     ProviderError,
@@ -234,6 +240,7 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::Role(command) => role::run(shell, command).await,
             Command::Member(command) => member::run(shell, command).await,
             Command::Invitation(command) => invitation::run(shell, command).await,
+            Command::ApiKey(command) => api_key::run(shell, command).await,
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
         }

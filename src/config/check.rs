@@ -14,6 +14,7 @@ use crate::crypto::Secret;
 use crate::keys;
 use crate::keys::MasterKeyError;
 use crate::keys::master::WeakKey;
+use crate::model::api_key::is_prefix;
 
 /// Every setting that must not be used as it is, with the reason.
 pub(super) fn check(config: &Config) -> Vec<(String, String)> {
@@ -23,6 +24,7 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
     found.keys(config);
     found.lifetimes(config);
     found.password(config);
+    found.api_keys(config);
     found.limits(config);
     found.mail(config);
     found.providers(config);
@@ -193,9 +195,19 @@ impl Findings {
         }
     }
 
+    fn api_keys(&mut self, config: &Config) {
+        let keys = &config.api_keys;
+        self.between("api_keys.token", keys.token, Duration::from_secs(1), minutes(60));
+        self.refuse_if(
+            !is_prefix(&keys.prefix),
+            "api_keys.prefix",
+            "has characters that keys cannot have: use at most 32 letters, digits, `_` and `-`",
+        );
+    }
+
     fn limits(&mut self, config: &Config) {
         let l = &config.limits;
-        let all: [(&str, Limit); 9] = [
+        let all: [(&str, Limit); 10] = [
             ("login_failures", l.login_failures),
             ("login_per_address", l.login_per_address),
             ("login_per_account", l.login_per_account),
@@ -203,6 +215,7 @@ impl Findings {
             ("mail_per_address", l.mail_per_address),
             ("mail_per_ip", l.mail_per_ip),
             ("client_secret_failures", l.client_secret_failures),
+            ("api_key_failures", l.api_key_failures),
             ("setup_tries", l.setup_tries),
             ("link_tries", l.link_tries),
         ];

@@ -23,6 +23,6 @@ pub use problem::{Problem, Problems, Source, Sources};
 pub use provider::{ANY, Provider, is_tenant_id};
 pub use schema::keys;
 pub use sections::{
-    Branding, Config, Database, ForwardedHeader, Keys, Lifetimes, Limit, Limits, Log, LogFormat, Mail,
-    Organizations, Outbound, Password, Pkce, Protocol, Registration, RegistrationMode, Server, Tls,
+    ApiKeys, Branding, Config, Database, ForwardedHeader, Keys, Lifetimes, Limit, Limits, Log, LogFormat,
+    Mail, Organizations, Outbound, Password, Pkce, Protocol, Registration, RegistrationMode, Server, Tls,
 };

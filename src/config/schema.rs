@@ -8,8 +8,8 @@ use serde::de::{Deserializer, Error as _, Visitor};
 
 use super::Provider;
 use super::sections::{
-    Branding, Config, Database, Keys, Lifetimes, Limit, Limits, Log, Mail, Organizations, Outbound, Password,
-    Protocol, Registration, Server, Tls,
+    ApiKeys, Branding, Config, Database, Keys, Lifetimes, Limit, Limits, Log, Mail, Organizations, Outbound,
+    Password, Protocol, Registration, Server, Tls,
 };
 
 type Fields = &'static [&'static str];
@@ -25,6 +25,7 @@ static SECTIONS: LazyLock<Vec<(String, Fields)>> = LazyLock::new(|| {
         ("password".to_owned(), fields::<Password>()),
         ("registration".to_owned(), fields::<Registration>()),
         ("organizations".to_owned(), fields::<Organizations>()),
+        ("api_keys".to_owned(), fields::<ApiKeys>()),
         ("limits".to_owned(), fields::<Limits>()),
         ("mail".to_owned(), fields::<Mail>()),
         ("log".to_owned(), fields::<Log>()),

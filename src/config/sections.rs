@@ -38,6 +38,8 @@ pub struct Config {
     pub registration: Registration,
     /// How organisations are used.
     pub organizations: Organizations,
+    /// The keys of machines.
+    pub api_keys: ApiKeys,
     /// How often something may be tried.
     pub limits: Limits,
     /// How mail leaves.
@@ -65,6 +67,7 @@ impl Default for Config {
             password: Password::default(),
             registration: Registration::default(),
             organizations: Organizations::default(),
+            api_keys: ApiKeys::default(),
             limits: Limits::default(),
             mail: Mail::default(),
             log: Log::default(),
@@ -362,6 +365,23 @@ pub struct Organizations {
     pub single_workspace: bool,
 }
 
+/// `[api_keys]`: the keys of machines.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiKeys {
+    /// What new keys begin with: at most 32 letters, digits, `_` and `-`. Keys with another prefix stay good.
+    pub prefix: String,
+    /// A token that a key is exchanged for; at most 1h.
+    #[serde(with = "duration")]
+    pub token: Duration,
+}
+
+impl Default for ApiKeys {
+    fn default() -> Self {
+        Self { prefix: "cs_k_".to_owned(), token: Duration::from_secs(5 * MINUTE) }
+    }
+}
+
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -403,6 +423,8 @@ pub struct Limits {
     pub mail_per_ip: Limit,
     /// Wrong client secrets for one client from one address.
     pub client_secret_failures: Limit,
+    /// Wrong API keys from one address.
+    pub api_key_failures: Limit,
     /// Wrong set-up links from one address.
     pub setup_tries: Limit,
     /// Wrong one-time links from one address.
@@ -420,6 +442,7 @@ impl Default for Limits {
             mail_per_address: limit(3, HOUR),
             mail_per_ip: limit(10, HOUR),
             client_secret_failures: limit(30, 15 * MINUTE),
+            api_key_failures: limit(30, 15 * MINUTE),
             setup_tries: limit(10, 15 * MINUTE),
             link_tries: limit(30, 15 * MINUTE),
         }

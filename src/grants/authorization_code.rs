@@ -68,6 +68,7 @@ pub(super) async fn redeem(
     let access = issue::user_access_token(app, &issuing)?;
     let id_token = issue::id_token(app, &issuing, id_claims, &access, detail.nonce.as_deref())?;
     Ok(TokenResponse {
+        issued_token_type: None,
         access_token: access.text,
         token_type: TokenType::Bearer,
         expires_in: access.expires_in,
@@ -133,14 +134,15 @@ impl Redeeming {
             Ok(target) => target,
             Err(error) => return self.refuse(db, error),
         };
+        // Before anything is asked about it: what ends it meanwhile waits, and then knows of the token made here.
+        if !grants::hold(db, grant.id)? {
+            return self.refuse(db, not_admitted(Refusal::GrantRevoked));
+        }
         let (kind, proven) = (GrantType::AuthorizationCode, &detail.methods);
         let admitted = admission::admit_grant(db, &self.client, kind, &grant, proven, self.rules, now)?;
         let admission = match admitted {
             Ok(admission) => admission,
             Err(refusal) => return self.refuse(db, not_admitted(refusal)),
-        };
-        let Some(place) = issue::take_place(db, &grant, &target, self.access, &self.scribe)? else {
-            return self.refuse(db, not_admitted(Refusal::GrantRevoked));
         };
         if !authorization::redeem_code(db, &self.digest, now)? {
             return self.replayed(db, &grant);
@@ -162,6 +164,7 @@ impl Redeeming {
                 },
             )?;
         }
+        let place = issue::take_place(db, &grant, &target, self.access, &self.scribe)?;
         let id_claims = claims::for_id_token(db, admission.user(), &detail.claims)?;
         let event = Event::success(AuditAction::TokenIssued).user(grant.user_id).client(self.client.key);
         self.scribe.write(db, event.session(grant.session_id).detail("grant_type", "authorization_code"))?;

@@ -26,6 +26,7 @@ pub async fn issue(
     let target = client_targets(&granted, resources, &registry)?;
     let token = issue::client_access_token(app, client, admitted, &target, app.clock.now())?;
     Ok(TokenResponse {
+        issued_token_type: None,
         access_token: token.text,
         token_type: TokenType::Bearer,
         expires_in: token.expires_in,

@@ -7,17 +7,19 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::audit::Origin;
 use crate::clock::Timestamp;
 use crate::crypto::Secret;
 use crate::keys::Expect;
-use crate::model::GrantId;
+use crate::model::{ApiKeyId, GrantId, WorkspaceId, api_key};
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::tokens::{ACCESS_TOKEN_TYP, AccessClaims, Audience, OrganisationClaims};
 use crate::signing::ALGORITHMS;
 use crate::store::grants::{self, Grant};
 use crate::store::users::User;
 use crate::store::{self, Conn};
-use crate::tenancy::admission::{self, Admission, Rules};
+use crate::tenancy::admission::{self, Admission, KeyAdmission, Rules};
+use crate::tenancy::api_keys::present::{self, KeyRefused};
 use crate::tenancy::membership::ActiveMembership;
 
 use super::{Authenticated, Detail, Failure, issue};
@@ -39,7 +41,8 @@ pub struct ActiveToken {
     pub username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type: Option<&'static str>,
-    pub exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exp: Option<i64>,
     pub iat: i64,
     pub sub: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +59,23 @@ pub struct ActiveToken {
     /// As it is now, not as it was when the token was made.
     #[serde(flatten)]
     pub organisation: OrganisationClaims,
+    #[serde(flatten)]
+    pub of_key: Option<OfKey>,
+}
+
+/// What is said of an API key, and of a token that it was exchanged for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OfKey {
+    pub api_key: ApiKeyId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceId>,
+}
+
+impl OfKey {
+    fn new(admitted: &KeyAdmission) -> Self {
+        let key = admitted.key();
+        Self { api_key: key.id, workspace: key.workspace_id }
+    }
 }
 
 /// An access token that is good now.
@@ -66,10 +86,20 @@ pub struct LiveAccessToken {
     pub of_user: Option<(User, Grant)>,
     /// The organisation that it is about, and what the user may do there now.
     pub membership: Option<ActiveMembership>,
+    /// The key that it was exchanged for.
+    pub of_key: Option<KeyAdmission>,
 }
 
 /// Tells the caller about a token, if it is active and meant for it.
-pub async fn introspect(app: &App, caller: &Authenticated, token: &Secret) -> Result<Introspection, Failure> {
+pub async fn introspect(
+    app: &App,
+    caller: &Authenticated,
+    token: &Secret,
+    origin: &Origin,
+) -> Result<Introspection, Failure> {
+    if api_key::is_well_formed(token) {
+        return describe_key(app, caller, token, origin).await;
+    }
     let found = match live_access_token(app, token).await? {
         Some(live) if may_see(caller, &live.claims) => Some(describe_access(app, live)),
         Some(_) => None,
@@ -87,35 +117,44 @@ fn may_see(caller: &Authenticated, claims: &AccessClaims) -> bool {
 /// The token, if it is one of our access tokens, was not revoked, and all that it rests on still stands.
 pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveAccessToken>, store::Error> {
     let Some(claims) = verify(app, token, true) else { return Ok(None) };
-    let Some(client) = app.client(&claims.client_id).await?.filter(|client| client.is_active()) else {
+    let client = app.client(&claims.client_id).await?.filter(|client| client.is_active());
+    // Who exchanges a key need not be a client.
+    let by_itself = claims.api_key.is_some() && claims.client_id == claims.sub;
+    if client.is_none() && !by_itself {
         return Ok(None);
-    };
+    }
     let now = app.clock.now();
-    let (jti, gid, client, rules) = (claims.jti.clone(), claims.gid, client.key, Rules::of(&app.config));
+    let (jti, gid, api_key) = (claims.jti.clone(), claims.gid, claims.api_key);
+    let (client, rules) = (client.map(|client| client.key), Rules::of(&app.config));
     let state = app
         .db
         .read(move |db| {
             if grants::is_revoked(db, &jti)? {
                 return Ok(State::Dead);
             }
-            match gid {
-                None => Ok(State::Machine),
-                Some(gid) => Ok(match grant_state(db, gid, rules, now)? {
-                    Some((admission, grant)) if grant.client_id == client => {
+            Ok(match (gid, api_key) {
+                (None, None) => State::Machine,
+                (None, Some(id)) => key_state(db, id, now)?.map_or(State::Dead, State::Key),
+                (Some(gid), _) => match grant_state(db, gid, rules, now)? {
+                    Some((admission, grant)) if Some(grant.client_id) == client => {
                         State::User(Box::new((admission, grant)))
                     }
                     _ => State::Dead,
-                }),
-            }
+                },
+            })
         })
         .await?;
     Ok(match state {
         State::Dead => None,
-        State::Machine => Some(LiveAccessToken { claims, of_user: None, membership: None }),
+        State::Machine => Some(LiveAccessToken { claims, of_user: None, membership: None, of_key: None }),
+        State::Key(key) => {
+            Some(LiveAccessToken { claims, of_user: None, membership: None, of_key: Some(*key) })
+        }
         State::User(holder) => {
             let (admission, grant) = *holder;
             let membership = admission.membership().cloned();
-            Some(LiveAccessToken { claims, of_user: Some((admission.user().clone(), grant)), membership })
+            let of_user = Some((admission.user().clone(), grant));
+            Some(LiveAccessToken { claims, of_user, membership, of_key: None })
         }
     })
 }
@@ -123,6 +162,7 @@ pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveA
 enum State {
     Dead,
     Machine,
+    Key(Box<KeyAdmission>),
     User(Box<(Admission, Grant)>),
 }
 
@@ -135,6 +175,48 @@ fn grant_state(
     let Some(grant) = grants::find(db, id)? else { return Ok(None) };
     let admitted = admission::admit_holder(db, &grant, rules, now)?;
     Ok(admitted.ok().map(|admission| (admission, grant)))
+}
+
+fn key_state(db: &mut Conn, id: ApiKeyId, now: Timestamp) -> Result<Option<Box<KeyAdmission>>, store::Error> {
+    let Some(key) = store::api_keys::find(db, id)? else { return Ok(None) };
+    Ok(admission::admit_api_key(db, key, now)?.ok().map(Box::new))
+}
+
+/// A key is shown to the servers of APIs: it is good at every one of them, within its organisation and scopes.
+async fn describe_key(
+    app: &App,
+    caller: &Authenticated,
+    key: &Secret,
+    origin: &Origin,
+) -> Result<Introspection, Failure> {
+    if caller.audiences.is_empty() {
+        return Ok(Introspection::default());
+    }
+    let admitted = match present::authenticate(app, key, origin).await {
+        Ok(admitted) => admitted,
+        Err(KeyRefused::Invalid) => return Ok(Introspection::default()),
+        Err(refused) => return Err(refused.into()),
+    };
+    let known = admitted.key();
+    let machine = known.machine_id.to_string();
+    let token = ActiveToken {
+        scope: admitted.scopes().clone(),
+        client_id: machine.clone(),
+        sub: machine,
+        username: None,
+        token_type: Some("api_key"),
+        exp: known.expires_at.map(Timestamp::seconds),
+        iat: known.created_at.seconds(),
+        aud: None,
+        iss: app.config.issuer.as_str().to_owned(),
+        jti: None,
+        sid: None,
+        auth_time: None,
+        acr: None,
+        organisation: issue::organisation_of_key(&admitted),
+        of_key: Some(OfKey::new(&admitted)),
+    };
+    Ok(Introspection { active: true, token: Some(token) })
 }
 
 /// Signature, type, issuer and time. `None` for anything that is not an access token of ours.
@@ -154,12 +236,15 @@ pub(super) fn verify(app: &App, token: &Secret, check_expiry: bool) -> Option<Ac
 fn describe_access(app: &App, live: LiveAccessToken) -> ActiveToken {
     let claims = live.claims;
     ActiveToken {
-        organisation: issue::organisation_claims(live.membership.as_ref()),
+        organisation: match &live.of_key {
+            Some(key) => issue::organisation_of_key(key),
+            None => issue::organisation_claims(live.membership.as_ref()),
+        },
         scope: claims.scope,
         client_id: claims.client_id,
         username: live.of_user.and_then(|(user, _)| user.username),
         token_type: Some("Bearer"),
-        exp: claims.exp.seconds(),
+        exp: Some(claims.exp.seconds()),
         iat: claims.iat.seconds(),
         sub: claims.sub,
         aud: Some(claims.aud),
@@ -168,6 +253,7 @@ fn describe_access(app: &App, live: LiveAccessToken) -> ActiveToken {
         sid: claims.sid.map(|sid| sid.to_string()),
         auth_time: claims.auth_time.map(Timestamp::seconds),
         acr: claims.acr,
+        of_key: live.of_key.as_ref().map(OfKey::new),
     }
 }
 
@@ -200,7 +286,7 @@ async fn describe_refresh(
         username: admission.user().username.clone(),
         organisation: issue::organisation_claims(admission.membership()),
         token_type: None,
-        exp: refresh.expires_at.seconds(),
+        exp: Some(refresh.expires_at.seconds()),
         iat: refresh.created_at.seconds(),
         aud: None,
         iss: app.config.issuer.as_str().to_owned(),
@@ -208,5 +294,6 @@ async fn describe_refresh(
         sid: None,
         auth_time: None,
         acr: Some(detail.acr),
+        of_key: None,
     }))
 }

@@ -20,7 +20,7 @@ use crate::protocol::{acr, scope};
 use crate::signing::LONGEST_TOKEN_LIFE;
 use crate::store::grants::Grant;
 use crate::store::{self, Conn};
-use crate::tenancy::admission::{Admission, ClientAdmission};
+use crate::tenancy::admission::{Admission, ClientAdmission, KeyAdmission};
 use crate::tenancy::membership::ActiveMembership;
 
 use super::{Detail, Failure};
@@ -74,20 +74,17 @@ fn life(target: &Target, usual: Duration) -> Duration {
     target.access_ttl.unwrap_or(usual).min(LONGEST_TOKEN_LIFE)
 }
 
-/// A place in the status list for the access token that this transaction allows, so that it can be called back.
-/// `None` if the grant was revoked while the transaction ran.
+/// A place in the status list for the access token that this transaction allows, so that it can be called back. The
+/// grant is [held](store::grants::hold).
 pub(super) fn take_place(
     db: &mut Conn,
     grant: &Grant,
     target: &Target,
     usual: Duration,
     scribe: &Scribe,
-) -> Result<Option<Place>, store::Error> {
-    if !store::grants::hold(db, grant.id)? {
-        return Ok(None);
-    }
+) -> Result<Place, store::Error> {
     let expires_at = expiry(target, usual, grant, scribe.now);
-    store::status::take(db, grant.id.as_bytes(), expires_at, &scribe.random).map(Some)
+    store::status::take(db, grant.id.as_bytes(), expires_at, &scribe.random)
 }
 
 /// An access token for the client itself (RFC 6749 §4.4).
@@ -110,6 +107,51 @@ fn any_of(places: &[Place], random: &Random) -> Option<Place> {
     places.get(drawn.checked_rem(places.len())?).copied()
 }
 
+/// A machine that exchanges its key for a token.
+pub(super) struct KeyIssuing<'a> {
+    pub admitted: &'a KeyAdmission,
+    /// Of the client that asked for it, if one did.
+    pub client_id: Option<&'a str>,
+    pub place: Place,
+    pub target: &'a Target,
+    pub expires_at: Timestamp,
+    pub now: Timestamp,
+}
+
+/// An access token for the machine of an API key.
+pub(super) fn key_access_token(app: &App, issuing: &KeyIssuing<'_>) -> Result<AccessToken, Failure> {
+    let KeyIssuing { admitted, client_id, place, target, expires_at, now } = *issuing;
+    let key = admitted.key();
+    let machine = key.machine_id.to_string();
+    let issuer = app.config.issuer.as_str();
+    let claims = AccessClaims {
+        iss: issuer.to_owned(),
+        aud: Audience(target.audience.clone()),
+        exp: expires_at,
+        iat: now,
+        jti: BASE64_URL_SAFE_NO_PAD.encode(app.random.bytes::<18>()),
+        client_id: client_id.unwrap_or(&machine).to_owned(),
+        sub: machine,
+        scope: target.scope.clone(),
+        auth_time: None,
+        acr: None,
+        amr: Vec::new(),
+        sid: None,
+        gid: None,
+        api_key: Some(key.id),
+        workspace: key.workspace_id,
+        status: Some(place.claim(issuer)),
+        organisation: organisation_of_key(admitted),
+    };
+    sign_access(app, claims, now)
+}
+
+/// What is said of a key's organisation. A machine has no roles: its scopes say what it may do.
+pub(super) fn organisation_of_key(admitted: &KeyAdmission) -> OrganisationClaims {
+    let organisation = admitted.organisation();
+    OrganisationClaims::new(organisation.id, &organisation.slug, Vec::new(), Vec::new())
+}
+
 /// The claims of a token for the client itself. A client's id is never a user's (TE-9).
 fn machine_claims(app: &App, client: &Client, target: &Target, now: Timestamp) -> AccessClaims {
     AccessClaims {
@@ -126,6 +168,8 @@ fn machine_claims(app: &App, client: &Client, target: &Target, now: Timestamp) -
         amr: Vec::new(),
         sid: None,
         gid: None,
+        api_key: None,
+        workspace: None,
         status: None,
         organisation: OrganisationClaims::default(),
     }

@@ -12,6 +12,7 @@ mod issue;
 pub mod pushed;
 pub mod refresh_token;
 pub mod revocation;
+pub mod token_exchange;
 pub mod userinfo;
 
 use std::time::Duration;
@@ -96,6 +97,9 @@ async fn settle(
         }
         TokenRequest::ClientCredentials { scope, resources } => {
             client_credentials::issue(app, client, scope, &resources).await
+        }
+        TokenRequest::TokenExchange { .. } => {
+            Err(Failure::Internal("an exchange begins with a key, not with a client".to_owned()))
         }
     }
 }

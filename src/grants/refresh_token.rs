@@ -81,6 +81,7 @@ pub(super) async fn rotate(
     let access = issue::user_access_token(app, &issuing)?;
     let id_token = issue::id_token(app, &issuing, id_claims, &access, None)?;
     Ok(TokenResponse {
+        issued_token_type: None,
         access_token: access.text,
         token_type: TokenType::Bearer,
         expires_in: access.expires_in,
@@ -152,6 +153,10 @@ impl Rotating {
         if token.expires_at <= now {
             return self.refuse(db, OAuthError::invalid_grant("the refresh token has expired"));
         }
+        // Before anything is asked about it: what ends it meanwhile waits, and then knows of the token made here.
+        if !grants::hold(db, grant.id)? {
+            return self.refuse(db, not_admitted(Refusal::GrantRevoked));
+        }
         // A stolen token presented for a family that is dead already has nothing left to revoke.
         let mut detail = Detail::parse(&grant.detail)?;
         let (kind, proven) = (GrantType::RefreshToken, &detail.methods);
@@ -170,9 +175,6 @@ impl Rotating {
             Ok(target) => target,
             Err(error) => return self.refuse(db, error),
         };
-        let Some(place) = issue::take_place(db, &grant, &target, self.access, &self.scribe)? else {
-            return self.refuse(db, not_admitted(Refusal::GrantRevoked));
-        };
         let successor = match self.present(db, &token, &grant)? {
             Presentation::Rotated => self.successor.clone(),
             Presentation::Repeated(successor) => successor,
@@ -182,6 +184,7 @@ impl Rotating {
             // An application in use keeps its session alive.
             sessions::touch(db, session, now.minus(Duration::from_secs(60)), now)?;
         }
+        let place = issue::take_place(db, &grant, &target, self.access, &self.scribe)?;
         let id_claims = claims::for_id_token(db, admission.user(), &detail.claims)?;
         let event = Event::success(AuditAction::TokenRefreshed).user(grant.user_id).client(self.client.key);
         self.scribe.write(db, event.session(grant.session_id))?;

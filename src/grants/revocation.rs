@@ -24,7 +24,7 @@ pub async fn revoke(
             return Ok(());
         }
         let place = claims.status.as_ref().and_then(|at| Place::of(at, app.config.issuer.as_str()));
-        let of_client = claims.gid.is_none();
+        let of_client = claims.gid.is_none() && claims.api_key.is_none();
         app.db
             .write(move |db| {
                 grants::revoke_access_token(db, &claims.jti, claims.exp, scribe.now)?;

@@ -162,6 +162,15 @@ pub enum Happened<'a> {
     },
     /// New recovery codes void the old ones.
     RecoveryCodesMade,
+    /// A machine can act in the user's name from now on.
+    ApiKeyMade {
+        key: &'a str,
+        organisation: &'a str,
+    },
+    ApiKeyRevoked {
+        key: &'a str,
+        organisation: &'a str,
+    },
 }
 
 /// A kind of second factor.
@@ -203,6 +212,8 @@ impl Happened<'_> {
             Self::FactorsReset => "mail.factors_reset.subject",
             Self::RecoveryCodeUsed { .. } => "mail.recovery_used.subject",
             Self::RecoveryCodesMade => "mail.recovery_made.subject",
+            Self::ApiKeyMade { .. } => "mail.api_key_made.subject",
+            Self::ApiKeyRevoked { .. } => "mail.api_key_revoked.subject",
         };
         language.with(key, &[("product", product)])
     }
@@ -235,6 +246,14 @@ impl Happened<'_> {
                 language.with("mail.recovery_used.text", &[("count", &*left), ("product", product)])
             }
             Self::RecoveryCodesMade => language.with("mail.recovery_made.text", &[("product", product)]),
+            Self::ApiKeyMade { key, organisation } => language.with(
+                "mail.api_key_made.text",
+                &[("key", key), ("organisation", organisation), ("product", product)],
+            ),
+            Self::ApiKeyRevoked { key, organisation } => language.with(
+                "mail.api_key_revoked.text",
+                &[("key", key), ("organisation", organisation), ("product", product)],
+            ),
         }
     }
 
@@ -252,6 +271,8 @@ impl Happened<'_> {
             | Self::FactorRemoved { .. }
             | Self::RecoveryCodeUsed { .. }
             | Self::RecoveryCodesMade => "mail.factor.after",
+            Self::ApiKeyMade { .. } => "mail.api_key_made.after",
+            Self::ApiKeyRevoked { .. } => "mail.api_key_revoked.after",
         })
     }
 }
@@ -388,7 +409,7 @@ mod tests {
 
     const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
 
-    fn all(language: Language, product: &str, name: &str) -> [Message; 19] {
+    fn all(language: Language, product: &str, name: &str) -> [Message; 21] {
         let lasts = Duration::from_secs(86_400);
         [
             VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
@@ -411,6 +432,8 @@ mod tests {
             notice(language, product, name, Happened::FactorsReset),
             notice(language, product, name, Happened::RecoveryCodeUsed { left: 3 }),
             notice(language, product, name, Happened::RecoveryCodesMade),
+            notice(language, product, name, Happened::ApiKeyMade { key: name, organisation: name }),
+            notice(language, product, name, Happened::ApiKeyRevoked { key: name, organisation: name }),
         ]
     }
 

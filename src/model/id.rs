@@ -111,6 +111,10 @@ ids! {
     MembershipId = "mem";
     /// Somebody asked to join an organisation.
     InvitationId = "inv";
+    /// A key of a machine. What the machine presents is the key's text, which nobody keeps.
+    ApiKeyId = "key";
+    /// A machine that acts by API keys. The `sub` of its tokens; it stays the same when a key is replaced.
+    MachineId = "svc";
 }
 
 fn uuid_v7(now: Timestamp, random: &Random) -> Uuid {

@@ -3,6 +3,8 @@
 //! Nothing here reads a database, a clock or a socket. Rows are described beside their queries in [`crate::store`].
 
 #[cfg(feature = "server")]
+pub mod api_key;
+#[cfg(feature = "server")]
 pub mod client;
 #[cfg(feature = "server")]
 pub mod email;

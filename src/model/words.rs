@@ -71,6 +71,8 @@ words! {
         AuthorizationCode = "authorization_code",
         RefreshToken = "refresh_token",
         ClientCredentials = "client_credentials",
+        /// RFC 8693; of API keys alone.
+        TokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange",
     }
 
     /// `application_type` (OpenID Connect Dynamic Client Registration §2): decides which redirect URIs may be registered.
@@ -230,6 +232,10 @@ words! {
         KeyCreated = "key.created",
         KeyRotated = "key.rotated",
         KeyRevoked = "key.revoked",
+        ApiKeyCreated = "api_key.created",
+        ApiKeyRotated = "api_key.rotated",
+        ApiKeyRevoked = "api_key.revoked",
+        ApiKeyRefused = "api_key.refused",
         AdminCreated = "setup.completed",
         IdentityLinked = "identity.linked",
         IdentityUnlinked = "identity.unlinked",

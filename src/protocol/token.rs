@@ -32,7 +32,22 @@ pub enum TokenRequest {
         scope: Option<ScopeSet>,
         resources: Vec<String>,
     },
+    /// RFC 8693.
+    TokenExchange {
+        /// `None` if the key comes in its own header.
+        key: Option<Secret>,
+        /// `None` means all that the key allows.
+        scope: Option<ScopeSet>,
+        resources: Vec<String>,
+    },
 }
+
+/// The `subject_token_type` of an API key.
+pub const API_KEY_TYPE: &str = "urn:countersign:token-type:api-key";
+/// What every exchange issues (RFC 8693 §3).
+pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// May be asked for as well: our access tokens are JWTs.
+const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 impl TokenRequest {
     pub fn parse(params: &Params) -> Result<Self, OAuthError> {
@@ -53,6 +68,9 @@ impl TokenRequest {
                 resources,
             },
             GrantType::ClientCredentials => Self::ClientCredentials { scope: scope(params)?, resources },
+            GrantType::TokenExchange => {
+                Self::TokenExchange { key: key(params)?, scope: scope(params)?, resources }
+            }
         })
     }
 
@@ -61,6 +79,7 @@ impl TokenRequest {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
+            Self::TokenExchange { .. } => GrantType::TokenExchange,
         }
     }
 }
@@ -97,6 +116,28 @@ pub fn client_scope(
     }
 }
 
+/// The subject of an exchange (RFC 8693 §2.1): an API key and nothing else.
+fn key(params: &Params) -> Result<Option<Secret>, OAuthError> {
+    if params.get("actor_token").or_else(|| params.get("actor_token_type")).is_some() {
+        return Err(OAuthError::invalid_request("actor_token is not supported: a key acts for itself"));
+    }
+    if params.get("audience").is_some() {
+        return Err(OAuthError::invalid_request("audience is not supported: name the API by resource"));
+    }
+    if params.get("requested_token_type").is_some_and(|asked| ![ACCESS_TOKEN_TYPE, JWT_TYPE].contains(&asked))
+    {
+        return Err(OAuthError::invalid_request("requested_token_type can only be an access token"));
+    }
+    match (params.get("subject_token"), params.get("subject_token_type")) {
+        (None, None) => Ok(None),
+        (Some(key), Some(API_KEY_TYPE)) => Ok(Some(Secret::from_text(key))),
+        (Some(_), Some(_)) => {
+            Err(OAuthError::invalid_request(format!("subject_token_type can only be {API_KEY_TYPE}")))
+        }
+        _ => Err(OAuthError::invalid_request("subject_token and subject_token_type belong together")),
+    }
+}
+
 fn scope(params: &Params) -> Result<Option<ScopeSet>, OAuthError> {
     Ok(params.get("scope").map(ScopeSet::parse).transpose()?)
 }
@@ -105,6 +146,9 @@ fn scope(params: &Params) -> Result<Option<ScopeSet>, OAuthError> {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenResponse {
     pub access_token: String,
+    /// Of an exchange alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<String>,
     pub token_type: TokenType,
     /// Seconds.
     pub expires_in: u64,
@@ -220,6 +264,7 @@ mod tests {
         let request = parse("grant_type=refresh_token&refresh_token=hunter2").unwrap();
         assert!(!format!("{request:?}").contains("hunter2"));
         let response = TokenResponse {
+            issued_token_type: None,
             access_token: "hunter2".into(),
             token_type: TokenType::Bearer,
             expires_in: 900,

@@ -9,7 +9,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::model::{AuthMethod, GrantId, OrganisationId, SessionId, SigningAlg, StatusClaim};
+use crate::model::{ApiKeyId, AuthMethod, GrantId, OrganisationId, SessionId, SigningAlg, StatusClaim, WorkspaceId};
 
 use super::claims::UserClaims;
 use super::scope::ScopeSet;
@@ -45,6 +45,12 @@ pub struct AccessClaims {
     /// The grant it was issued under; absent where a client acts for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gid: Option<GrantId>,
+    /// The API key that it was exchanged for; a machine is the subject then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<ApiKeyId>,
+    /// The one workspace that the key is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceId>,
     /// Where an offline verifier learns whether it was revoked (draft-ietf-oauth-status-list §6.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim>,
@@ -280,6 +286,8 @@ mod tests {
             amr: vec![],
             sid: None,
             gid: None,
+            api_key: None,
+            workspace: None,
             status: None,
             organisation: OrganisationClaims::default(),
         };

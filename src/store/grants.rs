@@ -54,8 +54,17 @@ macro_rules! revoke_among {
     ($db:ident, $now:ident, $which:expr) => {{
         let live = $which.filter(grants::revoked_at.is_null());
         let revoked = diesel::update(live).set(grants::revoked_at.eq($now)).execute($db)?;
-        status::revoke_of_grants!($db, $now, $which.filter(grants::revoked_at.is_not_null()))?;
+        let ended = $which.filter(grants::revoked_at.is_not_null()).select(grants::id);
+        status::revoke_of_owners!($db, $now, ended)?;
         revoked
+    }};
+}
+
+/// Marks the places of the grants among `$which`, once those that issue at this moment have done so.
+macro_rules! mark_among {
+    ($db:ident, $now:ident, $which:expr) => {{
+        diesel::update($which).set(grants::offline.eq(grants::offline)).execute($db)?;
+        status::revoke_of_owners!($db, $now, $which.select(grants::id))?;
     }};
 }
 
@@ -96,6 +105,24 @@ pub fn revoke_of_user_and_client(
 ) -> Result<usize, Error> {
     let theirs = grants::table.filter(grants::user_id.eq(user)).filter(grants::client_id.eq(client));
     Ok(revoke_among!(db, now, theirs))
+}
+
+/// Marks the access tokens that name this organisation of one of its members, or of all: whoever is suspended may come
+/// back to the grants, but not to the tokens.
+pub fn revoke_tokens_in(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    member: Option<UserId>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let live = grants::table
+        .filter(grants::organisation_id.eq(organisation))
+        .filter(grants::revoked_at.is_null());
+    match member {
+        Some(user) => mark_among!(db, now, live.filter(grants::user_id.eq(user))),
+        None => mark_among!(db, now, live),
+    }
+    Ok(())
 }
 
 /// A refresh token, as its digest.

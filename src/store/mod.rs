@@ -14,6 +14,7 @@ mod types;
 mod upsert;
 mod writer;
 
+pub mod api_keys;
 pub mod audit;
 pub mod authorization;
 pub mod clients;

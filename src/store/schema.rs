@@ -234,6 +234,25 @@ tables! {
         revoked_at -> BigInt,
         expires_at -> BigInt,
     }
+    api_keys (id) {
+        id -> Binary,
+        machine_id -> Binary,
+        organisation_id -> Binary,
+        workspace_id -> Nullable<Binary>,
+        name -> Text,
+        digest -> Binary,
+        hint -> Text,
+        created_by -> Nullable<Binary>,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        successor_id -> Nullable<Binary>,
+    }
+    api_key_scopes (key_id, scope) {
+        key_id -> Binary,
+        scope -> Text,
+    }
     status_indices (place) {
         place -> BigInt,
         owner -> Binary,

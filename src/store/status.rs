@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use super::schema::{client_values, clients, status_indices};
+use super::schema::{client_values, clients, grants, status_indices};
 use super::{Conn, Error, upsert};
 use crate::clock::Timestamp;
 use crate::crypto::Random;
@@ -65,27 +65,18 @@ pub fn revoke_place(db: &mut Conn, place: Place, expires_at: Timestamp, now: Tim
     Ok(())
 }
 
-/// Marks the places of one owner whose tokens are not all expired.
-pub fn revoke_of(db: &mut Conn, owner: &[u8], now: Timestamp) -> Result<usize, Error> {
-    let live = status_indices::table
-        .filter(status_indices::owner.eq(owner))
-        .filter(status_indices::revoked_at.is_null())
-        .filter(status_indices::expires_at.gt(now));
-    Ok(diesel::update(live).set(status_indices::revoked_at.eq(now)).execute(db)?)
-}
-
-/// Marks the places of every grant that `$which` selects.
-macro_rules! revoke_of_grants {
-    ($db:expr, $now:expr, $which:expr) => {{
-        use crate::store::schema::{grants, status_indices};
+/// Marks the places of every owner that `$owners` selects, as far as their tokens are not expired.
+macro_rules! revoke_of_owners {
+    ($db:expr, $now:expr, $owners:expr) => {{
+        use crate::store::schema::status_indices;
         let live = status_indices::table
-            .filter(status_indices::owner.eq_any($which.select(grants::id)))
+            .filter(status_indices::owner.eq_any($owners))
             .filter(status_indices::revoked_at.is_null())
             .filter(status_indices::expires_at.gt($now));
         diesel::update(live).set(status_indices::revoked_at.eq($now)).execute($db)
     }};
 }
-pub(super) use revoke_of_grants;
+pub(super) use revoke_of_owners;
 
 /// Marks all that this client's tokens name: its users' and its own, whose last one has expired by `expires_at`.
 pub fn revoke_of_client(
@@ -94,7 +85,7 @@ pub fn revoke_of_client(
     expires_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Error> {
-    revoke_of_grants!(db, now, grants::table.filter(grants::client_id.eq(client)))?;
+    revoke_of_owners!(db, now, grants::table.filter(grants::client_id.eq(client)).select(grants::id))?;
     let own = status_indices::table
         .filter(status_indices::owner.eq(client.as_bytes().as_slice()))
         .filter(status_indices::revoked_at.is_null());

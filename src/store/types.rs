@@ -104,6 +104,8 @@ bytes!(
     RoleId,
     MembershipId,
     InvitationId,
+    ApiKeyId,
+    MachineId,
     Digest,
 );
 

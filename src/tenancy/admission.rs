@@ -3,16 +3,21 @@
 //! Every path that issues or extends one (a sign-in, a code, a token, a refreshed token) asks here and must hand on
 //! the proof it got: an [`Admission`] cannot be made anywhere else, and the functions that issue take one.
 
+use std::collections::BTreeSet;
+
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::model::{AuthMethod, Client, GrantType, OrganisationId, SessionId, Status, UserId};
+use crate::model::{AuthMethod, Client, GrantType, OrganisationId, SessionId, Standing, Status, UserId};
 use crate::protocol::acr::{Acr, acr_for};
 use crate::protocol::factors::{self, Circumstances};
+use crate::protocol::scope::ScopeSet;
+use crate::store::api_keys::ApiKey;
 use crate::store::grants::Grant;
+use crate::store::organisations::Organisation;
 use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::store::{self, Conn};
-use crate::tenancy::membership::{self, ActiveMembership, Workspaces};
+use crate::tenancy::membership::{self, ActiveMembership, Selection, Workspaces};
 
 /// Proof that the subject may receive a credential at the moment it was asked.
 #[derive(Clone, Debug)]
@@ -55,6 +60,8 @@ pub enum Refusal {
     GrantExpired,
     #[error("the session has ended")]
     SessionEnded,
+    #[error("the key was revoked or has expired")]
+    KeyOver,
     #[error("a second factor is demanded and was not shown")]
     FactorMissing,
     #[error("the user is not an active member of the organisation")]
@@ -220,6 +227,75 @@ pub fn admit_client(client: &Client) -> Result<ClientAdmission, Refusal> {
         return Err(Refusal::PublicClient);
     }
     Ok(ClientAdmission(()))
+}
+
+/// Proof that a machine may act by this key at the moment it was asked, within these scopes.
+#[derive(Clone, Debug)]
+pub struct KeyAdmission {
+    key: ApiKey,
+    organisation: Organisation,
+    scopes: ScopeSet,
+}
+
+impl KeyAdmission {
+    pub fn key(&self) -> &ApiKey {
+        &self.key
+    }
+
+    pub fn organisation(&self) -> &Organisation {
+        &self.organisation
+    }
+
+    /// Those of the key that its creator may use now.
+    pub fn scopes(&self) -> &ScopeSet {
+        &self.scopes
+    }
+}
+
+/// May this key be used? It does not outlive its creator's account or membership (AK-2).
+pub fn admit_api_key(
+    db: &mut Conn,
+    key: ApiKey,
+    now: Timestamp,
+) -> Result<Result<KeyAdmission, Refusal>, store::Error> {
+    if !key.is_live(now) {
+        return Ok(Err(Refusal::KeyOver));
+    }
+    let active = store::organisations::find(db, key.organisation_id)?
+        .filter(|organisation| organisation.status == Standing::Active);
+    let Some(organisation) = active else { return Ok(Err(Refusal::NotAMember)) };
+    if let Some(creator) = key.created_by
+        && let Err(refusal) = admit_user(db, creator)?
+    {
+        return Ok(Err(refusal));
+    }
+    let given = store::api_keys::scopes(db, key.id)?;
+    Ok(match scopes_of_key(db, &key, &given)? {
+        Some(scopes) => {
+            let scopes = scopes.iter().map(String::as_str).collect();
+            Ok(KeyAdmission { key, organisation, scopes })
+        }
+        None => Err(Refusal::NotAMember),
+    })
+}
+
+/// The part of these scopes that the key's creator may give at this moment (AK-2); `None` if the creator has no business
+/// in the organisation, or in the key's workspace, any more. A scope that is a permission in this organisation needs
+/// that permission; any other is a word of the API that the key is for, and free.
+pub(super) fn scopes_of_key(
+    db: &mut Conn,
+    key: &ApiKey,
+    given: &[String],
+) -> Result<Option<BTreeSet<String>>, store::Error> {
+    let Some(creator) = key.created_by else { return Ok(Some(given.iter().cloned().collect())) };
+    let wanted = Selection {
+        organisation: Some(key.organisation_id.to_string()),
+        workspace: key.workspace_id.map(|workspace| workspace.to_string()),
+    };
+    let Ok(member) = membership::select(db, creator, &wanted, Workspaces::Named)? else { return Ok(None) };
+    let permissions = store::roles::permissions(db, key.organisation_id)?;
+    let is_permission = |scope: &str| permissions.iter().any(|(_, permission)| permission == scope);
+    Ok(Some(given.iter().filter(|scope| !is_permission(scope) || member.may(scope)).cloned().collect()))
 }
 
 /// Whether the grant itself is good: not revoked, not expired, and its session not ended unless it outlives it.

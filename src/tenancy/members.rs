@@ -250,6 +250,9 @@ fn change_stored(
     authority.check_touches(user, &held)?;
     if change != One::Resume {
         check_administered_without(db, &member, &held)?;
+        // What was issued for this organisation stays in circulation until it expires: offline verifiers are told.
+        store::grants::revoke_tokens_in(db, organisation, Some(user), scribe.now)?;
+        store::api_keys::revoke_tokens_in(db, organisation, Some(user), scribe.now)?;
     }
     let action = match change {
         One::Suspend => {

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod admission;
+pub mod api_keys;
 pub mod clients;
 pub mod invitations;
 pub mod links;

@@ -232,6 +232,10 @@ async fn set_status(
     let changed = app.db.write(move |db| {
         let found = organisations::set_status(db, organisation, status, scribe.now)?;
         if found {
+            if status == Standing::Suspended {
+                store::grants::revoke_tokens_in(db, organisation, None, scribe.now)?;
+                store::api_keys::revoke_tokens_in(db, organisation, None, scribe.now)?;
+            }
             scribe.write(db, Event::success(action).organisation(organisation))?;
         }
         Ok(found)

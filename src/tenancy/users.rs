@@ -223,6 +223,7 @@ pub async fn disable(app: &App, user: UserId, origin: &Origin) -> Result<(), Use
         let found = users::set_status(db, user, Status::Disabled, scribe.now)?;
         if found {
             end_everything(db, user, &scribe)?;
+            store::api_keys::revoke_tokens_of_creator(db, user, scribe.now)?;
             scribe.write(db, Event::success(AuditAction::UserDisabled).user(user))?;
         }
         Ok(found)
@@ -249,6 +250,7 @@ pub async fn remove(app: &App, user: UserId, origin: &Origin) -> Result<(), User
     let removed = app.db.write(move |db| {
         // What was issued stays in circulation until it expires: offline verifiers are told.
         grants::revoke_of_user(db, user, scribe.now)?;
+        store::api_keys::revoke_tokens_of_creator(db, user, scribe.now)?;
         let found = users::remove(db, user)?;
         if found {
             scribe.write(db, Event::success(AuditAction::UserRemoved).user(user))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, USER_AGENT};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, USER_AGENT};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -14,7 +14,7 @@ use crate::audit::Origin;
 use crate::config::Issuer;
 use crate::crypto::{MasterKey, Random, Secret};
 use crate::identity::device::KnownDevice;
-use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::protocol::{ErrorCode, OAuthError, Params, bearer};
 
 use super::cookies::{self, Name};
 use super::csrf;
@@ -98,6 +98,41 @@ impl FromRequest for Browser {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Self::of(request)))
+    }
+}
+
+/// What a caller of an API presents: from headers alone, and one thing at a time (AK-1).
+#[derive(Clone, Debug)]
+pub enum Credential {
+    Bearer(Secret),
+    /// `X-API-Key`.
+    ApiKey(Secret),
+}
+
+impl Credential {
+    /// Reads the headers. `None` if neither is there.
+    pub fn read(headers: &HeaderMap) -> Result<Option<Self>, OAuthError> {
+        let authorization = one(headers, "authorization")?;
+        match (authorization, one(headers, "x-api-key")?) {
+            (Some(_), Some(_)) => Err(OAuthError::invalid_request(
+                "Authorization and X-API-Key are both there: send one of them",
+            )),
+            (None, Some(key)) => Ok(Some(Self::ApiKey(Secret::from_text(key)))),
+            (authorization, None) => Ok(bearer::extract(authorization, None)?.map(Self::Bearer)),
+        }
+    }
+}
+
+/// The header: one, and text.
+pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, OAuthError> {
+    let mut all = headers.get_all(name);
+    match (all.next(), all.next()) {
+        (None, _) => Ok(None),
+        (Some(header), None) => header
+            .to_str()
+            .map(Some)
+            .map_err(|_| OAuthError::invalid_request(format!("the header {name} is not ASCII text"))),
+        (Some(_), Some(_)) => Err(OAuthError::invalid_request(format!("the header {name} is there twice"))),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each test has a folder and a database of its own; with `COUNTERSIGN_TEST_POSTGRES` set, what concerns the
 //! database runs on PostgreSQL too.
 
+mod api_keys;
 mod organisations;
 mod serving;
 

@@ -42,6 +42,7 @@ const MEMBERS: &[&str] = &[
     "response_types_supported",
     "response_modes_supported",
     "grant_types_supported",
+    "status_list_aggregation_endpoint",
     "subject_types_supported",
     "acr_values_supported",
     "prompt_values_supported",

@@ -1,5 +1,6 @@
 //! Organisations: who belongs where, what they may do there, and that nothing leaks from one into another.
 
+mod api_keys;
 mod flows;
 mod invitations;
 mod members;

@@ -24,6 +24,6 @@ pub async fn introspect(
     let caller = token::authenticate(&app, &request, &params, path::INTROSPECT, &origin).await?;
     client_auth::must_be_confidential(&caller)?;
     let presented = Secret::from_text(params.require("token")?);
-    let answer = introspection::introspect(&app, &caller, &presented).await?;
+    let answer = introspection::introspect(&app, &caller, &presented, &origin).await?;
     Ok(respond::json_no_store(StatusCode::OK, &answer))
 }

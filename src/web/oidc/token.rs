@@ -6,12 +6,14 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::App;
 use crate::audit::Origin;
-use crate::grants::{self, Authenticated};
+use crate::crypto::Secret;
+use crate::grants::{self, Authenticated, token_exchange};
+use crate::model::GrantType;
 use crate::protocol::client_auth::Presented;
 use crate::protocol::metadata::path;
-use crate::protocol::token::TokenRequest;
+use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::{ErrorCode, OAuthError, Params};
-use crate::web::extract::{Caller, OAuthForm};
+use crate::web::extract::{self, Caller, OAuthForm};
 use crate::web::failure::ApiFailure;
 use crate::web::respond;
 
@@ -22,10 +24,47 @@ pub async fn token(
     Caller(origin): Caller,
     OAuthForm(params): OAuthForm,
 ) -> Result<HttpResponse, ApiFailure> {
-    let client = authenticate(&app, &request, &params, path::TOKEN, &origin).await?;
-    let asked = TokenRequest::parse(&params)?;
-    let tokens = grants::exchange(&app, &client, asked, &origin).await?;
+    let tokens = if params.get("grant_type") == Some(GrantType::TokenExchange.as_str()) {
+        exchange_key(&app, &request, &params, &origin).await?
+    } else {
+        let client = authenticate(&app, &request, &params, path::TOKEN, &origin).await?;
+        let asked = TokenRequest::parse(&params)?;
+        grants::exchange(&app, &client, asked, &origin).await?
+    };
     Ok(respond::json_no_store(StatusCode::OK, &tokens))
+}
+
+/// An API key for a token (RFC 8693). The key comes as `subject_token`, with or without a client that authenticates, or
+/// alone in `X-API-Key`.
+async fn exchange_key(
+    app: &App,
+    request: &HttpRequest,
+    params: &Params,
+    origin: &Origin,
+) -> Result<TokenResponse, ApiFailure> {
+    let TokenRequest::TokenExchange { key, scope, resources } = TokenRequest::parse(params)? else {
+        return Err(OAuthError::invalid_request("grant_type is not that of an exchange").into());
+    };
+    let in_header = extract::one(request.headers(), "x-api-key")?.map(Secret::from_text);
+    let names_client = ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
+        .iter()
+        .any(|name| params.get(name).is_some());
+    let has_client = authorization(request)?.is_some() || names_client;
+    let key = match (key, in_header) {
+        (Some(_), Some(_)) => return Err(OAuthError::invalid_request("the key is sent in two ways").into()),
+        (None, Some(_)) if has_client => {
+            let text = "X-API-Key stands alone: a client that authenticates sends the key as subject_token";
+            return Err(OAuthError::invalid_request(text).into());
+        }
+        (Some(key), None) | (None, Some(key)) => key,
+        (None, None) => return Err(OAuthError::invalid_request("subject_token is missing").into()),
+    };
+    let client = match has_client {
+        true => Some(authenticate(app, request, params, path::TOKEN, origin).await?),
+        false => None,
+    };
+    let presented = token_exchange::Presented { key, scope, resources };
+    Ok(token_exchange::exchange(app, client.as_ref(), presented, origin).await?)
 }
 
 /// The client of a request to an endpoint that clients authenticate at.
@@ -52,13 +91,5 @@ pub(super) async fn authenticate(
 
 /// The `Authorization` header: one, and text.
 pub(super) fn authorization(request: &HttpRequest) -> Result<Option<&str>, OAuthError> {
-    let mut headers = request.headers().get_all("authorization");
-    match (headers.next(), headers.next()) {
-        (None, _) => Ok(None),
-        (Some(header), None) => header
-            .to_str()
-            .map(Some)
-            .map_err(|_| OAuthError::invalid_request("the Authorization header is not ASCII text")),
-        (Some(_), Some(_)) => Err(OAuthError::invalid_request("there is more than one Authorization header")),
-    }
+    extract::one(request.headers(), "authorization")
 }
