@@ -100,7 +100,7 @@ pub enum ClientError {
     #[error("the client is refused: jwks: {0}")]
     Keys(String),
     #[error(
-        "the client_id must have 1 to 200 characters of letters, digits and . _ ~ : / - and not begin with `usr_`"
+        "the client_id must have 1 to 200 characters of letters, digits and . _ ~ : / - and not begin with `usr_` or `svc_`"
     )]
     BadClientId,
     #[error(
@@ -433,13 +433,14 @@ fn unknown_audience(db: &mut Conn, audiences: &[String]) -> Result<Option<String
     Ok(audiences.iter().find(|audience| known.iter().all(|one| one.identifier != **audience)).cloned())
 }
 
-/// A client's id is never a user's: the `sub` of its own tokens must not be read as a person (TE-9).
+/// A client's id is never a user's, nor a machine's: the `sub` of its own tokens must not be read as another's (TE-9).
 fn check_client_id(id: String) -> Result<String, ClientError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~:/-".contains(c);
     if id.is_empty()
         || id.len() > 200
         || !id.chars().all(allowed)
         || id.starts_with("usr_")
+        || id.starts_with("svc_")
         || id.starts_with('-')
     {
         return Err(ClientError::BadClientId);
@@ -467,7 +468,7 @@ mod tests {
         for good in ["calendar", "https://app.example.com/client", "a:b~c_d.e-f"] {
             assert!(check_client_id(good.to_owned()).is_ok(), "{good}");
         }
-        for bad in ["", "usr_0190", "a b", "a\n", "é", "a\"b", &"a".repeat(201)] {
+        for bad in ["", "usr_0190", "svc_0190", "a b", "a\n", "é", "a\"b", &"a".repeat(201)] {
             assert!(check_client_id(bad.to_owned()).is_err(), "{bad}");
         }
     }

@@ -115,7 +115,7 @@ on_both_databases! {
         let exact = [
             ("response_types_supported", json!(["code"])),
             ("response_modes_supported", json!(["query", "form_post"])),
-            ("grant_types_supported", json!(["authorization_code", "refresh_token", "client_credentials"])),
+            ("grant_types_supported", json!(["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"])),
             ("subject_types_supported", json!(["public"])),
             ("claim_types_supported", json!(["normal"])),
             ("code_challenge_methods_supported", json!(["S256"])),
