@@ -9,7 +9,9 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::model::{ApiKeyId, AuthMethod, GrantId, OrganisationId, SessionId, SigningAlg, StatusClaim, WorkspaceId};
+use crate::model::{
+    ApiKeyId, AuthMethod, GrantId, OrganisationId, SessionId, SigningAlg, StatusClaim, WorkspaceId,
+};
 
 use super::claims::UserClaims;
 use super::scope::ScopeSet;

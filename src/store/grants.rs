@@ -115,9 +115,8 @@ pub fn revoke_tokens_in(
     member: Option<UserId>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let live = grants::table
-        .filter(grants::organisation_id.eq(organisation))
-        .filter(grants::revoked_at.is_null());
+    let live =
+        grants::table.filter(grants::organisation_id.eq(organisation)).filter(grants::revoked_at.is_null());
     match member {
         Some(user) => mark_among!(db, now, live.filter(grants::user_id.eq(user))),
         None => mark_among!(db, now, live),

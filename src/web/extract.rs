@@ -303,6 +303,8 @@ fn is_form(content_type: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
     use super::*;
 
     #[test]
@@ -319,6 +321,32 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_form(text), form, "{text}");
+        }
+    }
+
+    #[test]
+    fn ak_1_one_credential_comes_in_one_header() {
+        let read = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            Credential::read(&headers)
+        };
+        assert!(matches!(read(&[]), Ok(None)));
+        assert!(matches!(read(&[("authorization", "Basic eDp5")]), Ok(None)));
+        assert!(
+            matches!(read(&[("authorization", "bearer t")]), Ok(Some(Credential::Bearer(t))) if t.expose() == "t")
+        );
+        assert!(matches!(read(&[("x-api-key", "k")]), Ok(Some(Credential::ApiKey(k))) if k.expose() == "k"));
+        for wrong in [
+            &[("authorization", "Bearer t"), ("x-api-key", "k")][..],
+            &[("authorization", "Basic eDp5"), ("x-api-key", "k")],
+            &[("x-api-key", "k"), ("x-api-key", "k")],
+            &[("authorization", "Bearer t"), ("authorization", "Bearer t")],
+            &[("x-api-key", "\u{fc}")],
+        ] {
+            assert!(read(wrong).is_err(), "{wrong:?}");
         }
     }
 

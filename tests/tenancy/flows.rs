@@ -8,6 +8,7 @@ use countersign::tenancy::organisations::{self, Change};
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
+use crate::support::status::listed_soon;
 use crate::support::{Browser, Flow, Page, TestApp, TestClient, TestOrganisation, Tokens};
 
 /// Chooses an organisation on its page.
@@ -197,12 +198,14 @@ on_both_databases! {
         client.refresh(refresh).await.expect_error("invalid_grant");
         assert_eq!(client.introspect(&tokens.access_token).await, json!({ "active": false }));
         assert_eq!(client.userinfo(&tokens.access_token).await.status, 401);
+        listed_soon(&app, &tokens.access_token).await;
         members::resume(&app.app, Actor::Operator, acme.id, ada, &origin).await.expect("resumed");
         let tokens = client.refresh(refresh).await.expect_tokens();
 
         organisations::suspend(&app.app, acme.id, &origin).await.expect("suspended");
         client.refresh(tokens.refresh_token()).await.expect_error("invalid_grant");
         assert_eq!(client.introspect(&tokens.access_token).await, json!({ "active": false }));
+        listed_soon(&app, &tokens.access_token).await;
         organisations::resume(&app.app, acme.id, &origin).await.expect("resumed");
         let tokens = client.refresh(tokens.refresh_token()).await.expect_tokens();
 
