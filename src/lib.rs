@@ -90,6 +90,8 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 #[cfg(feature = "server")]
+pub mod dialect;
+#[cfg(feature = "server")]
 pub mod grants;
 #[cfg(feature = "server")]
 pub mod identity;

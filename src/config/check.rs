@@ -8,6 +8,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+use super::dialect::clashes;
 use super::duration::text;
 use super::sections::{Config, Limit, RegistrationMode};
 use crate::crypto::Secret;
@@ -28,6 +29,7 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
     found.limits(config);
     found.mail(config);
     found.providers(config);
+    found.dialects(config);
     found.rest(config);
     found.0
 }
@@ -267,6 +269,17 @@ impl Findings {
                 &format!("providers.{index}.id"),
                 format!("`{}` is the id of another provider; each has its own", provider.id),
             );
+        }
+    }
+
+    fn dialects(&mut self, config: &Config) {
+        for (index, dialect) in config.dialects.iter().enumerate() {
+            for (field, reason) in dialect.problems(&config.issuer) {
+                self.refuse(&format!("dialects.{index}.{field}"), reason);
+            }
+        }
+        for (index, field, reason) in clashes(&config.dialects) {
+            self.refuse(&format!("dialects.{index}.{field}"), reason);
         }
     }
 

@@ -63,11 +63,15 @@ impl Loaded {
             .collect()
     }
 
-    /// `providers.id` once for each provider that there is; any other setting once.
+    /// `providers.id` once for each provider that there is, and so on; any other setting once.
     fn elements(&self, key: String) -> Vec<String> {
         match key.split_once('.') {
             Some((list, field)) if schema::is_list(list) => {
-                (0..self.config.providers.len()).map(|index| format!("{list}.{index}.{field}")).collect()
+                let length = match list {
+                    "dialects" => self.config.dialects.len(),
+                    _ => self.config.providers.len(),
+                };
+                (0..length).map(|index| format!("{list}.{index}.{field}")).collect()
             }
             _ => vec![key],
         }

@@ -7,6 +7,7 @@
 //! A secret `x` can be given as `x_file = "path"`. Relative paths start at the working directory.
 
 mod check;
+pub mod dialect;
 pub mod duration;
 mod issuer;
 mod load;
@@ -16,12 +17,13 @@ mod provider;
 mod schema;
 mod sections;
 
+pub use dialect::Dialect;
 pub use issuer::{BadIssuer, Issuer};
 pub use load::{CONFIG_VARIABLE, Loaded, Setting, environment, load};
 pub use network::{BadNetwork, Network};
 pub use problem::{Problem, Problems, Source, Sources};
 pub use provider::{ANY, Provider, is_tenant_id};
-pub use schema::keys;
+pub use schema::{keys, nearest};
 pub use sections::{
     ApiKeys, Branding, Config, Database, ForwardedHeader, Keys, Lifetimes, Limit, Limits, Log, LogFormat,
     Mail, Organizations, Outbound, Password, Pkce, Protocol, Registration, RegistrationMode, Server, Tls,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::value::Error as Unread;
 use serde::de::{Deserializer, Error as _, Visitor};
 
-use super::Provider;
+use super::{Dialect, Provider};
 use super::sections::{
     ApiKeys, Branding, Config, Database, Keys, Lifetimes, Limit, Limits, Log, Mail, Organizations, Outbound,
     Password, Protocol, Registration, Server, Tls,
@@ -33,13 +33,14 @@ static SECTIONS: LazyLock<Vec<(String, Fields)>> = LazyLock::new(|| {
         ("protocol".to_owned(), fields::<Protocol>()),
         ("branding".to_owned(), fields::<Branding>()),
         ("providers".to_owned(), fields::<Provider>()),
+        ("dialects".to_owned(), fields::<Dialect>()),
     ];
     sections.extend(fields::<Limits>().iter().map(|name| (join("limits", name), fields::<Limit>())));
     sections
 });
 
 /// Sections that can be there several times: `[[providers]]`. The settings of the first are `providers.0.id` and so on.
-pub const LISTS: [&str; 1] = ["providers"];
+pub const LISTS: [&str; 2] = ["providers", "dialects"];
 
 pub fn is_list(section: &str) -> bool {
     LISTS.contains(&section)
@@ -93,16 +94,20 @@ pub fn join(section: &str, name: &str) -> String {
 /// name in another section.
 pub fn suggestion(section: &str, name: &str) -> Option<String> {
     let name: String = name.chars().take(40).collect();
-    let near = fields_of(section)?
-        .iter()
-        .map(|field| (distance(field, &name), *field))
-        .filter(|(steps, field)| *steps <= 1 + field.len() / 4)
-        .min();
-    if let Some((_, field)) = near {
+    if let Some(field) = nearest(&name, fields_of(section)?.iter().copied()) {
         return Some(join(section, field));
     }
     let suffix = format!(".{name}");
     keys().into_iter().find(|key| key.ends_with(&suffix))
+}
+
+/// The word that somebody who wrote `name` may have meant.
+pub fn nearest<'w>(name: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let near = words
+        .map(|word| (distance(word, name), word))
+        .filter(|(steps, word)| *steps <= 1 + word.len() / 4)
+        .min();
+    near.map(|(_, word)| word)
 }
 
 /// Levenshtein's edit distance.
@@ -160,7 +165,16 @@ mod tests {
     #[test]
     fn secrets_are_the_keys_with_a_file_beside_them() {
         let secrets: Vec<_> = keys().into_iter().filter(|key| file_key(key).is_some()).collect();
-        assert_eq!(secrets, ["database.url", "keys.master_key", "mail.url", "providers.client_secret"]);
+        assert_eq!(
+            secrets,
+            [
+                "database.url",
+                "dialects.system_secret",
+                "keys.master_key",
+                "mail.url",
+                "providers.client_secret"
+            ]
+        );
         for secret in secrets {
             assert_eq!(secret_of(&file_key(&secret).unwrap()), Some(secret));
         }

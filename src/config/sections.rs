@@ -1,5 +1,6 @@
 //! The settings themselves: one struct per section, one sentence per setting. These sentences are the reference.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Host;
 
-use super::{Issuer, Network, Provider, duration};
+use super::{Dialect, Issuer, Network, Provider, duration};
 use crate::crypto::Secret;
 use crate::model::EmailAddress;
 
@@ -54,6 +55,8 @@ pub struct Config {
     pub branding: Branding,
     /// Identity providers that may vouch for people, in the order of their buttons.
     pub providers: Vec<Provider>,
+    /// Login APIs of other products that are answered here.
+    pub dialects: Vec<Dialect>,
 }
 
 impl Default for Config {
@@ -75,6 +78,7 @@ impl Default for Config {
             protocol: Protocol::default(),
             branding: Branding::default(),
             providers: Vec::new(),
+            dialects: Vec::new(),
         }
     }
 }
@@ -446,6 +450,34 @@ impl Default for Limits {
             setup_tries: limit(10, 15 * MINUTE),
             link_tries: limit(30, 15 * MINUTE),
         }
+    }
+}
+
+impl Limits {
+    /// What the limits are called.
+    pub fn names() -> &'static [&'static str] {
+        super::schema::fields_of("limits").expect("limits are a section")
+    }
+
+    /// These limits, with others for some names.
+    #[must_use]
+    pub fn with(&self, others: &BTreeMap<String, Limit>) -> Self {
+        let mut all = toml::Table::try_from(self).expect("limits are plain data");
+        for (name, limit) in others.iter().filter(|(name, _)| Self::names().contains(&name.as_str())) {
+            all.insert(name.clone(), toml::Value::try_from(limit).expect("a limit is plain data"));
+        }
+        all.try_into().expect("limits that were written are read")
+    }
+
+    /// No limits at all. Only the secret of a dialect on a loopback issuer gives these (LG-4).
+    pub fn lifted() -> Self {
+        let endless = Limit { count: u32::MAX, per: Duration::from_secs(1) };
+        Self::default().with(&Self::names().iter().map(|name| ((*name).to_owned(), endless)).collect())
+    }
+
+    /// Whether they are [`Limits::lifted`].
+    pub fn are_lifted(&self) -> bool {
+        self.login_failures.count == u32::MAX
     }
 }
 

@@ -1,0 +1,22 @@
+//! Login APIs of other products, each described in a file and answered by this product's own use cases.
+
+mod action;
+mod answer;
+mod fault;
+mod model;
+mod mount;
+mod mounted;
+mod openapi;
+mod problem;
+mod read;
+mod read_endpoint;
+mod read_errors;
+mod reader;
+mod shipped;
+mod template;
+
+pub use model::Dialect;
+pub use mounted::{Dialects, Mounted};
+pub use problem::{Problem, Problems};
+pub use read::{read, read_file};
+pub use shipped::{SHIPPED, Shipped};

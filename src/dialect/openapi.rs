@@ -1,0 +1,220 @@
+//! An API's description of itself (OpenAPI 3.1), made from its file: clients and people read the same.
+
+use serde_json::{Map, Value, json};
+
+use super::action::{Action, ERROR, Kind, MEMBERSHIP, kind_of};
+use super::answer::body_of_fault;
+use super::fault::Fault;
+use super::model::{BodyForm, Dialect, Endpoint, Input};
+use super::template::{Name, Template};
+
+/// The document, for an API at `base`.
+pub fn describe(dialect: &Dialect, base: &str) -> String {
+    let mut paths: Map<String, Value> = Map::new();
+    for endpoint in &dialect.endpoints {
+        let operations = paths.entry(endpoint.path.clone()).or_insert_with(|| json!({}));
+        operations[endpoint.method.as_str().to_ascii_lowercase()] = operation(dialect, endpoint);
+    }
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": dialect.name, "description": dialect.description, "version": env!("CARGO_PKG_VERSION") },
+        "servers": [{ "url": base }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "basic": { "type": "http", "scheme": "basic" },
+                "api_key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+            },
+            "schemas": { "Error": schema(&dialect.errors.body, ERROR) },
+        },
+    });
+    document.to_string()
+}
+
+fn operation(dialect: &Dialect, endpoint: &Endpoint) -> Value {
+    let words: Vec<&str> = endpoint.path.split('/').filter(|word| !word.is_empty()).collect();
+    let mut operation = json!({
+        "operationId": format!("{}-{}", endpoint.method.as_str().to_ascii_lowercase(), words.join("-")),
+        "summary": endpoint.action.as_str(),
+        "responses": responses(dialect, endpoint),
+    });
+    let parameters = parameters(endpoint);
+    if !parameters.is_empty() {
+        operation["parameters"] = Value::Array(parameters);
+    }
+    if let Some(body) = request_body(dialect, endpoint) {
+        operation["requestBody"] = body;
+    }
+    let security = security(endpoint);
+    if !security.is_empty() {
+        operation["security"] = Value::Array(security);
+    }
+    operation
+}
+
+/// Whether the call is refused without this input.
+fn is_needed(action: Action, name: &str, input: &Input) -> bool {
+    input.required || action.needs().iter().any(|group| group.contains(&name) && group.len() == 1)
+}
+
+fn sources(endpoint: &Endpoint) -> impl Iterator<Item = (Vec<String>, bool)> {
+    endpoint.inputs.iter().flat_map(move |(name, input)| {
+        // Of two ways to log in by name, the one that is written is needed.
+        let alone = endpoint.action.needs().iter().any(|group| {
+            group.contains(name) && group.iter().filter(|other| endpoint.inputs.contains_key(*other)).count() == 1
+        });
+        let needed = is_needed(endpoint.action, name, input) || alone;
+        input.sources().map(move |source| (source, needed))
+    })
+}
+
+fn parameters(endpoint: &Endpoint) -> Vec<Value> {
+    sources(endpoint)
+        .filter_map(|(source, needed)| match (source.first()?.as_str(), source.get(1)) {
+            (place @ ("query" | "header"), Some(name)) => Some(json!({
+                "name": name, "in": place, "required": needed, "schema": { "type": "string" },
+            })),
+            _ => None,
+        })
+        .collect()
+}
+
+fn security(endpoint: &Endpoint) -> Vec<Value> {
+    let mut schemes: Vec<String> = sources(endpoint)
+        .filter_map(|(source, _)| source.into_iter().next())
+        .filter(|root| matches!(root.as_str(), "bearer" | "basic" | "api_key"))
+        .collect();
+    schemes.dedup();
+    schemes.into_iter().map(|scheme| json!({ scheme: [] })).collect()
+}
+
+fn request_body(dialect: &Dialect, endpoint: &Endpoint) -> Option<Value> {
+    let mut whole = json!({ "type": "object" });
+    for (source, needed) in sources(endpoint).filter(|(source, _)| source[0] == "body") {
+        place(&mut whole, &source[1..], needed);
+    }
+    whole.get("properties")?;
+    let media: &[&str] = match dialect.body {
+        BodyForm::Json => &["application/json"],
+        BodyForm::Form => &["application/x-www-form-urlencoded"],
+        BodyForm::Either => &["application/json", "application/x-www-form-urlencoded"],
+    };
+    let content: Map<String, Value> =
+        media.iter().map(|media| ((*media).to_owned(), json!({ "schema": whole }))).collect();
+    let required = whole.get("required").is_some();
+    Some(json!({ "required": required, "content": content }))
+}
+
+/// Puts a text at this place of an object's schema.
+fn place(schema: &mut Value, path: &[String], needed: bool) {
+    let Some((first, rest)) = path.split_first() else { return };
+    let leaf = if rest.is_empty() { "string" } else { "object" };
+    if schema["properties"].get(first).is_none() {
+        schema["properties"][first] = json!({ "type": leaf });
+    }
+    place(&mut schema["properties"][first], rest, needed);
+    if needed {
+        let mut required = schema["required"].as_array().cloned().unwrap_or_default();
+        if !required.iter().any(|known| known == first) {
+            required.push(json!(first));
+        }
+        schema["required"] = Value::Array(required);
+    }
+}
+
+fn responses(dialect: &Dialect, endpoint: &Endpoint) -> Value {
+    let names: Vec<_> = endpoint.action.names().collect();
+    let mut good = json!({ "description": "Done" });
+    if let Some(reply) = &endpoint.reply {
+        good["content"] = json!({ "application/json": { "schema": schema(reply, &names) } });
+    }
+    if !endpoint.headers.is_empty() {
+        let headers: Map<String, Value> = endpoint
+            .headers
+            .iter()
+            .map(|(name, _)| (name.clone(), json!({ "schema": { "type": "string" } })))
+            .collect();
+        good["headers"] = Value::Object(headers);
+    }
+    let mut responses = Map::from_iter([(endpoint.status.to_string(), good)]);
+    for fault in faults(endpoint) {
+        let (status, example) = body_of_fault(dialect, fault);
+        let answer = responses.entry(status.to_string()).or_insert_with(|| {
+            json!({
+                "description": "Refused",
+                "content": { "application/json": {
+                    "schema": { "$ref": "#/components/schemas/Error" }, "examples": {},
+                } },
+            })
+        });
+        if answer["content"]["application/json"].get("examples").is_some() {
+            answer["content"]["application/json"]["examples"][fault.as_str()] = json!({ "value": example });
+        }
+    }
+    Value::Object(responses)
+}
+
+/// The errors that a client meets at this endpoint.
+fn faults(endpoint: &Endpoint) -> Vec<Fault> {
+    use Fault::{
+        BodyTooLarge, InvalidCredentials, InvalidRequest, LinkExpired, OrganisationDenied, RateLimited,
+        TokenExpired, TokenInvalid, TokenMissing, Unavailable, UnsupportedMediaType,
+    };
+    let mut found = vec![InvalidRequest, Unavailable];
+    if endpoint.reads_body() {
+        found.extend([BodyTooLarge, UnsupportedMediaType]);
+    }
+    if endpoint.inputs.contains_key("token") || endpoint.inputs.contains_key("refresh_token") {
+        found.extend([TokenMissing, TokenInvalid, TokenExpired]);
+    }
+    if endpoint.inputs.contains_key("organisation") {
+        found.push(OrganisationDenied);
+    }
+    match endpoint.action {
+        Action::PasswordSignIn => found.extend([InvalidCredentials, Fault::FactorRequired, RateLimited]),
+        Action::RedeemMagicLink | Action::ResetPassword => found.extend([LinkExpired, RateLimited]),
+        Action::IdToken | Action::AccessToken => found.extend([Fault::ProviderRefused, Fault::AccountExists]),
+        Action::ChangePassword => found.extend([Fault::WrongPassword, Fault::WeakPassword, RateLimited]),
+        Action::Register => found.extend([Fault::WeakPassword, Fault::RegistrationClosed, RateLimited]),
+        Action::ForgotPassword => found.extend([Fault::RedirectRefused, RateLimited]),
+        Action::RequestMagicLink => found.push(RateLimited),
+        Action::Check => found.push(Fault::Forbidden),
+        _ => {}
+    }
+    found
+}
+
+/// The schema of what a template makes.
+fn schema(template: &Template, names: &[(&'static str, Kind)]) -> Value {
+    match template {
+        Template::Constant(value) => json!({ "const": value }),
+        Template::Name(name) => schema_of_name(name, names),
+        Template::Text(_) => json!({ "type": "string" }),
+        Template::List(items) => {
+            let items: Vec<Value> = items.iter().map(|item| schema(item, names)).collect();
+            json!({ "type": "array", "prefixItems": items })
+        }
+        Template::Table(fields) => {
+            let properties: Map<String, Value> =
+                fields.iter().map(|(key, value)| (key.clone(), schema(value, names))).collect();
+            let required: Vec<&String> = fields
+                .iter()
+                .filter(|(_, value)| !matches!(value, Template::Name(Name { optional: true, .. })))
+                .map(|(key, _)| key)
+                .collect();
+            json!({ "type": "object", "properties": properties, "required": required })
+        }
+        Template::Each { item, .. } => json!({ "type": "array", "items": schema(item, MEMBERSHIP) }),
+    }
+}
+
+fn schema_of_name(name: &Name, names: &[(&'static str, Kind)]) -> Value {
+    match kind_of(&name.dotted(), names.iter().copied()) {
+        Some(Kind::Integer) => json!({ "type": ["integer", "null"] }),
+        Some(Kind::Boolean) => json!({ "type": ["boolean", "null"] }),
+        Some(Kind::TextList) => json!({ "type": "array", "items": { "type": "string" } }),
+        Some(Kind::Memberships) => json!({ "type": "array" }),
+        Some(Kind::Text) | None => json!({ "type": ["string", "null"] }),
+    }
+}
