@@ -7,8 +7,9 @@ use tokio::sync::Notify;
 
 use crate::audit::{Origin, Scribe};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::crypto::{MasterKey, Random};
+use crate::dialect::{self, Dialects};
 use crate::identity::password::Passwords;
 use crate::keys::{self, MasterKeyError};
 use crate::mail;
@@ -19,6 +20,7 @@ use crate::registry::{KeyUses, Registry};
 use crate::signing::{Signing, SigningError};
 use crate::status::{StatusError, StatusLists};
 use crate::store::{self, DatabaseUrl, Db, OpenError, migrate};
+use crate::tenancy::clients::ClientError;
 
 /// A running instance. Shared by reference; everything that changes is inside the database or behind a lock.
 pub struct App {
@@ -37,6 +39,8 @@ pub struct App {
     pub mail_notify: Arc<Notify>,
     pub mail_worker: mail::Worker,
     pub metrics: Metrics,
+    /// Login APIs of other products that are answered here.
+    pub dialects: Dialects,
 }
 
 /// Why an instance cannot start. Nothing listens yet when this is known.
@@ -58,6 +62,10 @@ pub enum StartError {
     Outbound(#[from] OutboundError),
     #[error(transparent)]
     Mail(#[from] mail::WorkerError),
+    #[error("the dialects have problems:\n{0}")]
+    Dialects(#[from] dialect::Problems),
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }
 
 /// What [`App::open`] may create.
@@ -75,6 +83,7 @@ impl App {
         let random = Random::system();
         // Before anything is created: a bad certificate file leaves nothing behind.
         let outbound = Outbound::new(&config.outbound)?;
+        let dialects = Dialects::load(&config)?;
         let url = DatabaseUrl::parse(config.database.url.expose()).map_err(StartError::DatabaseUrl)?;
         let migrated = {
             let url = url.clone();
@@ -103,7 +112,7 @@ impl App {
             status_lists.refresh(&db, &signing.keyring(), clock.now()).await?;
         }
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Ok(Self {
+        let app = Self {
             passwords: Passwords::new(&config.password, cores, random.clone()),
             registry: Registry::default(),
             key_uses: KeyUses::default(),
@@ -118,12 +127,22 @@ impl App {
             master,
             signing,
             status_lists,
-        })
+            dialects,
+        };
+        if opening == Opening::Create {
+            dialect::prepare(&app).await?;
+        }
+        Ok(app)
     }
 
     /// For a use case that begins now.
     pub fn scribe(&self, origin: &Origin) -> Scribe {
         Scribe { now: self.clock.now(), random: self.random.clone(), origin: origin.clone() }
+    }
+
+    /// What tries from there are counted against.
+    pub fn limits<'a>(&'a self, origin: &'a Origin) -> &'a Limits {
+        origin.limits.as_deref().unwrap_or(&self.config.limits)
     }
 
     /// The client that calls itself this, disabled or not.

@@ -4,10 +4,12 @@
 //! secret and no full address (LO-2).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
+use crate::config::Limits;
 use crate::crypto::Random;
 use crate::model::{AuditAction, AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId};
 use crate::store::{self, Conn};
@@ -20,17 +22,19 @@ pub struct Origin {
     pub user_agent: Option<String>,
     /// What the error pages show and the log has.
     pub request_id: String,
+    /// What tries from there are counted against, where that is not as the instance has it.
+    pub limits: Option<Arc<Limits>>,
 }
 
 impl Origin {
     /// An operator at a shell.
     pub fn command_line() -> Self {
-        Self { ip: None, user_agent: None, request_id: "command-line".to_owned() }
+        Self { ip: None, user_agent: None, request_id: "command-line".to_owned(), limits: None }
     }
 
     /// The server itself: periodic work.
     pub fn system() -> Self {
-        Self { ip: None, user_agent: None, request_id: "system".to_owned() }
+        Self { ip: None, user_agent: None, request_id: "system".to_owned(), limits: None }
     }
 }
 

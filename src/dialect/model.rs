@@ -74,6 +74,8 @@ pub struct Tokens {
     pub refresh_ttl: Duration,
     /// A session, however much it is used.
     pub session_ttl: Duration,
+    /// A mailed link; unset: as the instance's.
+    pub magic_ttl: Option<Duration>,
     /// Claims beside the standard ones.
     pub claims: Vec<(String, Template)>,
     /// Claims of refresh tokens, where these are JWTs; opaque texts otherwise.

@@ -19,6 +19,9 @@ pub fn token_problems(tokens: &Tokens) -> Vec<String> {
             found.push(format!("`{name}` must be 1m to {}", text(most)));
         }
     }
+    if tokens.magic_ttl.is_some_and(|life| life < MINUTE || life > 15 * MINUTE) {
+        found.push("`magic_ttl` must be 1m to 15m".to_owned());
+    }
     if tokens.access_ttl > tokens.session_ttl {
         found.push("`access_ttl` must not be longer than `session_ttl`: no token outlives its session".to_owned());
     }

@@ -7,8 +7,11 @@ use std::time::Duration;
 use super::model::{Dialect, Mount};
 use super::problem::{Problem, Problems};
 use super::{mount, openapi, read, shipped};
+use crate::app::App;
+use crate::audit::Origin;
 use crate::config::{self, Config, Issuer, Limits};
 use crate::crypto::Secret;
+use crate::tenancy::clients::{self, ClientError, Product};
 
 /// A dialect that answers.
 #[derive(Debug)]
@@ -73,6 +76,19 @@ impl Dialects {
     pub fn iter(&self) -> impl Iterator<Item = &Mounted> {
         self.0.iter().map(AsRef::as_ref)
     }
+}
+
+/// Sees to it that each dialect has the client that its tokens are issued to.
+pub async fn prepare(app: &App) -> Result<(), ClientError> {
+    for mounted in app.dialects.iter() {
+        let product = Product {
+            client_id: mounted.client_id.clone(),
+            name: mounted.dialect.name.clone(),
+            redirect_uris: mounted.dialect.redirect_urls.clone(),
+        };
+        clients::keep_product(app, product, &Origin::system()).await?;
+    }
+    Ok(())
 }
 
 /// The dialect that the settings name.

@@ -44,7 +44,7 @@ const SETTINGS: &[&str] = &[
 const RESERVED_CLAIMS: &[&str] = &[
     "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "sid", "gid", "acr", "amr", "auth_time", "azp", "nonce",
     "email_verified", "scope", "client_id", "org", "workspace", "roles", "permissions", "cnf", "act", "may_act",
-    "status", "typ",
+    "status", "typ", "org_slug",
 ];
 
 /// Reserved claims that a dialect may ask for, though not choose: the server's own value, in the dialect's words.
@@ -213,11 +213,13 @@ fn tokens(reader: &mut Reader<'_>, value: Option<At<'_>>) -> Tokens {
         refresh: RefreshStyle::None,
         refresh_ttl: Duration::from_secs(30 * DAY),
         session_ttl: Duration::from_secs(30 * DAY),
+        magic_ttl: None,
         claims: Vec::new(),
         refresh_claims: None,
     };
     let Some((value, table)) = value.and_then(|value| Some((value, reader.table(value)?))) else { return tokens };
-    let known = ["access_ttl", "refresh", "refresh_ttl", "session_ttl", "claims", "refresh_claims"];
+    let known =
+        ["access_ttl", "refresh", "refresh_ttl", "session_ttl", "magic_ttl", "claims", "refresh_claims"];
     reader.only(table, &known);
     for (key, life) in [
         ("access_ttl", &mut tokens.access_ttl),
@@ -231,6 +233,7 @@ fn tokens(reader: &mut Reader<'_>, value: Option<At<'_>>) -> Tokens {
     if let Some(style) = table.get("refresh").and_then(|value| reader.word(value, STYLES)) {
         tokens.refresh = style;
     }
+    tokens.magic_ttl = table.get("magic_ttl").and_then(|value| reader.duration(value));
     for reason in mount::token_problems(&tokens) {
         reader.wrong(&value.span(), reason);
     }

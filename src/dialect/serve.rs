@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Payload;
 use actix_web::guard::GuardContext;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -11,7 +10,7 @@ use actix_web::http::header::{
     CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, PRAGMA, VARY, WWW_AUTHENTICATE,
 };
 use actix_web::http::{Method as HttpMethod, StatusCode};
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
 use futures_util::StreamExt;
 

@@ -300,6 +300,7 @@ fn detail(request: &AuthorizationRequest, account: &SignedIn) -> Detail {
         nonce: request.nonce.clone(),
         acr: acr_answer(acr_for(&account.methods), request.asked_acr()).as_str().to_owned(),
         methods: account.methods.clone(),
+        workspace: None,
     }
 }
 

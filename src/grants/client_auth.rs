@@ -32,6 +32,13 @@ impl Deref for Authenticated {
     }
 }
 
+impl Authenticated {
+    /// A client that this instance itself acts as: there is nobody who could prove to be it.
+    pub(super) fn ourselves(client: Arc<Client>) -> Self {
+        Self(client)
+    }
+}
+
 /// Authenticates the caller of the endpoint at `called` (a path below the issuer).
 pub async fn authenticate(
     app: &App,

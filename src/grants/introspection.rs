@@ -159,6 +159,26 @@ pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveA
     })
 }
 
+/// What a token is worth to an API of ours.
+#[derive(Clone, Debug)]
+pub enum Examined {
+    Live(Box<LiveAccessToken>),
+    /// Signed by us, and past its time (LG-5).
+    Expired,
+    /// Anything else: not ours, of another kind, revoked, its session ended.
+    Invalid,
+}
+
+/// The same for who must tell a token that has expired from one that is good for nothing.
+pub async fn examine(app: &App, token: &Secret) -> Result<Examined, store::Error> {
+    if verify(app, token, true).is_none() {
+        let is_ours = verify(app, token, false).is_some();
+        return Ok(if is_ours { Examined::Expired } else { Examined::Invalid });
+    }
+    let live = live_access_token(app, token).await?;
+    Ok(live.map_or(Examined::Invalid, |live| Examined::Live(Box::new(live))))
+}
+
 enum State {
     Dead,
     Machine,

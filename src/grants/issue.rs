@@ -5,11 +5,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::audit::Scribe;
 use crate::clock::Timestamp;
 use crate::crypto::Random;
+use crate::keys::Keyring;
 use crate::model::{Client, Place, SigningAlg};
 use crate::protocol::claims::UserClaims;
 use crate::protocol::targets::Target;
@@ -26,7 +28,7 @@ use crate::tenancy::membership::ActiveMembership;
 use super::{Detail, Failure};
 
 /// The algorithm of access tokens: small, quick to sign and to verify.
-const ACCESS_ALG: SigningAlg = SigningAlg::Es256;
+pub(super) const ACCESS_ALG: SigningAlg = SigningAlg::Es256;
 
 /// A signed access token.
 pub(super) struct AccessToken {
@@ -47,10 +49,30 @@ pub(super) struct Issuing<'a> {
     pub now: Timestamp,
 }
 
+/// The same for a product's API: about this membership, and with the claims that the API has beside. Of the standard
+/// ones it may word the roles.
+pub(super) fn product_access_token(
+    app: &App,
+    issuing: &Issuing<'_>,
+    membership: Option<&ActiveMembership>,
+    mut extra: Map<String, Value>,
+) -> Result<AccessToken, Failure> {
+    let mut organisation = organisation_claims(membership);
+    if let Some(Value::Array(words)) = extra.remove("roles") {
+        organisation.roles = words.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    }
+    let claims = AccessClaims { organisation, extra, ..user_claims(app, issuing) };
+    sign_access(app, claims, issuing.now)
+}
+
 /// An access token for an admitted user.
 pub(super) fn user_access_token(app: &App, issuing: &Issuing<'_>) -> Result<AccessToken, Failure> {
+    sign_access(app, user_claims(app, issuing), issuing.now)
+}
+
+fn user_claims(app: &App, issuing: &Issuing<'_>) -> AccessClaims {
     let Issuing { client, place, admission, grant, detail, target, now } = *issuing;
-    let claims = AccessClaims {
+    AccessClaims {
         sub: admission.user().id.to_string(),
         auth_time: Some(grant.auth_time),
         acr: Some(detail.acr.clone()),
@@ -61,8 +83,7 @@ pub(super) fn user_access_token(app: &App, issuing: &Issuing<'_>) -> Result<Acce
         status: Some(place.claim(app.config.issuer.as_str())),
         organisation: organisation_claims(admission.membership()),
         ..machine_claims(app, client, target, now)
-    };
-    sign_access(app, claims, now)
+    }
 }
 
 /// When an access token ends that is made now under this grant, and outlives it never.
@@ -172,6 +193,7 @@ fn machine_claims(app: &App, client: &Client, target: &Target, now: Timestamp) -
         workspace: None,
         status: None,
         organisation: OrganisationClaims::default(),
+        extra: Map::new(),
     }
 }
 
@@ -236,7 +258,17 @@ pub(super) fn sign(
     claims: &impl Serialize,
     now: Timestamp,
 ) -> Result<String, Failure> {
-    let keyring = app.signing.keyring();
+    sign_with(&app.signing.keyring(), alg, typ, claims, now)
+}
+
+/// The same where the keys were taken along.
+pub(super) fn sign_with(
+    keyring: &Keyring,
+    alg: SigningAlg,
+    typ: &str,
+    claims: &impl Serialize,
+    now: Timestamp,
+) -> Result<String, Failure> {
     let signer = keyring
         .signer(alg, now)
         .ok_or_else(|| Failure::Internal(format!("no {alg} key may sign at the moment")))?;

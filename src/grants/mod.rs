@@ -7,6 +7,7 @@ pub mod authorization;
 pub mod authorization_code;
 pub mod client_auth;
 pub mod client_credentials;
+pub mod first_party;
 pub mod introspection;
 mod issue;
 pub mod pushed;
@@ -23,7 +24,7 @@ use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::identity::password::Busy;
 use crate::keys::SignError;
-use crate::model::{AuditAction, AuthMethod};
+use crate::model::{AuditAction, AuthMethod, WorkspaceId};
 use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::Registry;
@@ -117,6 +118,9 @@ pub(crate) struct Detail {
     pub nonce: Option<String>,
     pub acr: String,
     pub methods: Vec<AuthMethod>,
+    /// The workspace within the grant's organisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceId>,
 }
 
 impl Detail {

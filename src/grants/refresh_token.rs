@@ -4,17 +4,16 @@
 //! token yields. A client that lost the answer, or a second tab, presents the old token again within the grace time
 //! and gets the same successor, as long as that was not used. Any other second use is theft: the family dies.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
+use crate::clock::Timestamp;
 use crate::crypto::{Random, Secret, seal_with, unseal_with};
 use crate::identity::claims;
 use crate::identity::notice::Notices;
 use crate::mail::message::Happened;
-use crate::model::{AuditAction, GrantType, Language, Place, Resource};
-use crate::protocol::claims::UserClaims;
+use crate::model::{AuditAction, GrantType, Language, Place};
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::{Registry, Target, narrowed_targets};
 use crate::protocol::token::{TokenResponse, TokenType, refreshed_scope};
@@ -43,32 +42,29 @@ pub(super) async fn rotate(
     presented: Presented,
     origin: &Origin,
 ) -> Result<TokenResponse, Failure> {
-    let rotating = Rotating {
-        client: client.clone(),
-        scope: presented.scope,
-        resources: presented.resources,
-        successor: Secret::generate(&app.random),
-        token: presented.token,
-        idle: app.config.lifetimes.refresh_idle,
-        grace: app.config.lifetimes.refresh_grace,
-        access: app.config.lifetimes.access,
-        issuer: app.config.issuer.as_str().to_owned(),
-        known: app.resources().await?,
-        notices: Notices::of(app, Language::default()),
-        rules: Rules::of(&app.config),
-        random: app.random.clone(),
-        scribe: app.scribe(origin),
-    };
-    let now = rotating.scribe.now;
-    let rotated = match app.db.write(move |db| rotating.settle(db)).await? {
-        Rotation::Done(rotated) => rotated,
-        Rotation::Refused(error) => return Err(error.into()),
-        Rotation::Reused(error) => {
-            app.metrics.refresh_reused();
-            return Err(error.into());
-        }
-    };
-    let Rotated { admission, place, grant, detail, target, id_claims, successor } = *rotated;
+    let successor = Secret::generate(&app.random);
+    let make: MakeToken = Box::new(move |_, _| Ok(successor.clone()));
+    let rotating =
+        Rotating::new(app, client, presented.token, make, app.config.lifetimes.refresh_idle, origin);
+    let (issuer, known) = (app.config.issuer.as_str().to_owned(), app.resources().await?);
+    let (asked_scope, asked_resources) = (presented.scope, presented.resources);
+    let rotated = rotating.run(app, move |db, admission, grant| {
+        let mut detail = Detail::parse(&grant.detail)?;
+        // It counts for this access token only: the next refresh may have the whole again.
+        detail.scope = match refreshed_scope(&detail.scope, asked_scope.as_ref()) {
+            Ok(scope) => scope,
+            Err(error) => return Ok(Err(error)),
+        };
+        let registry = Registry { issuer: &issuer, resources: &known };
+        let target = match narrowed_targets(&detail.scope, &detail.resources, &asked_resources, &registry) {
+            Ok(target) => target,
+            Err(error) => return Ok(Err(error)),
+        };
+        let id_claims = claims::for_id_token(db, admission.user(), &detail.claims)?;
+        Ok(Ok((target, (detail, id_claims))))
+    });
+    let Rotated { admission, place, grant, target, successor, now, granted } = rotated.await?;
+    let (detail, id_claims) = granted;
     let issuing = Issuing {
         client,
         place,
@@ -91,44 +87,48 @@ pub(super) async fn rotate(
     })
 }
 
-struct Rotating {
+/// Makes a refresh token for a grant that ends at the time given.
+pub(super) type MakeToken = Box<dyn Fn(&Grant, Timestamp) -> Result<Secret, store::Error> + Send + Sync>;
+
+/// A refresh token that is being exchanged for its successor.
+pub(super) struct Rotating {
     client: Authenticated,
     token: Secret,
-    scope: Option<ScopeSet>,
-    resources: Vec<String>,
-    successor: Secret,
+    make: MakeToken,
     idle: Duration,
     grace: Duration,
     access: Duration,
-    issuer: String,
-    known: Arc<Vec<Resource>>,
     notices: Notices,
     rules: Rules,
     random: Random,
     scribe: Scribe,
 }
 
-enum Rotation {
-    Done(Box<Rotated>),
+enum Rotation<T> {
+    Done(Box<Rotated<T>>),
     Refused(OAuthError),
     /// Committed all the same: the family is revoked.
     Reused(OAuthError),
 }
 
-struct Rotated {
-    admission: Admission,
-    place: Place,
-    grant: Grant,
-    detail: Detail,
-    target: Target,
-    id_claims: UserClaims,
-    successor: Secret,
+/// A rotation that took place, with what the caller found that it grants.
+pub(super) struct Rotated<T> {
+    pub admission: Admission,
+    pub place: Place,
+    pub grant: Grant,
+    pub target: Target,
+    pub successor: Secret,
+    pub now: Timestamp,
+    pub granted: T,
 }
+
+/// What the grant is good for now, or why it is not.
+type Judged<T> = Result<Result<(Target, T), OAuthError>, store::Error>;
 
 /// What a presented token turned out to be.
 enum Presentation {
-    /// Consumed just now; the successor is ours.
-    Rotated,
+    /// Consumed just now, in favour of this one.
+    Rotated(Secret),
     /// Consumed before, and its receipt is still good: the successor of then.
     Repeated(Secret),
     /// Consumed before, and that is not to be explained by a lost answer.
@@ -136,7 +136,50 @@ enum Presentation {
 }
 
 impl Rotating {
-    fn settle(&self, db: &mut Conn) -> Result<Rotation, store::Error> {
+    /// `idle` is how long the successor may lie unused.
+    pub fn new(
+        app: &App,
+        client: &Authenticated,
+        token: Secret,
+        make: MakeToken,
+        idle: Duration,
+        origin: &Origin,
+    ) -> Self {
+        Self {
+            client: client.clone(),
+            token,
+            make,
+            idle,
+            grace: app.config.lifetimes.refresh_grace,
+            access: app.config.lifetimes.access,
+            notices: Notices::of(app, Language::default()),
+            rules: Rules::of(&app.config),
+            random: app.random.clone(),
+            scribe: app.scribe(origin),
+        }
+    }
+
+    /// Rotates in one transaction. If `judge` refuses, nothing is consumed.
+    pub async fn run<T: Send + 'static>(
+        self,
+        app: &App,
+        judge: impl Fn(&mut Conn, &Admission, &Grant) -> Judged<T> + Send + 'static,
+    ) -> Result<Rotated<T>, Failure> {
+        match app.db.write(move |db| self.settle(db, &judge)).await? {
+            Rotation::Done(rotated) => Ok(*rotated),
+            Rotation::Refused(error) => Err(error.into()),
+            Rotation::Reused(error) => {
+                app.metrics.refresh_reused();
+                Err(error.into())
+            }
+        }
+    }
+
+    fn settle<T>(
+        &self,
+        db: &mut Conn,
+        judge: &impl Fn(&mut Conn, &Admission, &Grant) -> Judged<T>,
+    ) -> Result<Rotation<T>, store::Error> {
         let now = self.scribe.now;
         let digest = self.token.digest();
         let unknown =
@@ -158,26 +201,19 @@ impl Rotating {
             return self.refuse(db, not_admitted(Refusal::GrantRevoked));
         }
         // A stolen token presented for a family that is dead already has nothing left to revoke.
-        let mut detail = Detail::parse(&grant.detail)?;
+        let detail = Detail::parse(&grant.detail)?;
         let (kind, proven) = (GrantType::RefreshToken, &detail.methods);
         let admitted = admission::admit_grant(db, &self.client, kind, &grant, proven, self.rules, now)?;
         let admission = match admitted {
             Ok(admission) => admission,
             Err(refusal) => return self.refuse(db, not_admitted(refusal)),
         };
-        // It counts for this access token only: the next refresh may have the whole again.
-        detail.scope = match refreshed_scope(&detail.scope, self.scope.as_ref()) {
-            Ok(scope) => scope,
-            Err(error) => return self.refuse(db, error),
-        };
-        let registry = Registry { issuer: &self.issuer, resources: &self.known };
-        let target = match narrowed_targets(&detail.scope, &detail.resources, &self.resources, &registry) {
-            Ok(target) => target,
+        let (target, granted) = match judge(db, &admission, &grant)? {
+            Ok(granted) => granted,
             Err(error) => return self.refuse(db, error),
         };
         let successor = match self.present(db, &token, &grant)? {
-            Presentation::Rotated => self.successor.clone(),
-            Presentation::Repeated(successor) => successor,
+            Presentation::Rotated(successor) | Presentation::Repeated(successor) => successor,
             Presentation::Reused => return self.reused(db, &grant),
         };
         if let (false, Some(session)) = (grant.offline, grant.session_id) {
@@ -185,18 +221,10 @@ impl Rotating {
             sessions::touch(db, session, now.minus(Duration::from_secs(60)), now)?;
         }
         let place = issue::take_place(db, &grant, &target, self.access, &self.scribe)?;
-        let id_claims = claims::for_id_token(db, admission.user(), &detail.claims)?;
         let event = Event::success(AuditAction::TokenRefreshed).user(grant.user_id).client(self.client.key);
         self.scribe.write(db, event.session(grant.session_id))?;
-        Ok(Rotation::Done(Box::new(Rotated {
-            admission,
-            place,
-            grant,
-            detail,
-            target,
-            id_claims,
-            successor,
-        })))
+        let rotated = Rotated { admission, place, grant, target, successor, now, granted };
+        Ok(Rotation::Done(Box::new(rotated)))
     }
 
     /// Consumes the token, or finds that it was consumed and what that means.
@@ -208,13 +236,11 @@ impl Rotating {
     ) -> Result<Presentation, store::Error> {
         let now = self.scribe.now;
         if token.consumed_at.is_none() {
-            let successor = self.successor.digest();
-            let sealed = seal_with(
-                self.token.expose().as_bytes(),
-                &self.random,
-                RECEIPT,
-                self.successor.expose().as_bytes(),
-            );
+            let expires_at = now.plus(self.idle).min(grant.expires_at);
+            let made = (self.make)(grant, expires_at)?;
+            let successor = made.digest();
+            let sealed =
+                seal_with(self.token.expose().as_bytes(), &self.random, RECEIPT, made.expose().as_bytes());
             // The condition in the statement decides between two that arrive together (AR-1).
             if grants::consume_refresh(db, &token.digest, &successor, &sealed, now)? {
                 grants::insert_refresh(
@@ -223,13 +249,13 @@ impl Rotating {
                         digest: successor,
                         grant_id: grant.id,
                         created_at: now,
-                        expires_at: now.plus(self.idle).min(grant.expires_at),
+                        expires_at,
                         consumed_at: None,
                         successor_digest: None,
                         successor_sealed: None,
                     },
                 )?;
-                return Ok(Presentation::Rotated);
+                return Ok(Presentation::Rotated(made));
             }
         }
         let Some(consumed) = grants::find_refresh(db, &token.digest)? else {
@@ -265,7 +291,7 @@ impl Rotating {
     }
 
     /// Whoever used the token first, one of the two is a thief: nobody keeps anything (RFC 9700 §4.14.2).
-    fn reused(&self, db: &mut Conn, grant: &Grant) -> Result<Rotation, store::Error> {
+    fn reused<T>(&self, db: &mut Conn, grant: &Grant) -> Result<Rotation<T>, store::Error> {
         if grants::revoke(db, grant.id, self.scribe.now)? {
             tracing::warn!(grant = %grant.id, client = %self.client.client_id, "a refresh token was used twice");
             let event = Event::denied(AuditAction::RefreshReused).user(grant.user_id).client(self.client.key);
@@ -280,7 +306,7 @@ impl Rotating {
         ))
     }
 
-    fn refuse(&self, db: &mut Conn, error: OAuthError) -> Result<Rotation, store::Error> {
+    fn refuse<T>(&self, db: &mut Conn, error: OAuthError) -> Result<Rotation<T>, store::Error> {
         self.scribe.write(db, refused(&self.client, "refresh_token", &error))?;
         Ok(Rotation::Refused(error))
     }

@@ -51,7 +51,7 @@ pub async fn ask(app: &App, asked: Asked, origin: &Origin) -> Result<(), AskErro
         product: app.config.branding.product_name.clone(),
         issuer: app.config.issuer.clone(),
         lasts: app.config.lifetimes.verify,
-        limits: app.config.limits.clone(),
+        limits: app.limits(origin).clone(),
         scribe: app.scribe(origin),
     };
     link::paced(app.db.write(move |db| posting.settle(db))).await??;

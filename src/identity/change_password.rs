@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::crypto::Secret;
 use crate::mail::message::Happened;
-use crate::model::{AuditAction, SessionId, UserId};
+use crate::model::{AuditAction, GrantId, SessionId, UserId};
 use crate::store::{self, Conn, grants, links, users};
 use crate::tenancy::admission;
 use crate::tenancy::users::check_password;
@@ -23,6 +23,8 @@ pub struct Change {
     pub session: SessionId,
     pub current: Secret,
     pub new: Secret,
+    /// What an API's client holds that asks for this: it stays, too.
+    pub grant: Option<GrantId>,
     /// Whether every other browser is signed out, and every application loses its access (SE-5).
     pub end_others: bool,
     pub notices: Notices,
@@ -51,7 +53,7 @@ pub async fn has_password(app: &App, user: UserId) -> Result<bool, store::Error>
 /// Sets the new password.
 pub async fn change(app: &App, change: Change, origin: &Origin) -> Result<(), ChangeError> {
     let (user, scribe) = (change.user, app.scribe(origin));
-    let tries = (Bucket::new("password change", &[user.as_bytes()]), app.config.limits.login_failures);
+    let tries = (Bucket::new("password change", &[user.as_bytes()]), app.limits(origin).login_failures);
     let found = app.db.write(move |db| {
         if let Err(throttled) = limits::reserve(db, &[tries], scribe.now)? {
             return Ok(Err(throttled));
@@ -89,7 +91,7 @@ fn settle(db: &mut Conn, change: &Change, phc: &str, scribe: &Scribe) -> Result<
     links::void_of_user(db, change.user, scribe.now)?;
     if change.end_others {
         session::end_all(db, change.user, Some(change.session), scribe)?;
-        grants::revoke_of_user(db, change.user, scribe.now)?;
+        grants::revoke_of_user_except(db, change.user, change.grant, scribe.now)?;
     }
     let event = Event::success(AuditAction::PasswordChanged).user(change.user).session(change.session);
     scribe.write(db, event.detail("others_ended", change.end_others))?;

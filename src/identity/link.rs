@@ -63,7 +63,7 @@ pub(super) struct Tries(pub Bucket, pub Limit);
 impl Tries {
     pub fn of(app: &App, origin: &Origin) -> Self {
         let bucket = Bucket::new("one-time link address", &[&limits::address_key(origin.ip)]);
-        Self(bucket, app.config.limits.link_tries)
+        Self(bucket, app.limits(origin).link_tries)
     }
 
     pub fn count(self, db: &mut Conn, now: Timestamp) -> Result<Result<(), Throttled>, store::Error> {

@@ -35,6 +35,8 @@ pub struct Asked {
     pub browser: Secret,
     pub device: Option<KnownDevice>,
     pub onward: Onward,
+    /// How long the link lasts.
+    pub lasts: Duration,
 }
 
 /// Where the browser that asked goes on once it is signed in.
@@ -97,11 +99,11 @@ pub async fn ask(app: &App, asked: Asked, origin: &Origin) -> Result<(), AskErro
         email,
         secret,
         digits,
+        lasts: asked.lasts,
         asked,
         product: app.config.branding.product_name.clone(),
         issuer: app.config.issuer.clone(),
-        lasts: app.config.lifetimes.magic,
-        limits: app.config.limits.clone(),
+        limits: app.limits(origin).clone(),
         may_register: app.config.registration_mode() == RegistrationMode::Open,
         scribe: app.scribe(origin),
     };
@@ -140,7 +142,7 @@ pub async fn redeem(
     origin: &Origin,
 ) -> Result<Entered, LinkError> {
     let (token, scribe, tries) = (token.clone(), app.scribe(origin), Tries::of(app, origin));
-    let (browser, terms) = (browser.map(Secret::digest), Terms::of(app, false));
+    let (browser, terms) = (browser.map(Secret::digest), Terms::for_arrival(app, &arrival, false));
     let entered = app.db.write(move |db| {
         let link = match link::spend(db, &token, LinkPurpose::MagicLink, tries, scribe.now)? {
             Ok(Some(link)) => link,
@@ -167,7 +169,7 @@ pub async fn redeem_code(
     let trying = Trying {
         typed: Secret::from_text(typed),
         browser: browser.clone(),
-        tries: (bucket, app.config.limits.link_tries),
+        tries: (bucket, app.limits(origin).link_tries),
         master: app.master.clone(),
         terms: Terms::of(app, false),
         scribe: app.scribe(origin),

@@ -105,7 +105,7 @@ pub async fn request(app: &App, asked: Asked, origin: &Origin) -> Result<(), Ask
         product: app.config.branding.product_name.clone(),
         issuer: app.config.issuer.clone(),
         lasts: app.config.lifetimes.reset,
-        limits: app.config.limits.clone(),
+        limits: app.limits(origin).clone(),
         scribe: app.scribe(origin),
     };
     link::paced(app.db.write(move |db| posting.settle(db))).await??;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{self, Bucket, Throttled};
-use super::link::{self, LinkError, Tries};
+use super::change_email;
+use super::link::{self, AskError, LinkError, Tries};
 use super::password::{Busy, Weak};
 use super::session::{self, Arrival, Begun, Terms};
 use crate::app::App;
@@ -142,6 +143,41 @@ pub async fn request(app: &App, asked: Asked, origin: &Origin) -> Result<(), Reg
     Ok(())
 }
 
+/// Makes the account and signs it in at once. Only for a login API whose operator chose that: it tells whether an
+/// address has an account. The address stays unproven until a link that is mailed to it was opened.
+///
+/// # Errors
+/// [`EmailFault::Taken`] if somebody has the address.
+pub async fn at_once(
+    app: &App,
+    typed: Typed,
+    arrival: Arrival,
+    origin: &Origin,
+) -> Result<Begun, RegistrationError> {
+    let notices = arrival.notices.clone();
+    let checked = check(app, &typed).map_err(RegistrationError::Faulty)?;
+    let taken = || {
+        RegistrationError::Faulty(Faults { email: Some(EmailFault::Taken), ..Faults::default() })
+    };
+    let (scribe, email) = (app.scribe(origin), checked.email.clone());
+    let tries = mail_tries(app, &email, origin);
+    app.db.write(move |db| limits::reserve(db, &tries, scribe.now)).await??;
+    let phc = app.passwords.hash(&checked.password).await?;
+    let prepared = Prepared::unproven(email.clone(), checked.name, phc);
+    let (scribe, terms) = (app.scribe(origin), Terms::for_arrival(app, &arrival, false));
+    let methods = [AuthMethod::Password];
+    let joined = app.db.write(move |db| Ok(Ok(join(db, &prepared, &methods, &arrival, terms, &scribe)?)));
+    let begun = taken_is_none(joined.await)?.ok_or_else(taken)?;
+    let asked =
+        change_email::Asked { user: begun.user, session: begun.id, email: email.as_str().to_owned(), notices };
+    match change_email::ask(app, asked, origin).await {
+        // The account is there; its page offers the mail again.
+        Ok(()) | Err(AskError::BadEmail | AskError::Throttled(_)) => {}
+        Err(AskError::Store(error)) => return Err(error.into()),
+    }
+    Ok(begun)
+}
+
 /// Looks what the link opens without spending it (PW-7).
 pub async fn open(
     app: &App,
@@ -266,7 +302,7 @@ fn honoured(app: &App) -> &'static [LinkPurpose] {
 }
 
 fn mail_tries(app: &App, email: &EmailAddress, origin: &Origin) -> [(Bucket, Limit); 3] {
-    let (limits, address) = (&app.config.limits, limits::address_key(origin.ip));
+    let (limits, address) = (app.limits(origin), limits::address_key(origin.ip));
     [
         (Bucket::new("registration address", &[&address]), limits.registration_per_address),
         (Bucket::new("mail to", &[email.folded().as_bytes()]), limits.mail_per_address),

@@ -14,7 +14,7 @@ use crate::audit::{Event, Scribe};
 use crate::clock::Timestamp;
 use crate::crypto::Secret;
 use crate::mail::message::Happened;
-use crate::model::{AuditAction, AuthMethod, SessionId, UserId};
+use crate::model::{AuditAction, AuthMethod, FirstSignIn, SessionId, UserId};
 use crate::protocol::acr::{Acr, acr_for};
 use crate::store::pending::PendingSignIn;
 use crate::store::sessions::Session;
@@ -100,6 +100,16 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Of somebody who arrives: as the API has it that they come by, or as configured (SE-4).
+    pub fn for_arrival(app: &App, arrival: &Arrival, remember: bool) -> Self {
+        match arrival.api {
+            Some(api) => {
+                Self { remember: false, idle: api.session, max: api.session, rules: Rules::of(&app.config) }
+            }
+            None => Self::of(app, remember),
+        }
+    }
+
     /// As configured, with or without "remember me" (SE-4).
     pub fn of(app: &App, remember: bool) -> Self {
         let lifetimes = &app.config.lifetimes;
@@ -120,6 +130,17 @@ pub struct Arrival {
     pub device: Option<KnownDevice>,
     /// For telling the owner of a browser that the account was never used in (LO-4).
     pub notices: Notices,
+    /// Where no browser comes but the client of a login API, which keeps no cookies.
+    pub api: Option<Api>,
+}
+
+/// How people arrive by a login API.
+#[derive(Clone, Copy, Debug)]
+pub struct Api {
+    /// How long the session lasts. Its tokens are what is used, so it has no idle time.
+    pub session: Duration,
+    /// What becomes of people whom a provider vouches for and who have no account; `None`: as the provider has it.
+    pub first_sign_in: Option<FirstSignIn>,
 }
 
 /// A session just begun or renewed; or a sign-in that will be one.
@@ -294,7 +315,14 @@ fn tell_of_new_device(
     arrival: &Arrival,
     scribe: &Scribe,
 ) -> Result<(), store::Error> {
-    let known = arrival.device.as_ref().is_some_and(|device| device.knows(user.id));
+    let known = match arrival.api {
+        None => arrival.device.as_ref().is_some_and(|device| device.knows(user.id)),
+        // Without cookies, a client is known by what it calls itself and where it is.
+        Some(_) => {
+            let (ip, agent) = (scribe.origin.ip.map(|ip| ip.to_string()), scribe.origin.user_agent.as_deref());
+            store::sessions::was_seen(db, user.id, ip.as_deref(), agent)?
+        }
+    };
     if known || user.last_sign_in_at.is_none() {
         return Ok(());
     }

@@ -55,7 +55,7 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
     let candidate = {
         let (counted, login, device) =
             (counted.clone(), attempt.login.clone(), attempt.arrival.device.clone());
-        let (limits, now) = (app.config.limits.clone(), scribe.now);
+        let (limits, now) = (app.limits(origin).clone(), scribe.now);
         app.db.write(move |db| reserve(db, &counted, &limits, &login, device.as_ref(), now)).await?
     };
     let candidate = candidate.map_err(|throttled| {
@@ -64,7 +64,7 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
     })?;
     let stored = candidate.as_ref().and_then(|candidate| candidate.phc.as_deref());
     let verdict = app.passwords.verify(&attempt.password, stored).await?;
-    let terms = Terms::of(app, attempt.remember);
+    let terms = Terms::for_arrival(app, &attempt.arrival, attempt.remember);
     // The moment of the sign-in is when the password was found right, not when it was sent.
     let scribe = Scribe { now: app.clock.now(), ..scribe };
     let settled = app
@@ -161,6 +161,7 @@ fn reserve(
         return Ok(Err(throttled));
     }
     if known.is_none()
+        && !limits.are_lifted()
         && let Some(retry_after) = limits::running(db, counted.pause(), now)?
     {
         return Ok(Err(Throttled { retry_after }));

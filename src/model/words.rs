@@ -194,6 +194,8 @@ words! {
         UserRemoved = "user.removed",
         PasswordChanged = "user.password_changed",
         EmailVerified = "user.email_verified",
+        ProfileChanged = "user.profile_changed",
+        LimitsLifted = "limits.lifted",
         EmailChangeRequested = "user.email_change_requested",
         EmailChanged = "user.email_changed",
         ResetRequested = "reset.requested",

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::model::{
@@ -18,6 +19,8 @@ use super::scope::ScopeSet;
 
 /// The `typ` header of access tokens (RFC 9068 §2.1). No other token has it (TK-4).
 pub const ACCESS_TOKEN_TYP: &str = "at+jwt";
+/// The `typ` header of refresh tokens that are JWTs because clients expect so. Only we read them.
+pub const REFRESH_TOKEN_TYP: &str = "rt+jwt";
 /// The `typ` header of ID tokens.
 pub const ID_TOKEN_TYP: &str = "JWT";
 
@@ -58,6 +61,9 @@ pub struct AccessClaims {
     pub status: Option<StatusClaim>,
     #[serde(flatten)]
     pub organisation: OrganisationClaims,
+    /// What a product's API has beside; never one of the above (TK-7).
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// The organisation that a token is about, and what its user may do there. Empty where it is about none.
@@ -292,6 +298,7 @@ mod tests {
             workspace: None,
             status: None,
             organisation: OrganisationClaims::default(),
+            extra: Map::new(),
         };
         let value = serde_json::to_value(&claims).unwrap();
         assert_eq!(

@@ -24,7 +24,7 @@ pub struct Grant {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
-    /// What its tokens are about; it never changes (TE-6).
+    /// What its tokens are about; once it is there it never changes (TE-6).
     pub organisation_id: Option<OrganisationId>,
 }
 
@@ -35,6 +35,13 @@ pub fn insert(db: &mut Conn, grant: &Grant) -> Result<(), Error> {
 
 pub fn find(db: &mut Conn, id: GrantId) -> Result<Option<Grant>, Error> {
     Ok(grants::table.find(id).select(Grant::as_select()).first(db).optional()?)
+}
+
+/// Fixes the organisation of a grant that has none, and what goes with it.
+pub fn set_place(db: &mut Conn, grant: &Grant) -> Result<bool, Error> {
+    let open = grants::table.filter(grants::id.eq(grant.id)).filter(grants::organisation_id.is_null());
+    let set = (grants::organisation_id.eq(grant.organisation_id), grants::detail.eq(&grant.detail));
+    Ok(diesel::update(open).set(set).execute(db)? == 1)
 }
 
 /// Keeps the grant from being revoked until this transaction ends, so that what it issues is known to whoever
@@ -82,6 +89,18 @@ pub fn revoke_of_session(db: &mut Conn, session: SessionId, now: Timestamp) -> R
 /// Revokes all of a user's grants, offline ones too: the user was disabled, or the password was reset (SE-5).
 pub fn revoke_of_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<usize, Error> {
     Ok(revoke_among!(db, now, grants::table.filter(grants::user_id.eq(user))))
+}
+
+/// Revokes all of a user's grants but this one.
+pub fn revoke_of_user_except(
+    db: &mut Conn,
+    user: UserId,
+    except: Option<GrantId>,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    let Some(kept) = except else { return revoke_of_user(db, user, now) };
+    let others = grants::table.filter(grants::user_id.eq(user)).filter(grants::id.ne(kept));
+    Ok(revoke_among!(db, now, others))
 }
 
 /// Revokes what one user granted for one organisation: the user is no member any more.
@@ -167,6 +186,12 @@ pub fn consume_refresh(
         ))
         .execute(db)?;
     Ok(consumed == 1)
+}
+
+/// Removes the grant's refresh tokens.
+pub fn remove_refresh_tokens(db: &mut Conn, grant: GrantId) -> Result<(), Error> {
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::grant_id.eq(grant))).execute(db)?;
+    Ok(())
 }
 
 /// Makes an access token dead before its time.

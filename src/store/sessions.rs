@@ -141,6 +141,25 @@ pub fn touch(db: &mut Conn, id: SessionId, unless_since: Timestamp, now: Timesta
     Ok(())
 }
 
+/// Whether the user ever signed in from this address with a client that calls itself this.
+pub fn was_seen(
+    db: &mut Conn,
+    user: UserId,
+    ip: Option<&str>,
+    user_agent: Option<&str>,
+) -> Result<bool, Error> {
+    let mut earlier = sessions::table.filter(sessions::user_id.eq(user)).select(sessions::id).into_boxed();
+    earlier = match ip {
+        Some(ip) => earlier.filter(sessions::ip.eq(ip.to_owned())),
+        None => earlier.filter(sessions::ip.is_null()),
+    };
+    earlier = match user_agent {
+        Some(agent) => earlier.filter(sessions::user_agent.eq(agent.to_owned())),
+        None => earlier.filter(sessions::user_agent.is_null()),
+    };
+    Ok(earlier.first::<SessionId>(db).optional()?.is_some())
+}
+
 /// Ends one session. `false` if it had ended before.
 pub fn end(db: &mut Conn, id: SessionId, now: Timestamp) -> Result<bool, Error> {
     let live = sessions::table.filter(sessions::id.eq(id)).filter(sessions::ended_at.is_null());

@@ -146,6 +146,25 @@ pub fn admit_authorization(
     admit_acting(db, session.user_id, acting)
 }
 
+/// May this product's own API give tokens for this session, which no browser holds (LG-1)?
+pub fn admit_product(
+    db: &mut Conn,
+    session: &Session,
+    acting: Acting<'_>,
+    now: Timestamp,
+) -> Result<Result<Admission, Refusal>, store::Error> {
+    if let Err(refusal) = check_client(acting.client, GrantType::RefreshToken) {
+        return Ok(Err(refusal));
+    }
+    if !acting.client.first_party {
+        return Ok(Err(Refusal::GrantType));
+    }
+    if !session.is_live(now) {
+        return Ok(Err(Refusal::SessionEnded));
+    }
+    admit_acting(db, session.user_id, acting)
+}
+
 /// May this client receive (more) tokens from this grant, which was given after this had been proven? A demand for a
 /// second factor that came later holds as well (MF-5), and so do roles and standing in the organisation as they are
 /// now (OR-6). While the member or the organisation is suspended the answer is no; the grant itself stays.

@@ -164,6 +164,73 @@ pub async fn create(app: &App, new: NewClient, origin: &Origin) -> Result<Create
     Ok(Created { client, secret })
 }
 
+/// The client that the login API of a product acts as.
+#[derive(Clone, Debug)]
+pub struct Product {
+    pub client_id: String,
+    pub name: String,
+    /// Where browsers may be sent back to.
+    pub redirect_uris: Vec<String>,
+}
+
+/// Sees to it that the product's client exists, with these addresses. It has no secret, so nobody can be it at the
+/// token endpoint; whoever runs the instance may give it one, demand second factors of its users or disable it.
+pub async fn keep_product(app: &App, product: Product, origin: &Origin) -> Result<(), ClientError> {
+    let scribe = app.scribe(origin);
+    let client_id = check_client_id(product.client_id)?;
+    let metadata = ClientMetadata {
+        client_name: Some(product.name),
+        grant_types: Some(
+            [GrantType::AuthorizationCode, GrantType::RefreshToken].map(|kind| kind.to_string()).into(),
+        ),
+        token_endpoint_auth_method: Some(ClientAuthMethod::SecretBasic.to_string()),
+        redirect_uris: product.redirect_uris,
+        ..ClientMetadata::default()
+    };
+    // The client of an API without redirects has none to register, which no client may do by itself.
+    let has_redirects = !metadata.redirect_uris.is_empty();
+    let metadata = match has_redirects {
+        true => metadata,
+        false => ClientMetadata { redirect_uris: vec![app.config.issuer.at("/")], ..metadata },
+    };
+    let terms = Terms { first_party: true, pkce_required: false, ..Terms::default() };
+    let key = ClientKey::new(scribe.now, &scribe.random);
+    let mut wanted = described(&metadata, key, client_id, scribe.now, &terms)?;
+    if !has_redirects {
+        wanted.redirect_uris.clear();
+        wanted.grant_types = vec![GrantType::RefreshToken];
+    }
+    let kept = app.db.write(move |db| keep(db, &wanted, &scribe)).await;
+    match kept {
+        // Another node made it at the same moment.
+        Ok(()) | Err(store::Error::Taken(Unique::ClientId)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    app.registry.forget(Topic::Clients);
+    Ok(())
+}
+
+fn keep(db: &mut Conn, wanted: &Client, scribe: &Scribe) -> Result<(), store::Error> {
+    let Some(found) = clients::find_by_client_id(db, &wanted.client_id)? else {
+        clients::insert(db, wanted, scribe.now)?;
+        return scribe.write(db, told(AuditAction::ClientCreated, wanted));
+    };
+    let same = found.redirect_uris == wanted.redirect_uris
+        && found.grant_types == wanted.grant_types
+        && found.first_party;
+    if same {
+        return Ok(());
+    }
+    let updated = Client {
+        redirect_uris: wanted.redirect_uris.clone(),
+        grant_types: wanted.grant_types.clone(),
+        first_party: true,
+        ..found
+    };
+    clients::update(db, &updated, scribe.now)?;
+    scribe.write(db, told(AuditAction::ClientChanged, &updated))
+}
+
 /// Changes what the operator may change; the result passes the same checks as a new client.
 pub async fn change(
     app: &App,

@@ -86,10 +86,19 @@ pub struct Prepared {
 impl Prepared {
     /// A user to be whose name and password were checked and hashed before, maybe a day ago.
     pub fn with_hash(email: EmailAddress, name: String, phc: String, is_admin: bool) -> Self {
+        // Whoever comes this far has opened the link that was sent there, or set the instance up.
+        Self::hashed(email, true, name, phc, is_admin)
+    }
+
+    /// The same for somebody who has not shown yet that the address is theirs.
+    pub fn unproven(email: EmailAddress, name: String, phc: String) -> Self {
+        Self::hashed(email, false, name, phc, false)
+    }
+
+    fn hashed(email: EmailAddress, email_verified: bool, name: String, phc: String, is_admin: bool) -> Self {
         let new = NewUser {
             email,
-            // Whoever comes this far has opened the link that was sent there, or set the instance up.
-            email_verified: true,
+            email_verified,
             name,
             username: None,
             password: None,

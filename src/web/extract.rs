@@ -31,12 +31,13 @@ const BODY_TIME: Duration = Duration::from_secs(15);
 pub struct Caller(pub Origin);
 
 impl Caller {
-    fn of(request: &HttpRequest) -> Self {
+    pub fn of(request: &HttpRequest) -> Self {
         let visit = Visit::of(app(request), request);
         Self(Origin {
             ip: visit.ip,
             user_agent: request.headers().get(USER_AGENT).map(|value| readable(value.as_bytes())),
             request_id: visit.reference.to_string(),
+            limits: None,
         })
     }
 }

@@ -15,13 +15,14 @@ use actix_web::http::header::{
 };
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, web};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
 use futures_util::FutureExt;
 use serde_json::json;
 
 use crate::app::App;
 
 use super::failure::{ApiFailure, PageFailure};
+use super::guard::Refusal;
 use super::lifecycle::Lifecycle;
 use super::visit::Visit;
 use super::{guard, respond};
@@ -50,7 +51,7 @@ pub async fn observe(
     let _in_flight = lifecycle.enter();
     let seen = Seen::of(&request, lifecycle.is_stopping());
     if let Err(refusal) = guard::check(request.request()) {
-        let answer = seen.finish(refusal.answer(), None);
+        let answer = seen.finish(worded(&seen.app, request.request(), refusal), None);
         return Ok(request.into_response(answer));
     }
     if request.method() == Method::HEAD {
@@ -70,6 +71,18 @@ pub async fn observe(
             let failure = PageFailure::Internal("the handler panicked".to_owned());
             Err(seen.without_request(HttpResponse::from_error(failure)))
         }
+    }
+}
+
+/// A refusal in the words of the API that was called, if one was.
+fn worded(app: &App, request: &HttpRequest, refusal: Refusal) -> HttpResponse {
+    let usual = refusal.answer();
+    match app.dialects.refuse(request, &app.config.issuer, usual.status().as_u16()) {
+        Some(mut answer) => {
+            answer.head_mut().set_connection_type(ConnectionType::Close);
+            with_headers_of(&usual, answer)
+        }
+        None => usual,
     }
 }
 

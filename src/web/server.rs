@@ -123,6 +123,7 @@ fn main_server(
         move || {
             actix_web::App::new()
                 .configure(|cfg| shared.give(cfg))
+                .configure(|cfg| shared.app.dialects.routes(cfg, &shared.app.config.issuer))
                 .configure(|cfg| routes(cfg, &shared.app.config))
                 .wrap(from_fn(observe))
         }

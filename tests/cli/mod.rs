@@ -770,6 +770,7 @@ fn se_5_sessions_are_listed_and_ended() {
                 present: Vec::new(),
                 device: None,
                 notices: Notices::of(&app, Language::default()),
+                api: None,
             };
             let begun = app.db.write(move |db| {
                 let admission = admission::admit_user(db, user)?.expect("the user is active");

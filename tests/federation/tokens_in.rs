@@ -12,7 +12,7 @@ use super::*;
 
 /// No browser at all.
 fn arrival(world: &World) -> Arrival {
-    Arrival { present: Vec::new(), device: None, notices: notices(&world.app) }
+    Arrival { present: Vec::new(), device: None, notices: notices(&world.app), api: None }
 }
 
 async fn bring(world: &World, token: &str, nonce: Option<&str>) -> Result<SignedIn, FederationError> {

@@ -78,12 +78,15 @@ async fn sign_in(
         Ok(person) => {
             let once = Once::of(provider, token, person.expires_at);
             let settlement = Settlement {
-                policy: found.first_sign_in(app.config.registration_mode()),
+                policy: arrival
+                    .api
+                    .and_then(|api| api.first_sign_in)
+                    .unwrap_or_else(|| found.first_sign_in(app.config.registration_mode())),
                 upstream: found.clone(),
                 person,
                 browser: None,
+                terms: Terms::for_arrival(app, &arrival, false),
                 arrival,
-                terms: Terms::of(app, false),
                 scribe: app.scribe(origin),
             };
             settle_once(app, settlement, once).await

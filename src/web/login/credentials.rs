@@ -45,6 +45,7 @@ pub async fn change_password(
     let end_others = params.get("end_others").is_some();
     let change = Change {
         user: current.user.id,
+        grant: None,
         session: current.session.id,
         current: secret("current_password"),
         new: secret("password"),

@@ -32,6 +32,7 @@ pub async fn ask(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpRes
             request: situation.underway.as_ref().map(|underway| underway.row.id),
             page: situation.next.as_ref().map(Next::to_string),
         },
+        lasts: visitor.app.config.lifetimes.magic,
     };
     let (status, problem, failure) = match magic::ask(&visitor.app, asked, &visitor.origin).await {
         Ok(()) => return Ok(sent(&visitor, situation.underway.as_ref(), &params, StatusCode::OK, None)),

@@ -70,6 +70,7 @@ impl Visitor {
             present: self.browser.sessions.clone(),
             device: self.browser.device.clone(),
             notices: self.notices(),
+            api: None,
         }
     }
 

@@ -1,0 +1,192 @@
+//! The actions of who is signed in already, and those that send mails.
+
+use serde_json::{Map, json};
+
+use super::fault::{Fault, Refused};
+use super::run::At;
+use super::sign_in::{Told, weakness};
+use crate::crypto::Secret;
+use crate::grants::first_party::{self, Subject};
+use crate::grants::introspection::LiveAccessToken;
+use crate::identity::change_password::{self, Change, ChangeError};
+use crate::identity::link::AskError;
+use crate::identity::magic::{self, Onward};
+use crate::identity::profile::{self, ProfileError};
+use crate::identity::recovery::{self, RegisteredRedirect, ResetError};
+
+/// Who calls, where the headers say.
+async fn caller(at: &At<'_>) -> Result<(LiveAccessToken, Subject), Refused> {
+    let (wanted, product) = (at.selection()?, at.product().await?);
+    let (live, subject) = first_party::caller(at.app(), &product, at.inputs().needed("token")?).await?;
+    let subject = first_party::narrow(at.app(), subject, wanted).await??;
+    Ok((live, subject))
+}
+
+pub async fn me(at: &At<'_>) -> Result<Told, Refused> {
+    let (_, subject) = caller(at).await?;
+    Ok(at.tell(&subject))
+}
+
+pub async fn update_me(at: &At<'_>) -> Result<Told, Refused> {
+    let (_, subject) = caller(at).await?;
+    let given = |name| at.inputs().text(name).map(str::to_owned);
+    let change = profile::Change { name: given("name"), locale: given("locale"), picture: given("picture") };
+    profile::change(at.app(), subject.user.id, change, &at.origin).await?;
+    me(at).await
+}
+
+/// May the request pass? With the role that it needs, or a higher one.
+pub async fn check(at: &At<'_>) -> Result<Told, Refused> {
+    let (live, subject) = caller(at).await?;
+    if let Some(needed) = at.inputs().text("role") {
+        let key = at.call.mounted.dialect.roles.key_of(needed);
+        if !subject.active.as_ref().is_some_and(|active| active.has_role_at_least(key)) {
+            return Err(Fault::Forbidden.into());
+        }
+    }
+    if let Some(needed) = at.inputs().text("scope")
+        && !live.claims.scope.contains(needed)
+    {
+        return Err(Fault::Forbidden.into());
+    }
+    let mut told = at.tell(&subject);
+    if at.call.endpoint.uses("tokens.access") {
+        let product = at.product().await?;
+        let access = first_party::again(at.app(), &product, &live, &subject, &at.claims()).await?;
+        told.insert("tokens".to_owned(), json!({ "access": access.expose() }));
+    }
+    Ok(told)
+}
+
+pub async fn forgot_password(at: &At<'_>) -> Result<Told, Refused> {
+    let return_to = match at.inputs().text("redirect_url") {
+        None => None,
+        Some(url) => {
+            let product = at.product().await?;
+            let registered = RegisteredRedirect::of(&product.client, url);
+            Some(registered.ok_or(Fault::RedirectRefused)?)
+        }
+    };
+    let asked = recovery::Asked {
+        email: at.inputs().needed("email")?.expose().to_owned(),
+        language: at.language(),
+        device: None,
+        request: None,
+        return_to,
+    };
+    recovery::request(at.app(), asked, &at.origin).await?;
+    Ok(requested(at))
+}
+
+pub async fn reset_password(at: &At<'_>) -> Result<Told, Refused> {
+    let (link, password) = (at.inputs().needed("link")?, at.inputs().needed("new_password")?);
+    recovery::reset(at.app(), link, password, at.notices(), &at.origin).await?;
+    Ok(Map::new())
+}
+
+pub async fn change_password(at: &At<'_>) -> Result<Told, Refused> {
+    let (live, subject) = caller(at).await?;
+    let Some(session) = subject.session else { return Err(Fault::TokenInvalid.into()) };
+    let change = Change {
+        user: subject.user.id,
+        session,
+        grant: live.claims.gid,
+        current: at.inputs().needed("current_password")?.clone(),
+        new: at.inputs().needed("new_password")?.clone(),
+        end_others: true,
+        notices: at.notices(),
+    };
+    change_password::change(at.app(), change, &at.origin).await?;
+    Ok(Map::new())
+}
+
+pub async fn request_magic_link(at: &At<'_>) -> Result<Told, Refused> {
+    let app = at.app();
+    let asked = magic::Asked {
+        email: at.inputs().needed("email")?.expose().to_owned(),
+        language: at.language(),
+        // The mail's digits are for a browser, and this is none.
+        browser: Secret::generate(&app.random),
+        device: None,
+        onward: Onward::default(),
+        lasts: at.call.mounted.dialect.tokens.magic_ttl.unwrap_or(app.config.lifetimes.magic),
+    };
+    magic::ask(app, asked, &at.origin).await?;
+    Ok(requested(at))
+}
+
+/// A fresh name for every request, whoever has the address (PW-6).
+fn requested(at: &At<'_>) -> Told {
+    let bytes = at.app().random.bytes::<8>();
+    let id = u64::from_be_bytes(bytes) % 1_000_000_000_000;
+    Map::from_iter([("request".to_owned(), json!({ "id": format!("{id:012}") }))])
+}
+
+/// The address of our own page at which a browser signs in, and from which it comes back with a code.
+pub fn upstream_start(at: &At<'_>) -> Result<Told, Refused> {
+    let mounted = at.call.mounted;
+    let redirect = at.inputs().needed("redirect_url")?.expose();
+    if !mounted.dialect.redirect_urls.iter().any(|registered| registered == redirect) {
+        return Err(Fault::RedirectRefused.into());
+    }
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair("client_id", &mounted.client_id)
+        .append_pair("response_type", "code")
+        .append_pair("scope", "openid")
+        .append_pair("redirect_uri", redirect);
+    for (parameter, input) in [("state", "state"), ("provider", "provider")] {
+        if let Some(value) = at.inputs().text(input) {
+            query.append_pair(parameter, value);
+        }
+    }
+    Ok(at.page(&format!("/oauth2/authorize?{}", query.finish())))
+}
+
+/// The page that asks before it spends the link (PW-7).
+pub fn magic_link_page(at: &At<'_>) -> Result<Told, Refused> {
+    let token = at.inputs().needed("link")?.expose();
+    let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+    Ok(at.page(&format!("/login/magic/{encoded}")))
+}
+
+impl From<AskError> for Refused {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::BadEmail => Self::with_detail(Fault::InvalidRequest, "`email` must be an e-mail address."),
+            AskError::Throttled(throttled) => Self::throttled(throttled.retry_after),
+            AskError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResetError> for Refused {
+    fn from(error: ResetError) -> Self {
+        match error {
+            ResetError::Weak(weak) => Self::with_detail(Fault::WeakPassword, weakness(weak)),
+            ResetError::Link(error) => error.into(),
+            ResetError::Busy(_) => Self::busy(),
+        }
+    }
+}
+
+impl From<ChangeError> for Refused {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::WrongPassword => Fault::WrongPassword.into(),
+            ChangeError::Weak(weak) => Self::with_detail(Fault::WeakPassword, weakness(weak)),
+            ChangeError::Throttled(throttled) => Self::throttled(throttled.retry_after),
+            ChangeError::Busy(_) => Self::busy(),
+            ChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProfileError> for Refused {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::Store(error) => error.into(),
+            other => Self::with_detail(Fault::InvalidRequest, format!("{other}.")),
+        }
+    }
+}
