@@ -36,6 +36,7 @@
 //! - [`tenancy`]: who belongs where, and [`tenancy::admission`].
 //! - [`grants`]: issuing, rotating and revoking tokens; one file per grant.
 //! - [`web`]: HTTP. Handlers extract, call one function, and answer.
+//! - [`dialect`]: login APIs of other products, each described in a file and answered by the same functions.
 //! - [`cli`]: the same functions from a shell.
 //! - [`signing`]: the keys of this node, made when due; [`registry`]: clients and resources in memory;
 //!   [`status`]: the lists of what was revoked, signed.
@@ -44,10 +45,10 @@
 //!
 //! # Doors
 //!
-//! Imports point one way: [`web`], [`cli`] → [`identity`], [`tenancy`], [`grants`] → [`store`], [`keys`], [`mail`],
-//! [`outbound`], [`audit`] → [`model`], [`crypto`], [`clock`]. Only `store` names diesel; only `web` and `app` name
-//! actix; `protocol` names neither and does no I/O; pages never import each other; `clock` alone reads the time and
-//! `crypto` alone makes randomness. `tests/architecture` has the whole table and holds it.
+//! Imports point one way: [`web`], [`dialect`], [`cli`] → [`identity`], [`tenancy`], [`grants`] → [`store`], [`keys`],
+//! [`mail`], [`outbound`], [`audit`] → [`model`], [`crypto`], [`clock`]. Only `store` names diesel; only `web`,
+//! `dialect` and `app` name actix; `protocol` names neither and does no I/O; pages never import each other; `clock`
+//! alone reads the time and `crypto` alone makes randomness. `tests/architecture` has the whole table and holds it.
 //!
 //! [`app`] is both the end of the parts and the beginning of the use cases: it is put together from the rooms below,
 //! and every use case takes it.
@@ -67,6 +68,8 @@
 //!   [`grants::introspection`].
 //! - **A token is revoked.** Each was given a place in a status list ([`store::status`]) in the transaction that allowed
 //!   it; whatever ends its grant marks the places, and within a second every node serves a list that says so.
+//! - **A client in the field signs in by its old API.** [`dialect`] reads the call as its file says, calls what the
+//!   pages call, gives tokens by [`grants::first_party`] and words the answer.
 //! - **A key is rotated.** [`keys::schedule`] rules on stored times, [`signing`] makes what is due, [`jobs`] notices on
 //!   every node what another one changed.
 //! - **A mail is sent.** Its cause writes it into the outbox in its own transaction; [`mail`] sends it later.

@@ -6,6 +6,7 @@ mod support;
 
 mod architecture;
 mod cli;
+mod dialect;
 mod documents;
 mod factors;
 mod faults;

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, Shell};
+use super::{Failure, Shell, dialect};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -26,6 +26,18 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<(), Failure> {
         }
         Err(problems) => return Err(problems.into()),
     };
+    if let Err(problems) = dialect::problems(&loaded.config) {
+        if !shell.out.json {
+            return Err(problems.into());
+        }
+        let problems: Vec<_> = problems
+            .0
+            .iter()
+            .map(|one| json!({ "key": "dialects", "source": one.source, "reason": one.to_string() }))
+            .collect();
+        shell.out.value(&json!({ "ok": false, "problems": problems }))?;
+        return Err(Failure::Told);
+    }
     let settings = loaded.settings();
     if shell.out.json {
         let settings: Vec<_> = settings

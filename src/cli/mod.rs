@@ -7,6 +7,7 @@
 mod api_key;
 mod check;
 mod client;
+mod dialect;
 mod doctor;
 mod init;
 mod invitation;
@@ -118,6 +119,9 @@ enum Command {
     /// Manage the API keys of machines
     #[command(subcommand)]
     ApiKey(api_key::Command),
+    /// Check, list and print descriptions of login APIs that are answered here
+    #[command(subcommand)]
+    Dialect(dialect::Command),
     /// Manage signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -172,6 +176,14 @@ impl From<Problems> for Failure {
         let count = problems.0.len();
         let noun = if count == 1 { "problem" } else { "problems" };
         Self::Failed(format!("the configuration has {count} {noun}:\n{problems}"))
+    }
+}
+
+impl From<crate::dialect::Problems> for Failure {
+    fn from(problems: crate::dialect::Problems) -> Self {
+        let count = problems.0.len();
+        let noun = if count == 1 { "problem" } else { "problems" };
+        Self::Failed(format!("the dialects have {count} {noun}:\n{problems}"))
     }
 }
 
@@ -241,6 +253,7 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::Member(command) => member::run(shell, command).await,
             Command::Invitation(command) => invitation::run(shell, command).await,
             Command::ApiKey(command) => api_key::run(shell, command).await,
+            Command::Dialect(command) => dialect::run(shell, &command),
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
         }

@@ -17,8 +17,24 @@ const SHORTEST_SECRET: usize = 16;
 
 /// Where our own pages and endpoints are: no dialect may stand in front of them.
 const OWN_PATHS: [&str; 18] = [
-    "oauth2", ".well-known", "login", "logout", "register", "setup", "account", "consent", "invite", "assets",
-    "dev", "admin", "api", "recover", "reset", "forward-auth", "revocations", "metrics",
+    "oauth2",
+    ".well-known",
+    "login",
+    "logout",
+    "register",
+    "setup",
+    "account",
+    "consent",
+    "invite",
+    "assets",
+    "dev",
+    "admin",
+    "api",
+    "recover",
+    "reset",
+    "forward-auth",
+    "revocations",
+    "metrics",
 ];
 
 /// One of `[[dialects]]`.
@@ -94,7 +110,10 @@ impl Dialect {
         let mut found: Vec<(&'static str, String)> = Vec::new();
         let mut refuse = |field: &'static str, reason: String| found.push((field, reason));
         if self.shipped.is_some() == self.file.is_some() {
-            refuse("use", "names a dialect that ships, or `file` names one of yours: exactly one of the two".to_owned());
+            refuse(
+                "use",
+                "names a dialect that ships, or `file` names one of yours: exactly one of the two".to_owned(),
+            );
         }
         match (&self.path, &self.host) {
             (Some(path), None) => {
@@ -109,7 +128,8 @@ impl Dialect {
         }
         for origin in &self.cors.origins {
             if !is_origin(origin) {
-                let reason = "is no origin: write it like `https://app.example.com`, without a path, and no `*`";
+                let reason =
+                    "is no origin: write it like `https://app.example.com`, without a path, and no `*`";
                 refuse("cors", format!("`{origin}` {reason}"));
             }
         }
@@ -169,7 +189,9 @@ pub fn check_path(path: &str) -> Result<(), &'static str> {
     };
     let rest = path.strip_prefix('/').ok_or("must begin with `/`")?;
     if path.len() > 200 || !rest.split('/').all(is_word) {
-        return Err("must be words of letters, digits and - _ . ~ behind slashes, without a slash at the end");
+        return Err(
+            "must be words of letters, digits and - _ . ~ behind slashes, without a slash at the end",
+        );
     }
     Ok(())
 }
@@ -251,7 +273,11 @@ mod tests {
             (|d| d.redirect_urls = vec!["http://evil.example/".to_owned()], &["redirect_urls"]),
             (|d| d.audience = Some("eden".to_owned()), &["audience"]),
             (
-                |d| drop(d.limits.insert("logins".to_owned(), Limit { count: 1, per: Duration::from_secs(1) })),
+                |d| {
+                    drop(
+                        d.limits.insert("logins".to_owned(), Limit { count: 1, per: Duration::from_secs(1) }),
+                    )
+                },
                 &["limits"],
             ),
         ];

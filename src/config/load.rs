@@ -481,7 +481,9 @@ pub(super) fn flatten(of: &impl serde::Serialize) -> BTreeMap<String, toml::Valu
     fn walk(section: &str, table: toml::Table, flat: &mut BTreeMap<String, toml::Value>) {
         for (name, value) in table {
             match value {
-                toml::Value::Table(below) => walk(&join(section, &name), below, flat),
+                toml::Value::Table(below) if fields_of(&join(section, &name)).is_some() => {
+                    walk(&join(section, &name), below, flat);
+                }
                 toml::Value::Array(elements) if schema::is_list(&join(section, &name)) => {
                     for (index, element) in elements.into_iter().enumerate() {
                         if let toml::Value::Table(below) = element {

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde::de::value::Error as Unread;
 use serde::de::{Deserializer, Error as _, Visitor};
 
-use super::{Dialect, Provider};
 use super::sections::{
     ApiKeys, Branding, Config, Database, Keys, Lifetimes, Limit, Limits, Log, Mail, Organizations, Outbound,
     Password, Protocol, Registration, Server, Tls,
 };
+use super::{Dialect, Provider};
 
 type Fields = &'static [&'static str];
 

@@ -153,7 +153,9 @@ pub fn magic_link_page(at: &At<'_>) -> Result<Told, Refused> {
 impl From<AskError> for Refused {
     fn from(error: AskError) -> Self {
         match error {
-            AskError::BadEmail => Self::with_detail(Fault::InvalidRequest, "`email` must be an e-mail address."),
+            AskError::BadEmail => {
+                Self::with_detail(Fault::InvalidRequest, "`email` must be an e-mail address.")
+            }
             AskError::Throttled(throttled) => Self::throttled(throttled.retry_after),
             AskError::Store(error) => error.into(),
         }

@@ -19,10 +19,7 @@ pub struct Answer {
 
 /// Fills headers; one without a value is left out.
 pub fn fill_headers(templates: &[(String, Template)], scope: &Value) -> Vec<(String, String)> {
-    templates
-        .iter()
-        .filter_map(|(name, template)| Some((name.clone(), template.fill_text(scope)?)))
-        .collect()
+    templates.iter().filter_map(|(name, template)| Some((name.clone(), template.fill_text(scope)?))).collect()
 }
 
 /// What a refusal is answered with.

@@ -135,7 +135,8 @@ impl Presented<'_> {
             let parts: Vec<&str> = source.iter().map(String::as_str).collect();
             match parts.as_slice() {
                 ["header", name] => {
-                    scope["header"][*name] = self.header(&name.to_ascii_lowercase())?.map_or(Value::Null, Value::from);
+                    scope["header"][*name] =
+                        self.header(&name.to_ascii_lowercase())?.map_or(Value::Null, Value::from);
                 }
                 ["query", _] if scope.get("query").is_none() => {
                     scope["query"] = Value::Object(pairs(self.query.as_bytes(), "The address")?);
@@ -171,7 +172,9 @@ impl Presented<'_> {
     /// The token behind `Bearer`, however that is written. Another scheme is no token.
     fn bearer(&self) -> Result<Option<String>, Refused> {
         let Some(header) = self.header("authorization")? else { return Ok(None) };
-        let Some((scheme, token)) = header.split_once(|c: char| c.is_ascii_whitespace()) else { return Ok(None) };
+        let Some((scheme, token)) = header.split_once(|c: char| c.is_ascii_whitespace()) else {
+            return Ok(None);
+        };
         let token = token.trim();
         Ok((scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned()))
     }
@@ -180,7 +183,9 @@ impl Presented<'_> {
     /// sends UTF-8, browsers' `btoa` sends Latin-1.
     fn basic(&self) -> Result<Option<Value>, Refused> {
         let Some(header) = self.header("authorization")? else { return Ok(None) };
-        let Some((scheme, encoded)) = header.split_once(|c: char| c.is_ascii_whitespace()) else { return Ok(None) };
+        let Some((scheme, encoded)) = header.split_once(|c: char| c.is_ascii_whitespace()) else {
+            return Ok(None);
+        };
         if !scheme.eq_ignore_ascii_case("basic") {
             return Ok(None);
         }
@@ -202,7 +207,9 @@ fn value(name: &str, input: &Input, scope: &Value) -> Result<Option<String>, Ref
             Err(Refused::with_detail(Fault::InvalidRequest, format!("{} must be text.", shown(name, input))))
         }
         Value::String(text) => Ok((!text.is_empty()).then_some(text)),
-        _ => Err(Refused::with_detail(Fault::InvalidRequest, format!("{} must be text.", shown(name, input)))),
+        _ => {
+            Err(Refused::with_detail(Fault::InvalidRequest, format!("{} must be text.", shown(name, input))))
+        }
     }
 }
 
@@ -214,7 +221,9 @@ fn shown(name: &str, input: &Input) -> String {
 
 fn missing(name: &str, input: &Input) -> Refused {
     match input.missing {
-        Fault::InvalidRequest => Refused::with_detail(input.missing, format!("{} is required.", shown(name, input))),
+        Fault::InvalidRequest => {
+            Refused::with_detail(input.missing, format!("{} is required.", shown(name, input)))
+        }
         fault => fault.into(),
     }
 }

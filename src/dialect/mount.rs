@@ -23,7 +23,9 @@ pub fn token_problems(tokens: &Tokens) -> Vec<String> {
         found.push("`magic_ttl` must be 1m to 15m".to_owned());
     }
     if tokens.access_ttl > tokens.session_ttl {
-        found.push("`access_ttl` must not be longer than `session_ttl`: no token outlives its session".to_owned());
+        found.push(
+            "`access_ttl` must not be longer than `session_ttl`: no token outlives its session".to_owned(),
+        );
     }
     if tokens.refresh == RefreshStyle::Rotating && tokens.refresh_ttl < tokens.access_ttl {
         found.push("`refresh_ttl` must not be shorter than `access_ttl`".to_owned());

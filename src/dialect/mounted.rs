@@ -96,7 +96,8 @@ fn file(settings: &config::Dialect) -> Result<Dialect, Problems> {
     if let Some(name) = &settings.shipped {
         let Some(found) = shipped::find(name) else {
             let known: Vec<&str> = shipped::SHIPPED.iter().map(|shipped| shipped.name).collect();
-            let reason = format!("no dialect of this name ships with the program; these do: {}", known.join(", "));
+            let reason =
+                format!("no dialect of this name ships with the program; these do: {}", known.join(", "));
             return Err(Problems(vec![Problem::of(name, reason)]));
         };
         return read::read(name, found.text);
@@ -184,7 +185,8 @@ fn clashes(mounted: &[Mounted]) -> Vec<Problem> {
     let mut found = Vec::new();
     for (index, one) in mounted.iter().enumerate() {
         for earlier in &mounted[..index] {
-            let below = |a: &str, b: &str| a == b || b.strip_prefix(a).is_some_and(|rest| rest.starts_with('/'));
+            let below =
+                |a: &str, b: &str| a == b || b.strip_prefix(a).is_some_and(|rest| rest.starts_with('/'));
             let (a, b) = (earlier.place(), one.place());
             if below(a, b) || below(b, a) {
                 let reason = format!("`{b}` is where the dialect `{}` is mounted", earlier.dialect.name);

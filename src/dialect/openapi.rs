@@ -62,7 +62,8 @@ fn sources(endpoint: &Endpoint) -> impl Iterator<Item = (Vec<String>, bool)> {
     endpoint.inputs.iter().flat_map(move |(name, input)| {
         // Of two ways to log in by name, the one that is written is needed.
         let alone = endpoint.action.needs().iter().any(|group| {
-            group.contains(name) && group.iter().filter(|other| endpoint.inputs.contains_key(*other)).count() == 1
+            group.contains(name)
+                && group.iter().filter(|other| endpoint.inputs.contains_key(*other)).count() == 1
         });
         let needed = is_needed(endpoint.action, name, input) || alone;
         input.sources().map(move |source| (source, needed))

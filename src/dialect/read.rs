@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::model::{
-    BodyForm, Dialect, Mount, RefreshStyle, RegistrationStyle, RoleNames, Tokens,
-};
+use super::model::{BodyForm, Dialect, Mount, RefreshStyle, RegistrationStyle, RoleNames, Tokens};
 use super::problem::{Problem, Problems};
 use super::reader::{At, Reader, Scope, in_order};
 use super::template::Template;
@@ -42,20 +40,41 @@ const SETTINGS: &[&str] = &[
 
 /// Claims that say what a token is and whom it is for: ours alone (TK-7).
 const RESERVED_CLAIMS: &[&str] = &[
-    "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "sid", "gid", "acr", "amr", "auth_time", "azp", "nonce",
-    "email_verified", "scope", "client_id", "org", "workspace", "roles", "permissions", "cnf", "act", "may_act",
-    "status", "typ", "org_slug",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "sid",
+    "gid",
+    "acr",
+    "amr",
+    "auth_time",
+    "azp",
+    "nonce",
+    "email_verified",
+    "scope",
+    "client_id",
+    "org",
+    "workspace",
+    "roles",
+    "permissions",
+    "cnf",
+    "act",
+    "may_act",
+    "status",
+    "typ",
+    "org_slug",
 ];
 
 /// Reserved claims that a dialect may ask for, though not choose: the server's own value, in the dialect's words.
 const OWN_VALUES: &[(&str, &str)] = &[("roles", "{{roles}}")];
 
 /// What a claim of a refresh token may tell.
-const REFRESH_NAMES: &[(&str, action::Kind)] = &[
-    ("user.id", action::Kind::Text),
-    ("org.id", action::Kind::Text),
-    ("session.id", action::Kind::Text),
-];
+const REFRESH_NAMES: &[(&str, action::Kind)] =
+    &[("user.id", action::Kind::Text), ("org.id", action::Kind::Text), ("session.id", action::Kind::Text)];
 
 /// Reads the file. `source` is what problems call it.
 pub fn read(source: &str, text: &str) -> Result<Dialect, Problems> {
@@ -102,7 +121,11 @@ fn whole(reader: &mut Reader<'_>, document: &toml::Spanned<DeTable<'_>>) -> Opti
     };
     Some(Dialect {
         name: name?,
-        description: top.get("description").and_then(|value| reader.text(value)).unwrap_or_default().to_owned(),
+        description: top
+            .get("description")
+            .and_then(|value| reader.text(value))
+            .unwrap_or_default()
+            .to_owned(),
         mount: top.get("mount").and_then(|value| mounted(reader, value)),
         body: top.get("body").and_then(|value| reader.word(value, BODIES)).unwrap_or(BodyForm::Json),
         body_limit: top
@@ -217,7 +240,9 @@ fn tokens(reader: &mut Reader<'_>, value: Option<At<'_>>) -> Tokens {
         claims: Vec::new(),
         refresh_claims: None,
     };
-    let Some((value, table)) = value.and_then(|value| Some((value, reader.table(value)?))) else { return tokens };
+    let Some((value, table)) = value.and_then(|value| Some((value, reader.table(value)?))) else {
+        return tokens;
+    };
     let known =
         ["access_ttl", "refresh", "refresh_ttl", "session_ttl", "magic_ttl", "claims", "refresh_claims"];
     reader.only(table, &known);

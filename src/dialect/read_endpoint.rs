@@ -143,7 +143,11 @@ fn headers(reader: &mut Reader<'_>, value: At<'_>, scope: Scope<'_>) -> Vec<(Str
 }
 
 /// Headers of errors, too.
-pub fn headers_of(reader: &mut Reader<'_>, value: At<'_>, names: &[(&'static str, Kind)]) -> Vec<(String, Template)> {
+pub fn headers_of(
+    reader: &mut Reader<'_>,
+    value: At<'_>,
+    names: &[(&'static str, Kind)],
+) -> Vec<(String, Template)> {
     headers(reader, value, Scope::Told(names))
 }
 
@@ -160,7 +164,12 @@ fn inputs(
         for (key, value) in in_order(given) {
             let name = key.get_ref().as_ref();
             let Some(known) = action.inputs().find(|known| *known == name) else {
-                reader.unknown(&key.span(), &format!("input of `{}`", action.as_str()), name, action.inputs());
+                reader.unknown(
+                    &key.span(),
+                    &format!("input of `{}`", action.as_str()),
+                    name,
+                    action.inputs(),
+                );
                 continue;
             };
             if let Some(input) = input(reader, known, value) {

@@ -71,11 +71,7 @@ fn answer(endpoint: &Endpoint, told: &Value) -> Answer {
     if let (301..=308, Some(location)) = (endpoint.status, told["location"].as_str()) {
         headers.push(("Location".to_owned(), location.to_owned()));
     }
-    Answer {
-        status: endpoint.status,
-        headers,
-        body: endpoint.reply.as_ref().map(|reply| reply.fill(told)),
-    }
+    Answer { status: endpoint.status, headers, body: endpoint.reply.as_ref().map(|reply| reply.fill(told)) }
 }
 
 /// What the call is counted against: the dialect's limits, or none for who has the secret that lifts them (LG-4).

@@ -6,8 +6,9 @@ use std::time::Duration;
 use actix_web::guard::GuardContext;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CACHE_CONTROL,
-    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, PRAGMA, VARY, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW,
+    CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, PRAGMA, VARY,
+    WWW_AUTHENTICATE,
 };
 use actix_web::http::{Method as HttpMethod, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
@@ -69,7 +70,8 @@ impl Dialects {
 }
 
 fn routes(cfg: &mut ServiceConfig, mounted: &Arc<Mounted>) {
-    let mut paths: Vec<&str> = mounted.dialect.endpoints.iter().map(|endpoint| endpoint.path.as_str()).collect();
+    let mut paths: Vec<&str> =
+        mounted.dialect.endpoints.iter().map(|endpoint| endpoint.path.as_str()).collect();
     paths.sort_unstable();
     paths.dedup();
     for path in paths.into_iter().chain([DESCRIPTION]) {
@@ -158,7 +160,12 @@ impl At {
         methods.join(", ").parse().expect("methods are ASCII")
     }
 
-    async fn call(&self, endpoint: &Endpoint, request: &HttpRequest, payload: Payload) -> Result<Answer, Refused> {
+    async fn call(
+        &self,
+        endpoint: &Endpoint,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Answer, Refused> {
         let mounted = &self.mounted;
         let bytes = collect(payload, mounted.dialect.body_limit).await?;
         let body = match endpoint.reads_body() && !bytes.is_empty() {
@@ -168,7 +175,8 @@ impl At {
             },
             false => serde_json::Map::new(),
         };
-        let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let headers =
+            request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let query = request.query_string();
         let inputs = input::read(endpoint, &Presented { headers, query, body })?;
         let secret = mounted.dialect.system_secret_header.as_deref();
@@ -204,9 +212,13 @@ impl At {
     /// What a script may send: exactly what an endpoint here reads.
     fn readable_headers(&self) -> HeaderValue {
         let mut names = vec!["Authorization".to_owned(), "Content-Type".to_owned()];
-        for source in self.here().flat_map(|endpoint| endpoint.inputs.values()).flat_map(|input| input.sources()) {
+        for source in
+            self.here().flat_map(|endpoint| endpoint.inputs.values()).flat_map(|input| input.sources())
+        {
             match source.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                ["header", name] if !names.iter().any(|known| known == name) => names.push((*name).to_owned()),
+                ["header", name] if !names.iter().any(|known| known == name) => {
+                    names.push((*name).to_owned())
+                }
                 ["api_key"] => names.push("X-API-Key".to_owned()),
                 _ => {}
             }
@@ -252,7 +264,8 @@ fn add_cors(headers: &mut HeaderMap, mounted: &Mounted, origin: Option<&HeaderVa
 fn form_of(headers: &HeaderMap, taken: BodyForm) -> Result<BodyForm, Refused> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let is_json =
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
     match (essence.as_str(), taken) {
         (_, BodyForm::Json | BodyForm::Either) if is_json => Ok(BodyForm::Json),
         ("application/x-www-form-urlencoded", BodyForm::Form | BodyForm::Either) => Ok(BodyForm::Form),
@@ -298,7 +311,8 @@ fn response(answer: &Answer) -> HttpResponse {
 }
 
 fn percent_encoded(value: &str) -> HeaderValue {
-    let encoded = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encoded =
+        percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
     HeaderValue::from_str(&encoded).expect("what is percent-encoded is ASCII")
 }
 
@@ -314,6 +328,12 @@ fn note(request: &HttpRequest, mounted: &Mounted, refused: &Refused) {
     if let Some(cause) = &refused.cause {
         let request_id = Caller::of(request).0.request_id;
         let dialect = &mounted.dialect.name;
-        tracing::error!(request_id, dialect, error = refused.fault.as_str(), cause, "a dialect's call failed");
+        tracing::error!(
+            request_id,
+            dialect,
+            error = refused.fault.as_str(),
+            cause,
+            "a dialect's call failed"
+        );
     }
 }

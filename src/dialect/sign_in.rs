@@ -10,11 +10,11 @@ use crate::crypto::Secret;
 use crate::grants::first_party::{self, Way};
 use crate::identity::federation::{FederationError, token_in};
 use crate::identity::link::LinkError;
+use crate::identity::magic;
 use crate::identity::password::Weak;
 use crate::identity::registration::{self, EmailFault, Faults, RegistrationError, Typed};
 use crate::identity::session::{self, Begun};
 use crate::identity::sign_in::{self, Attempt, SignInError};
-use crate::identity::magic;
 use crate::model::EmailAddress;
 
 /// What templates are filled from.
@@ -121,7 +121,8 @@ pub async fn select(at: &At<'_>) -> Result<Told, Refused> {
         return Err(Fault::TokenInvalid.into());
     }
     let way = Way::From(grant);
-    let issued = first_party::open(at.app(), &product, session, wanted, way, &at.claims(), &at.origin).await?;
+    let issued =
+        first_party::open(at.app(), &product, session, wanted, way, &at.claims(), &at.origin).await?;
     Ok(at.tell_issued(&issued))
 }
 
@@ -155,8 +156,7 @@ pub async fn register(at: &At<'_>) -> Result<Told, Refused> {
     };
     let mut told = match at.call.mounted.dialect.registration {
         RegistrationStyle::ByMail => {
-            let asked =
-                registration::Asked { typed, language: at.language(), request: None, browser: None };
+            let asked = registration::Asked { typed, language: at.language(), request: None, browser: None };
             registration::request(app, asked, &at.origin).await?;
             Map::new()
         }
@@ -226,7 +226,9 @@ fn faulty(faults: Faults) -> Refused {
         (Some(EmailFault::Invalid), ..) => {
             Refused::with_detail(Fault::InvalidRequest, "`email` must be an e-mail address.")
         }
-        (None, Some(_), _) => Refused::with_detail(Fault::InvalidRequest, "`name` must have 1 to 200 characters."),
+        (None, Some(_), _) => {
+            Refused::with_detail(Fault::InvalidRequest, "`name` must have 1 to 200 characters.")
+        }
         (None, None, Some(weak)) => Refused::with_detail(Fault::WeakPassword, weakness(weak)),
         (None, None, None) => Fault::InvalidRequest.into(),
     }

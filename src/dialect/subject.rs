@@ -88,7 +88,8 @@ fn keys(roles: &[Role]) -> impl Iterator<Item = &str> {
 
 /// An organisation once for the roles that hold in all of it, and once for each workspace with roles of its own.
 fn membership_places(membership: &Membership, subject: &Subject, names: &RoleNames) -> Vec<Value> {
-    let active = subject.active.as_ref().filter(|active| active.organisation().id == membership.organisation.id);
+    let active =
+        subject.active.as_ref().filter(|active| active.organisation().id == membership.organisation.id);
     let active_workspace = active.and_then(|active| active.workspace());
     let entry = |place: Option<&Workspace>, roles: Vec<&Role>, is_active: bool| {
         let words = names.of(roles.into_iter().map(|role| role.key.as_str()));

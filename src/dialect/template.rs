@@ -70,8 +70,9 @@ impl Template {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
-            let (name, behind) =
-                after.split_once("}}").ok_or("`{{` is not closed by `}}`; a text cannot hold it otherwise")?;
+            let (name, behind) = after
+                .split_once("}}")
+                .ok_or("`{{` is not closed by `}}`; a text cannot hold it otherwise")?;
             if !before.is_empty() {
                 pieces.push(Piece::Literal(before.to_owned()));
             }

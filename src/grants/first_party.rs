@@ -19,12 +19,12 @@ use crate::crypto::{Random, Secret};
 use crate::identity::session;
 use crate::keys::Keyring;
 use crate::model::{AuditAction, Client, GrantId, GrantType, OrganisationId, Place, SessionId, UserId};
+use crate::protocol::OAuthError;
 use crate::protocol::acr::acr_for;
 use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::Target;
 use crate::protocol::tokens::REFRESH_TOKEN_TYP;
-use crate::protocol::OAuthError;
 use crate::store::grants::{self, Grant, RefreshToken};
 use crate::store::organisations::{self, Workspace};
 use crate::store::sessions::{self, Session};
@@ -168,7 +168,8 @@ pub async fn open(
     claims: Claims<'_>,
     origin: &Origin,
 ) -> Result<Issued, Denied> {
-    let opening = Opening { product: product.clone(), session, wanted, way, context: Context::of(app, origin) };
+    let opening =
+        Opening { product: product.clone(), session, wanted, way, context: Context::of(app, origin) };
     let now = opening.context.scribe.now;
     let opened = app.db.write(move |db| opening.settle(db)).await?;
     issue(app, product, *opened?, claims, now)
@@ -196,7 +197,9 @@ pub async fn extend(
         let (kind, proven) = (GrantType::RefreshToken, &detail.methods);
         let admitted = admission::admit_grant(db, &client, kind, &grant, proven, context.rules, now)?;
         let Ok(admission) = admitted else { return Ok(None) };
-        let Some(subject) = context.subject_of_grant(db, admission.user(), &grant, &detail)? else { return Ok(None) };
+        let Some(subject) = context.subject_of_grant(db, admission.user(), &grant, &detail)? else {
+            return Ok(None);
+        };
         let Some(place) = issue::take_place(db, &grant, &target, context.usual, &context.scribe)? else {
             return Ok(None);
         };
@@ -272,7 +275,8 @@ pub async fn exchange(
         Err(Failure::OAuth(_)) => return Err(Denied::Invalid),
         Err(other) => return Err(other.into()),
     };
-    let gid = introspection::verify(app, &redeemed, true).and_then(|claims| claims.gid).ok_or(Denied::Invalid)?;
+    let gid =
+        introspection::verify(app, &redeemed, true).and_then(|claims| claims.gid).ok_or(Denied::Invalid)?;
     let (context, product_of, now) = (Context::of(app, origin), product.clone(), app.clock.now());
     let settled = app.db.write(move |db| context.take_over(db, &product_of, gid)).await?;
     issue(app, product, *settled?, claims, now)
@@ -355,7 +359,11 @@ pub async fn close(app: &App, product: &Product, token: &Secret, origin: &Origin
 
 /// The same caller in the organisation or the workspace that a header names. It only chooses among what the token is
 /// for (OR-1, AR-5).
-pub async fn narrow(app: &App, subject: Subject, wanted: Selection) -> Result<Result<Subject, Elsewhere>, Denied> {
+pub async fn narrow(
+    app: &App,
+    subject: Subject,
+    wanted: Selection,
+) -> Result<Result<Subject, Elsewhere>, Denied> {
     if wanted == Selection::default() {
         return Ok(Ok(subject));
     }
@@ -686,7 +694,9 @@ fn subject(
     if mode == Workspaces::Implied {
         for membership in &memberships {
             let organisation = membership.organisation.id;
-            implied.extend(organisations::default_workspace(db, organisation)?.map(|found| (organisation, found)));
+            implied.extend(
+                organisations::default_workspace(db, organisation)?.map(|found| (organisation, found)),
+            );
         }
     }
     Ok(Subject {
@@ -710,10 +720,16 @@ fn issue(
 ) -> Result<Issued, Denied> {
     let Allowed { admission, place, grant, detail, subject, refresh } = allowed;
     let (client, target) = (&product.client, product.target());
-    let issuing =
-        Issuing { client, place, admission: &admission, grant: &grant, detail: &detail, target: &target, now };
-    let access =
-        issue::product_access_token(app, &issuing, subject.active.as_ref(), claims(&subject))?;
+    let issuing = Issuing {
+        client,
+        place,
+        admission: &admission,
+        grant: &grant,
+        detail: &detail,
+        target: &target,
+        now,
+    };
+    let access = issue::product_access_token(app, &issuing, subject.active.as_ref(), claims(&subject))?;
     app.metrics.token_issued(GrantType::RefreshToken);
     // As the token itself has it: whole seconds.
     let expires_at = Timestamp::from_seconds(now.seconds()).plus(Duration::from_secs(access.expires_in));

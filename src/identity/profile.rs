@@ -61,7 +61,8 @@ fn check_name(name: &str) -> Result<String, ProfileError> {
 }
 
 fn check_locale(locale: &str) -> Result<String, ProfileError> {
-    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_part =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
     let is_tag = locale.len() <= 35
         && locale.split('-').all(is_part)
         && locale.split('-').next().is_some_and(|language| {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{self, Bucket, Throttled};
 use super::change_email;
+use super::limits::{self, Bucket, Throttled};
 use super::link::{self, AskError, LinkError, Tries};
 use super::password::{Busy, Weak};
 use super::session::{self, Arrival, Begun, Terms};
@@ -156,9 +156,7 @@ pub async fn at_once(
 ) -> Result<Begun, RegistrationError> {
     let notices = arrival.notices.clone();
     let checked = check(app, &typed).map_err(RegistrationError::Faulty)?;
-    let taken = || {
-        RegistrationError::Faulty(Faults { email: Some(EmailFault::Taken), ..Faults::default() })
-    };
+    let taken = || RegistrationError::Faulty(Faults { email: Some(EmailFault::Taken), ..Faults::default() });
     let (scribe, email) = (app.scribe(origin), checked.email.clone());
     let tries = mail_tries(app, &email, origin);
     app.db.write(move |db| limits::reserve(db, &tries, scribe.now)).await??;
@@ -168,8 +166,12 @@ pub async fn at_once(
     let methods = [AuthMethod::Password];
     let joined = app.db.write(move |db| Ok(Ok(join(db, &prepared, &methods, &arrival, terms, &scribe)?)));
     let begun = taken_is_none(joined.await)?.ok_or_else(taken)?;
-    let asked =
-        change_email::Asked { user: begun.user, session: begun.id, email: email.as_str().to_owned(), notices };
+    let asked = change_email::Asked {
+        user: begun.user,
+        session: begun.id,
+        email: email.as_str().to_owned(),
+        notices,
+    };
     match change_email::ask(app, asked, origin).await {
         // The account is there; its page offers the mail again.
         Ok(()) | Err(AskError::BadEmail | AskError::Throttled(_)) => {}

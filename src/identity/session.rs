@@ -319,7 +319,8 @@ fn tell_of_new_device(
         None => arrival.device.as_ref().is_some_and(|device| device.knows(user.id)),
         // Without cookies, a client is known by what it calls itself and where it is.
         Some(_) => {
-            let (ip, agent) = (scribe.origin.ip.map(|ip| ip.to_string()), scribe.origin.user_agent.as_deref());
+            let (ip, agent) =
+                (scribe.origin.ip.map(|ip| ip.to_string()), scribe.origin.user_agent.as_deref());
             store::sessions::was_seen(db, user.id, ip.as_deref(), agent)?
         }
     };

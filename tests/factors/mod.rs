@@ -50,7 +50,8 @@ pub async fn enrolled(app: &TestApp, name: &str) -> Authenticator {
     let secret = totp_rs::Secret::try_from_base32(key.expose()).expect("base 32");
     let mut authenticator = Authenticator { secret: secret.as_bytes().to_vec(), recovery_codes: Vec::new() };
     let code = Secret::from_text(authenticator.code(app));
-    let arrival = Arrival { present, device: None, notices: Notices::of(&app.app, Language::default()), api: None };
+    let arrival =
+        Arrival { present, device: None, notices: Notices::of(&app.app, Language::default()), api: None };
     let secured = enrol::confirm_totp(&app.app, &claimant, code, arrival, &Origin::command_line())
         .await
         .expect("right");

@@ -181,7 +181,7 @@ fn attempt(app: &TestApp, name: &str) -> Attempt {
             present: Vec::new(),
             device: None,
             notices: Notices::of(&app.app, Language::default()),
-                api: None,
+            api: None,
         },
     }
 }

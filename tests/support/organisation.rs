@@ -51,4 +51,29 @@ impl TestApp {
             .await
             .expect("the member is made");
     }
+
+    /// Replaces the member's roles in the whole organisation.
+    pub async fn set_roles(&self, organisation: &TestOrganisation, user: UserId, roles: &[&str]) {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let assignment = Assignment { user, workspace: None, roles };
+        members::set_roles(&self.app, Actor::Operator, organisation.id, assignment, &Origin::command_line())
+            .await
+            .expect("the roles are set");
+    }
+
+    pub async fn suspend_member(&self, organisation: OrganisationId, user: UserId) {
+        members::suspend(&self.app, Actor::Operator, organisation, user, &Origin::command_line())
+            .await
+            .expect("the member is suspended");
+    }
+
+    /// How many sessions this user has.
+    pub async fn live_sessions(&self, name: &str) -> usize {
+        let (login, now) = (format!("{name}@example.com"), self.clock.now());
+        let live = self.read(move |db| {
+            let user = countersign::tenancy::users::find(db, &login)?.expect("the user is there");
+            countersign::store::sessions::list_for_user(db, user.id, now)
+        });
+        live.await.len()
+    }
 }

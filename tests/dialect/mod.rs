@@ -1,0 +1,12 @@
+//! Login APIs of other products, line by line of what their documents promise.
+
+mod another;
+mod api;
+mod eden;
+mod jack;
+mod jardine;
+mod orgstack;
+mod rules;
+mod tendedloop;
+
+use api::{Answer, Api, members, shipped};
