@@ -273,11 +273,7 @@ mod tests {
             (|d| d.redirect_urls = vec!["http://evil.example/".to_owned()], &["redirect_urls"]),
             (|d| d.audience = Some("eden".to_owned()), &["audience"]),
             (
-                |d| {
-                    drop(
-                        d.limits.insert("logins".to_owned(), Limit { count: 1, per: Duration::from_secs(1) }),
-                    )
-                },
+                |d| d.limits.extend([("logins".to_owned(), Limit { count: 1, per: Duration::from_secs(1) })]),
                 &["limits"],
             ),
         ];

@@ -20,6 +20,8 @@ mod shipped;
 mod sign_in;
 mod subject;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use model::Dialect;
 pub use mounted::{Dialects, Mounted, prepare};

@@ -102,14 +102,20 @@ pub struct RoleNames {
 }
 
 impl RoleNames {
-    /// The API's words for these roles, the highest first, without repetition.
+    /// The API's words for these roles, the highest first, without repetition. An API that has no words of its own
+    /// calls them as the instance does.
     pub fn of<'a>(&self, roles: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let has_words = !self.words.is_empty() || self.other.is_some();
         let mut words: Vec<String> = Vec::new();
         for role in roles {
-            if let Some(word) = self.words.get(role).or(self.other.as_ref())
-                && !words.contains(word)
+            let word = match has_words {
+                true => self.words.get(role).or(self.other.as_ref()).map(String::as_str),
+                false => Some(role),
+            };
+            if let Some(word) = word
+                && !words.iter().any(|known| known == word)
             {
-                words.push(word.clone());
+                words.push(word.to_owned());
             }
         }
         if words.is_empty() {
@@ -118,9 +124,12 @@ impl RoleNames {
         words
     }
 
-    /// The instance's role for a word of the API's, or the word itself.
-    pub fn key_of<'a>(&'a self, word: &'a str) -> &'a str {
-        self.words.iter().find(|(_, known)| *known == word).map_or(word, |(key, _)| key)
+    /// The instance's role for a word of the API's, or the word itself. `None` for the word that every role has.
+    pub fn key_of<'a>(&'a self, word: &'a str) -> Option<&'a str> {
+        match self.words.iter().find(|(_, known)| *known == word) {
+            Some((key, _)) => Some(key),
+            None => (self.other.as_deref() != Some(word)).then_some(word),
+        }
     }
 }
 

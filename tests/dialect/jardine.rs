@@ -40,6 +40,7 @@ async fn start_with(database: Database, single_workspace: bool) -> World {
     let ada = api.app.user("ada").await;
     let (first, second) = (api.app.organisation("first").await, api.app.organisation("second").await);
     api.app.member(&first, ada, &["admin"]).await;
+    api.app.advance(Duration::from_secs(1));
     api.app.member(&second, ada, &["member"]).await;
     World { api, first, second }
 }
@@ -165,7 +166,8 @@ on_both_databases! {
         assert_error(&start("https://evil.example/").await, 400, "redirect_refused");
         let address = start(BACK).await.text("/authorization_url");
         let mut browser = world.api.app.browser();
-        let back = browser.come_back_from(&address, "ada").await;
+        let page = browser.get(&address).await;
+        let back = browser.answer_login(&page, "ada", PASSWORD).await.url;
         let given = |name: &str| {
             let url = url::Url::parse(&back).expect("an address");
             url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()

@@ -2,6 +2,7 @@
 
 mod another;
 mod api;
+mod clients;
 mod eden;
 mod jack;
 mod jardine;

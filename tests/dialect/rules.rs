@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use countersign::model::Status;
+use countersign::tenancy::actor::Actor;
+use countersign::tenancy::{clients, organisations};
 use serde_json::json;
 
 use super::{Api, shipped};
@@ -168,5 +171,53 @@ on_both_databases! {
         let example = &answers["401"]["content"]["application/json"]["examples"]["invalid_credentials"]["value"];
         assert_eq!(example["error"]["code"], "INVALID_CREDENTIALS");
         assert_eq!(answer.body["servers"][0]["url"], api.audience());
+    }
+
+    async fn lg_1_an_organisation_can_switch_this_way_of_signing_in_off(database) {
+        let api = Api::start(database, "jack").await;
+        let (john, hotel) = (api.app.user("john").await, api.app.organisation("hotel").await);
+        api.app.member(&hotel, john, &["manager"]).await;
+        let token = api.login(LOGIN, "john").await.text("/data/token");
+        let change = organisations::Change { password_login_allowed: Some(false), ..Default::default() };
+        let origin = countersign::audit::Origin::command_line();
+        let changed = organisations::change(&api.app.app, Actor::Operator, hotel.id, change, &origin).await;
+        changed.expect("the organisation is changed");
+        let refused = api.login(LOGIN, "john").await;
+        assert_eq!(refused.expect(403)["error"]["code"], "FORBIDDEN");
+        assert_eq!(api.app.live_sessions("john").await, 1, "only the one from before");
+        api.get("/api/v1/auth/check").bearer(&token).send().await.expect(204);
+        let wrong = json!({ "email": "john@example.com", "password": "wrong horse" });
+        api.post(LOGIN).json(&wrong).send().await.expect(401);
+    }
+
+    async fn ar_2_a_client_that_is_disabled_or_demands_a_factor_gives_nothing(database) {
+        let api = Api::start(database, "jack").await;
+        api.app.user("john").await;
+        let token = api.login(LOGIN, "john").await.text("/data/token");
+        let origin = countersign::audit::Origin::command_line();
+        let change = clients::Change { require_mfa: Some(true), ..Default::default() };
+        clients::change(&api.app.app, "dialect:jack", change, &origin).await.expect("it is changed");
+        assert_eq!(api.login(LOGIN, "john").await.expect(403)["error"]["code"], "FACTOR_REQUIRED", "MF-5");
+        api.post("/api/v1/auth/refresh").bearer(&token).send().await.expect(401);
+        let change = clients::Change { require_mfa: Some(false), ..Default::default() };
+        clients::change(&api.app.app, "dialect:jack", change, &origin).await.expect("it is changed");
+        api.login(LOGIN, "john").await.expect(200);
+        let disabled = clients::set_status(&api.app.app, "dialect:jack", Status::Disabled, &origin).await;
+        disabled.expect("it is disabled");
+        api.login(LOGIN, "john").await.expect(401);
+        api.get("/api/v1/auth/check").bearer(&token).send().await.expect(401);
+        assert_eq!(api.app.live_sessions("john").await, 2);
+    }
+
+    async fn lg_1_no_stranger_can_be_the_dialects_client_at_the_token_endpoint(database) {
+        let api = Api::start(database, "tendedloop").await;
+        let (jane, acme) = (api.app.user("jane").await, api.app.organisation("acme").await);
+        api.app.member(&acme, jane, &["admin"]).await;
+        let token = api.login("/api/auth/login", "jane").await.text("/data/tokens/refreshToken");
+        let form = [("grant_type", "refresh_token"), ("client_id", "dialect:tendedloop"), ("refresh_token", &token)];
+        let answer = api.app.http.post(api.app.url("/oauth2/token")).form(&form).send().await.expect("an answer");
+        assert_eq!(answer.status(), 401);
+        let basic = api.app.http.post(api.app.url("/oauth2/token")).basic_auth("dialect:tendedloop", Some(""));
+        assert_eq!(basic.form(&form[..1]).send().await.expect("an answer").status(), 401);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Answer, Api, members, shipped};
 use crate::on_both_databases;
-use crate::support::{Database, Mock, PASSWORD, Settings, TENANT, claims, part, verified};
+use crate::support::{Database, Mock, PASSWORD, Settings, TENANT, TestOrganisation, claims, part, verified};
 
 const LOGIN: &str = "/api/auth/login";
 const REFRESH: &str = "/api/auth/refresh";
@@ -182,12 +182,12 @@ on_both_databases! {
         let (sam, tenant) = (api.app.user("sam").await, api.app.organisation("other").await);
         api.app.member(&tenant, sam, &["member"]).await;
         for (name, roles, may) in [
-            ("jane", json!(["ADMIN", "MANAGER"]), [true, true, true]),
-            ("sam", json!(["TECHNICIAN"]), [false, false, false]),
+            ("jane", json!(["ADMIN", "MANAGER"]), [true, true, true, true]),
+            ("sam", json!(["TECHNICIAN"]), [false, false, false, true]),
         ] {
             let access = api.login(LOGIN, name).await.text("/data/tokens/accessToken");
             assert_eq!(claims(&access)["roles"], roles);
-            for (needed, may) in ["ADMIN", "MANAGER", "admin"].into_iter().zip(may) {
+            for (needed, may) in ["ADMIN", "MANAGER", "admin", "TECHNICIAN"].into_iter().zip(may) {
                 let answer = api.get(&format!("{CHECK}?role={needed}")).bearer(&access).send().await;
                 match may {
                     true => assert_eq!(answer.header("x-tenant-id"), claims(&access)["tenantId"]),
@@ -202,7 +202,10 @@ on_both_databases! {
         let (access, token) = login(&api).await;
         let jane = api.app.read(|db| countersign::tenancy::users::find(db, "jane@example.com")).await.unwrap();
         let acme = api.app.read(|db| countersign::tenancy::organisations::find(db, "acme")).await.unwrap();
-        let other = api.app.organisation("other").await;
+        let (other, root) = (api.app.organisation("other").await, api.app.user("root").await);
+        let tenant = TestOrganisation { id: acme.id, slug: acme.slug.clone(), workspace: other.workspace };
+        api.app.member(&tenant, root, &["admin"]).await;
+        api.app.advance(Duration::from_secs(1));
         api.app.member(&other, jane.id, &["member"]).await;
         assert_eq!(claims(&login(&api).await.0)["tenantId"], acme.id.to_string());
         api.app.suspend_member(acme.id, jane.id).await;
