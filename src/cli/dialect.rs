@@ -52,7 +52,8 @@ fn check(shell: &Shell, file: &std::path::Path) -> Result<(), Failure> {
         Err(problems) => return Err(problems.into()),
     };
     let endpoints = dialect.endpoints.len();
-    let text = format!("The dialect `{}` is good: {endpoints} endpoints.", dialect.name);
+    let noun = if endpoints == 1 { "endpoint" } else { "endpoints" };
+    let text = format!("The dialect `{}` is good: {endpoints} {noun}.", dialect.name);
     shell.out.answer(&text, &json!({ "ok": true, "name": dialect.name, "endpoints": endpoints }))
 }
 

@@ -187,19 +187,15 @@ pub async fn keep_product(app: &App, product: Product, origin: &Origin) -> Resul
         redirect_uris: product.redirect_uris,
         ..ClientMetadata::default()
     };
-    // The client of an API without redirects has none to register, which no client may do by itself.
-    let has_redirects = !metadata.redirect_uris.is_empty();
-    let metadata = match has_redirects {
-        true => metadata,
-        false => ClientMetadata { redirect_uris: vec![app.config.issuer.at("/")], ..metadata },
+    // A client that goes by codes has an address to send them to. Ours is good for nothing: nobody redeems it.
+    let redirect_uris = match metadata.redirect_uris.is_empty() {
+        true => vec![app.config.issuer.at("/")],
+        false => metadata.redirect_uris.clone(),
     };
+    let metadata = ClientMetadata { redirect_uris, ..metadata };
     let terms = Terms { first_party: true, pkce_required: false, ..Terms::default() };
     let key = ClientKey::new(scribe.now, &scribe.random);
-    let mut wanted = described(&metadata, key, client_id, scribe.now, &terms)?;
-    if !has_redirects {
-        wanted.redirect_uris.clear();
-        wanted.grant_types = vec![GrantType::RefreshToken];
-    }
+    let wanted = described(&metadata, key, client_id, scribe.now, &terms)?;
     let kept = app.db.write(move |db| keep(db, &wanted, &scribe)).await;
     match kept {
         // Another node made it at the same moment.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Api, shipped};
 use crate::on_both_databases;
-use crate::support::{Database, PASSWORD, Settings, TestOrganisation, claims};
+use crate::support::{Database, Mock, PASSWORD, Settings, TestOrganisation, claims};
 
 const LOGIN: &str = "/api/auth/login";
 const ME: &str = "/api/auth/me";
@@ -187,6 +187,34 @@ on_both_databases! {
         // The second use of the code ends what the first one gave (TE-3).
         exchange(BACK).await.expect(401);
         assert_error(&world.me(&token, &[]).await, 401, "token_invalid");
+    }
+
+    async fn ja_2_a_start_leads_straight_to_the_provider_with_state_nonce_and_pkce(database) {
+        let clock = Settings::default().clock;
+        let mock = Mock::start("google", clock.clone()).await;
+        let provider = mock.settings();
+        let settings = Settings::with(move |config| {
+            config.providers.push(provider);
+            config.outbound.allow_private_network = true;
+            let mut dialect = shipped("jardine");
+            dialect.redirect_urls = vec![BACK.to_owned()];
+            config.dialects.push(dialect);
+        });
+        let api = Api::serve(database, settings.at(&clock), "/jardine").await;
+        let address = api.get(&format!("/api/auth/google/start?redirect_url={BACK}&state=s1")).send().await;
+        let mut browser = api.app.browser();
+        let there = browser.get(&address.text("/authorization_url")).await;
+        // Insists on state, nonce and PKCE.
+        let answer = mock.consent(&there.url);
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&answer).finish();
+        let back = browser.get(&format!("/login/federation/google/callback?{query}")).await.url;
+        let url = url::Url::parse(&back).expect("an address");
+        let code = url.query_pairs().find(|(key, _)| key == "code").expect("a code").1.into_owned();
+        let body = json!({ "code": code, "redirect_url": BACK });
+        let signed_in = api.post("/api/auth/google/exchange").json(&body).send().await;
+        assert_eq!(signed_in.expect(200)["user"]["email"], "ada@example.com");
+        // The provider's own token is nothing here, and ours is nothing there (JA8).
+        api.get(ME).bearer(&mock.id_token(None)).send().await.expect(401);
     }
 
     async fn ja_4_headers_choose_among_memberships_only(database) {

@@ -12,6 +12,7 @@ use crate::config::Pkce;
 use crate::crypto::{Digest, Secret};
 use crate::grants::authorization::{self, Underway};
 use crate::grants::{Failure, pushed};
+use crate::identity::federation::providers;
 use crate::identity::session;
 use crate::keys::Expect;
 use crate::model::{Client, RequestId};
@@ -25,11 +26,15 @@ use crate::protocol::targets::Registry;
 use crate::protocol::tokens::{Audience, ID_TOKEN_TYP};
 use crate::protocol::{OAuthError, Params};
 use crate::signing::ALGORITHMS;
+use crate::store;
 use crate::web::cookies;
 use crate::web::extract::{Browser, Caller, OptionalForm};
 use crate::web::failure::PageFailure;
 use crate::web::page::FormPostPage;
 use crate::web::respond::{self, Csp, Frame};
+
+/// The parameter with which an application names one of our identity providers, to spare its people a page.
+const PROVIDER: &str = "provider";
 
 /// `GET`: parameters in the query (RFC 6749 §3.1).
 pub async fn by_query(
@@ -54,7 +59,8 @@ pub async fn by_query(
         },
     };
     let client = client.ok_or(PageFailure::NotFound)?;
-    begin(&app, &client, &asked, &browser, pushed).await
+    let hint = params.get(PROVIDER).map(str::to_owned);
+    begin(&app, &client, &asked, &browser, pushed, hint).await
 }
 
 /// `POST`: parameters in the body (OpenID Connect Core §3.1.2.1).
@@ -102,7 +108,13 @@ pub async fn resume(
     let step = authorization::step(&app, &underway, &accounts).await?;
     let base = app.config.issuer.path();
     let answer = match step {
-        NextStep::Login { .. } => return Ok(respond::see_other(&format!("{base}/login?request={id}"))),
+        NextStep::Login { .. } => {
+            let page = match wanted_provider(&app, &request).await? {
+                Some(provider) => format!("/login/federation/{provider}"),
+                None => "/login".to_owned(),
+            };
+            return Ok(respond::see_other(&format!("{base}{page}?request={id}")));
+        }
         NextStep::Factor { session } => {
             return Ok(respond::see_other(&format!("{base}/login/factor?request={id}&session={session}")));
         }
@@ -125,6 +137,14 @@ pub async fn resume(
         NextStep::Refuse(error) => authorization::refuse(&app, &underway, &error, &origin).await,
     };
     Ok(send_back(&app, &request, &underway, answer?))
+}
+
+/// The identity provider that the application would have its people sign in with, if there is such a one. Only a
+/// browser that has just begun names it: who comes back from there without being signed in sees the sign-in page.
+async fn wanted_provider(app: &App, request: &HttpRequest) -> Result<Option<String>, store::Error> {
+    let query = Params::parse(request.query_string().as_bytes()).unwrap_or_default();
+    let Some(named) = query.get(PROVIDER) else { return Ok(None) };
+    Ok(providers::find_active(app, named).await?.map(|found| found.settings.id))
 }
 
 /// Sends the browser back to the client with the answer.
@@ -193,10 +213,17 @@ async fn begin(
     asked: &AuthorizationRequest,
     browser: &Browser,
     pushed: Option<Digest>,
+    provider: Option<String>,
 ) -> Result<HttpResponse, PageFailure> {
     let (binding, is_new): (Secret, bool) = browser.binding_or_new(&app.random);
     let id = authorization::begin(app, client, asked, &binding, pushed).await?;
-    let mut response = respond::see_other(&format!("{}/oauth2/authorize/{id}", app.config.issuer.path()));
+    let hint = provider.map(|provider| {
+        let pair =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair(PROVIDER, &provider).finish();
+        format!("?{pair}")
+    });
+    let (base, hint) = (app.config.issuer.path(), hint.unwrap_or_default());
+    let mut response = respond::see_other(&format!("{base}/oauth2/authorize/{id}{hint}"));
     if is_new {
         cookies::add(&mut response, &cookies::binding(&app.config.issuer, &binding));
     }
