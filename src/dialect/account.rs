@@ -13,6 +13,7 @@ use crate::identity::link::AskError;
 use crate::identity::magic::{self, Onward};
 use crate::identity::profile::{self, ProfileError};
 use crate::identity::recovery::{self, RegisteredRedirect, ResetError};
+use crate::tenancy::api_keys::present::{self, KeyRefused};
 use crate::tenancy::membership::ActiveMembership;
 
 /// Who calls, where the headers say.
@@ -36,8 +37,11 @@ pub async fn update_me(at: &At<'_>) -> Result<Told, Refused> {
     me(at).await
 }
 
-/// May the request pass? With the role that it needs, or a higher one.
+/// May the request pass? With the role that it needs, or a higher one; by an API key, with its scopes alone.
 pub async fn check(at: &At<'_>) -> Result<Told, Refused> {
+    if let Some(key) = at.inputs().secret("api_key") {
+        return check_key(at, key).await;
+    }
     let (live, subject) = caller(at).await?;
     if let Some(needed) = at.inputs().text("role") {
         let key = at.call.mounted.dialect.roles.key_of(needed);
@@ -58,6 +62,37 @@ pub async fn check(at: &At<'_>) -> Result<Told, Refused> {
         told.insert("tokens".to_owned(), json!({ "access": access.expose() }));
     }
     Ok(told)
+}
+
+/// A key has no roles, and is of one organisation.
+async fn check_key(at: &At<'_>, key: &Secret) -> Result<Told, Refused> {
+    let wanted = at.selection()?;
+    let admitted = present::authenticate(at.app(), key, &at.origin).await?;
+    let (key, organisation) = (admitted.key(), admitted.organisation());
+    let is_other = |named: &str, id: String, slug: &str| named != id && !named.eq_ignore_ascii_case(slug);
+    if wanted
+        .organisation
+        .is_some_and(|named| is_other(&named, organisation.id.to_string(), &organisation.slug))
+        || wanted.workspace.is_some_and(|named| key.workspace_id.map(|id| id.to_string()) != Some(named))
+    {
+        return Err(Fault::OrganisationDenied.into());
+    }
+    let has_scope = |needed| admitted.scopes().contains(needed);
+    if at.inputs().text("role").is_some() || !at.inputs().text("scope").is_none_or(has_scope) {
+        return Err(Fault::Forbidden.into());
+    }
+    let scopes: Vec<&str> = admitted.scopes().iter().collect();
+    let mut told = json!({
+        "machine": { "id": key.machine_id.to_string(), "name": key.name },
+        "org": { "id": organisation.id.to_string(), "slug": organisation.slug, "name": organisation.name },
+        "workspace": { "id": key.workspace_id.map(|id| id.to_string()) },
+        "scopes": scopes,
+        "roles": [],
+        "permissions": [],
+        "memberships": [],
+        "issuer": at.app().config.issuer.as_str(),
+    });
+    Ok(told.as_object_mut().map(std::mem::take).unwrap_or_default())
 }
 
 pub async fn forgot_password(at: &At<'_>) -> Result<Told, Refused> {
@@ -191,6 +226,16 @@ impl From<ProfileError> for Refused {
         match error {
             ProfileError::Store(error) => error.into(),
             other => Self::with_detail(Fault::InvalidRequest, format!("{other}.")),
+        }
+    }
+}
+
+impl From<KeyRefused> for Refused {
+    fn from(refused: KeyRefused) -> Self {
+        match refused {
+            KeyRefused::Invalid => Fault::ApiKeyInvalid.into(),
+            KeyRefused::Throttled(wait) => Self::throttled(wait),
+            KeyRefused::Store(error) => error.into(),
         }
     }
 }

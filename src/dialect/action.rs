@@ -64,7 +64,7 @@ actions! {
     }
     /// Says who is calling.
     Me = "me" {
-        needs: [["token", "api_key"]], takes: ["organisation", "workspace"], tells: [SUBJECT, SESSION]
+        needs: [["token"]], takes: ["organisation", "workspace"], tells: [SUBJECT, SESSION]
     }
     /// Changes what people may change about themselves.
     UpdateMe = "me.update" {
@@ -114,7 +114,7 @@ actions! {
     /// Says whether a request may pass, for a proxy that asks before it forwards.
     Check = "check" {
         needs: [["token", "api_key"]], takes: ["organisation", "workspace", "role", "scope"],
-        tells: [SUBJECT, SESSION, TOKENS]
+        tells: [SUBJECT, SESSION, TOKENS, MACHINE]
     }
     /// Sends a browser to the sign-in page.
     SignInPage = "page.sign_in" { needs: [], takes: [], tells: [LOCATION] }
@@ -172,6 +172,9 @@ pub const TOKENS: &[(&str, Kind)] = &[
     ("tokens.expires_at_unix", Kind::Integer),
 ];
 
+/// Of an API key. Null where a person calls.
+const MACHINE: &[(&str, Kind)] =
+    &[("machine.id", Kind::Text), ("machine.name", Kind::Text), ("scopes", Kind::TextList)];
 const NOVELTY: &[(&str, Kind)] = &[("is_new", Kind::Boolean)];
 const REQUEST: &[(&str, Kind)] = &[("request.id", Kind::Text)];
 const ADDRESS: &[(&str, Kind)] = &[("email", Kind::Text)];

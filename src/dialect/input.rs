@@ -249,7 +249,7 @@ mod tests {
         input = { login = "{{basic.username}}", password = "{{basic.password}}", organisation = "{{header.X-Org-Id}}" }
         [[endpoint]]
         on = "POST /b"
-        action = "me"
+        action = "check"
         input = { token = "{{bearer}}", api_key = "{{api_key}}" }
         [[endpoint]]
         on = "POST /c"

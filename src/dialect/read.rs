@@ -67,6 +67,7 @@ const RESERVED_CLAIMS: &[&str] = &[
     "status",
     "typ",
     "org_slug",
+    "api_key",
 ];
 
 /// Reserved claims that a dialect may ask for, though not choose: the server's own value, in the dialect's words.

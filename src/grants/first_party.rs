@@ -192,6 +192,10 @@ pub async fn extend(
     let (client, context) = (Arc::clone(&product.client), Context::of(app, origin));
     let (target, now) = (product.target(), context.scribe.now);
     let extended = app.db.write(move |db| {
+        // Held before anything is asked about it: what ends it meanwhile waits, and then knows of the new token.
+        if !grants::hold(db, gid)? {
+            return Ok(None);
+        }
         let Some(grant) = grants::find(db, gid)? else { return Ok(None) };
         let detail = Detail::parse(&grant.detail)?;
         let (kind, proven) = (GrantType::RefreshToken, &detail.methods);
@@ -200,9 +204,7 @@ pub async fn extend(
         let Some(subject) = context.subject_of_grant(db, admission.user(), &grant, &detail)? else {
             return Ok(None);
         };
-        let Some(place) = issue::take_place(db, &grant, &target, context.usual, &context.scribe)? else {
-            return Ok(None);
-        };
+        let place = issue::take_place(db, &grant, &target, context.usual, &context.scribe)?;
         if let Some(session) = grant.session_id {
             sessions::touch(db, session, now.minus(Duration::from_secs(60)), now)?;
         }
@@ -319,11 +321,14 @@ pub async fn again(
     let now = context.scribe.now;
     let subject = subject.clone();
     let allowed = app.db.write(move |db| {
+        if !grants::hold(db, grant.id)? {
+            return Ok(None);
+        }
         let detail = Detail::parse(&grant.detail)?;
         let Ok(admission) = admission::admit_holder(db, &grant, context.rules, now)? else { return Ok(None) };
         let place = issue::take_place(db, &grant, &target, context.usual, &context.scribe)?;
         let (grant, subject) = (grant.clone(), subject.clone());
-        Ok(place.map(|place| Allowed { admission, place, grant, detail, subject, refresh: None }))
+        Ok(Some(Allowed { admission, place, grant, detail, subject, refresh: None }))
     });
     let allowed = allowed.await?.ok_or(Denied::Invalid)?;
     issue(app, product, allowed, claims, now).map(|issued| issued.access)
@@ -448,10 +453,9 @@ impl Context {
         let Some(mut grant) = grants::find(db, gid)? else {
             return Ok(Err(Against::Refused(Refusal::GrantRevoked)));
         };
-        let admission = match admission::admit_user(db, grant.user_id)? {
-            Ok(admission) => admission,
-            Err(refusal) => return Ok(Err(Against::Refused(refusal))),
-        };
+        if !grants::hold(db, gid)? {
+            return Ok(Err(Against::Refused(Refusal::GrantRevoked)));
+        }
         let mut detail = Detail::parse(&grant.detail)?;
         if grant.organisation_id.is_none() {
             let found = membership::select(db, grant.user_id, &Selection::default(), self.workspaces)?.ok();
@@ -464,15 +468,22 @@ impl Context {
             grant.detail = detail.to_json();
             grants::set_place(db, &grant)?;
         }
+        let (client, kind, now) = (&product.client, GrantType::RefreshToken, self.scribe.now);
+        let admitted = admission::admit_grant(db, client, kind, &grant, &detail.methods, self.rules, now)?;
+        let admission = match admitted {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                grants::revoke(db, grant.id, now)?;
+                return Ok(Err(Against::Refused(refusal)));
+            }
+        };
         let Some(subject) = self.subject_of_grant(db, admission.user(), &grant, &detail)? else {
             return Ok(Err(Against::NotAMember));
         };
         // The one that the code was redeemed for was told to nobody.
         grants::remove_refresh_tokens(db, grant.id)?;
         let refresh = self.first_refresh_token(db, product, &grant)?;
-        let Some(place) = issue::take_place(db, &grant, &product.target(), self.usual, &self.scribe)? else {
-            return Ok(Err(Against::Refused(Refusal::GrantRevoked)));
-        };
+        let place = issue::take_place(db, &grant, &product.target(), self.usual, &self.scribe)?;
         Ok(Ok(Box::new(Allowed { admission, place, grant, detail, subject, refresh })))
     }
 
@@ -588,7 +599,9 @@ impl From<Against> for Denied {
 
 impl Opening {
     fn settle(&self, db: &mut Conn) -> Result<Result<Box<Allowed>, Against>, store::Error> {
-        let Some(session) = sessions::find(db, self.session)? else {
+        // Held, so that who ends it at this moment waits and then knows of the grant that is made here.
+        let held = sessions::hold(db, self.session)?;
+        let Some(session) = sessions::find(db, self.session)?.filter(|_| held) else {
             return Ok(Err(Against::Refused(Refusal::SessionEnded)));
         };
         match self.admit(db, &session)? {
@@ -666,6 +679,9 @@ impl Opening {
             revoked_at: None,
         };
         grants::insert(db, &grant)?;
+        if !grants::hold(db, grant.id)? {
+            return Ok(Err(Against::Refused(Refusal::ClientDisabled)));
+        }
         if let Way::From(former) = self.way {
             grants::revoke(db, former, scribe.now)?;
         }
@@ -673,9 +689,7 @@ impl Opening {
         let event = Event::success(AuditAction::TokenIssued).user(grant.user_id).client(client.key);
         scribe.write(db, event.session(session.id).detail("grant_type", "first_party"))?;
         let (target, usual) = (self.product.target(), self.context.usual);
-        let Some(place) = issue::take_place(db, &grant, &target, usual, scribe)? else {
-            return Ok(Err(Against::Refused(Refusal::ClientDisabled)));
-        };
+        let place = issue::take_place(db, &grant, &target, usual, scribe)?;
         Ok(Ok(Box::new(Allowed { admission, place, grant, detail, subject, refresh })))
     }
 }

@@ -61,7 +61,8 @@ pub(super) fn product_access_token(
     if let Some(Value::Array(words)) = extra.remove("roles") {
         organisation.roles = words.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     }
-    let claims = AccessClaims { organisation, extra, ..user_claims(app, issuing) };
+    let workspace = membership.and_then(ActiveMembership::workspace).map(|place| place.id);
+    let claims = AccessClaims { workspace, organisation, extra, ..user_claims(app, issuing) };
     sign_access(app, claims, issuing.now)
 }
 
@@ -163,6 +164,7 @@ pub(super) fn key_access_token(app: &App, issuing: &KeyIssuing<'_>) -> Result<Ac
         workspace: key.workspace_id,
         status: Some(place.claim(issuer)),
         organisation: organisation_of_key(admitted),
+        extra: Map::new(),
     };
     sign_access(app, claims, now)
 }

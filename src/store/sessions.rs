@@ -141,6 +141,12 @@ pub fn touch(db: &mut Conn, id: SessionId, unless_since: Timestamp, now: Timesta
     Ok(())
 }
 
+/// Keeps the session from ending until this transaction does. `false` if it has ended.
+pub fn hold(db: &mut Conn, id: SessionId) -> Result<bool, Error> {
+    let live = sessions::table.filter(sessions::id.eq(id)).filter(sessions::ended_at.is_null());
+    Ok(diesel::update(live).set(sessions::last_seen_at.eq(sessions::last_seen_at)).execute(db)? == 1)
+}
+
 /// Whether the user ever signed in from this address with a client that calls itself this.
 pub fn was_seen(
     db: &mut Conn,

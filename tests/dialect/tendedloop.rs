@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use countersign::audit::Origin;
 use countersign::config::Dialect;
 use countersign::crypto::Secret;
+use countersign::tenancy::actor::Actor;
+use countersign::tenancy::api_keys::{NewKey, manage};
 use serde_json::json;
 
 use super::{Answer, Api, members, shipped};
@@ -133,6 +136,41 @@ on_both_databases! {
         assert_unauthorized(&api.get(ME).bearer(&token).send().await);
         refresh(&api, &token).await.expect(200);
         assert_eq!(part(&access, 0)["alg"], "ES256");
+    }
+
+    async fn seed_te_5_an_api_key_passes_with_its_scopes_until_it_is_revoked(database) {
+        let api = start(database).await;
+        let acme = api.app.read(|db| countersign::tenancy::organisations::find(db, "acme")).await.unwrap().id;
+        let (app, origin) = (&api.app.app, Origin::command_line());
+        let new = NewKey {
+            name: "integration".to_owned(),
+            workspace: None,
+            scopes: vec!["read".to_owned(), "webhooks:manage".to_owned()],
+            lasts: None,
+            prefix: Some("tl_k_".to_owned()),
+        };
+        let made = manage::create(app, Actor::Operator, acme, new, &origin).await.expect("the key is made");
+        let key = made.text.expose();
+        assert!(key.starts_with("tl_k_"), "{key}");
+        let check = |query: &str, key: &str| api.get(&format!("{CHECK}{query}")).header("X-API-Key", key).send();
+        let passed = check("?scope=read", key).await;
+        assert_eq!((passed.status, passed.header("x-tenant-id")), (204, acme.to_string().as_str()));
+        assert!(passed.header("x-machine-id").starts_with("svc_"));
+        check("", key).await.expect(204);
+        for query in ["?scope=write", "?role=TECHNICIAN"] {
+            assert_error(&check(query, key).await, 403, "Insufficient permissions", "FORBIDDEN");
+        }
+        let unknown = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
+        assert_error(&check("", &unknown).await, 401, "Invalid or revoked API key", "UNAUTHORIZED");
+        let both = api.get(CHECK).header("X-API-Key", key).bearer(&login(&api).await.0).send().await;
+        assert_eq!(both.expect(400)["code"], "VALIDATION_ERROR");
+        assert_unauthorized(&api.get(ME).header("X-API-Key", key).send().await);
+        assert_unauthorized(&api.get(&format!("{CHECK}?api_key={key}")).send().await);
+        // No expiry, and revoked at once.
+        api.app.advance(Duration::from_secs(400 * 86_400));
+        check("?scope=read", key).await.expect(204);
+        manage::revoke(app, Actor::Operator, acme, made.key.id, &origin).await.expect("it is revoked");
+        assert_error(&check("", key).await, 401, "Invalid or revoked API key", "UNAUTHORIZED");
     }
 
     async fn seed_te_6_google_credential_signs_in_and_makes_a_tenant_at_first(database) {
