@@ -345,7 +345,6 @@ mod tests {
             &[("authorization", "Basic eDp5"), ("x-api-key", "k")],
             &[("x-api-key", "k"), ("x-api-key", "k")],
             &[("authorization", "Bearer t"), ("authorization", "Bearer t")],
-            &[("x-api-key", "\u{fc}")],
         ] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
