@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod dialect;
 mod doctor;
+mod domain;
 mod init;
 mod invitation;
 mod keys;
@@ -40,6 +41,7 @@ use crate::signing::SigningError;
 use crate::store;
 use crate::tenancy::api_keys::ApiKeyError;
 use crate::tenancy::clients::ClientError;
+use crate::tenancy::domains::DomainError;
 use crate::tenancy::invitations::InvitationError;
 use crate::tenancy::links::InviteError;
 use crate::tenancy::members::MemberError;
@@ -122,6 +124,9 @@ enum Command {
     /// Check, list and print descriptions of login APIs that are answered here
     #[command(subcommand)]
     Dialect(dialect::Command),
+    /// Prove the mail domains of organisations, and send their people to a provider
+    #[command(subcommand)]
+    Domain(domain::Command),
     /// Manage signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -163,6 +168,7 @@ failures!(
     ResourceError,
     InviteError,
     ProviderError,
+    DomainError,
     InvitationError,
     MemberError,
     OrganisationError,
@@ -254,6 +260,7 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::Invitation(command) => invitation::run(shell, command).await,
             Command::ApiKey(command) => api_key::run(shell, command).await,
             Command::Dialect(command) => dialect::run(shell, &command),
+            Command::Domain(command) => domain::run(shell, command).await,
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
         }

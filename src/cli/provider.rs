@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Failure, Shell};
+use super::{Failure, Shell, org};
 use crate::audit::Origin;
 use crate::config::Provider;
 use crate::crypto::Secret;
 use crate::identity::federation::providers::{self, ProviderError, Upstream};
-use crate::model::{FirstSignIn, ProviderKind, Status};
+use crate::model::{FirstSignIn, OrganisationId, ProviderKind, Status};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -68,6 +68,9 @@ pub struct Add {
     /// It is on this machine or in a private network
     #[arg(long)]
     allow_private_network: bool,
+    /// The organisation whose own it is: it speaks for people of that organisation's proven domains only
+    #[arg(long, value_name = "ORG")]
+    org: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +94,8 @@ struct ProviderView {
     status: Status,
     /// `configuration` or `database`.
     source: &'static str,
+    /// Whose own it is; `null` is the instance's.
+    organization_id: Option<OrganisationId>,
     /// Where it sends people back to: to be registered there.
     redirect_uri: String,
 }
@@ -104,6 +109,7 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
         redirect_uri: app.config.issuer.at(&format!("/login/federation/{}/callback", upstream.settings.id)),
         source: if upstream.configured { "configuration" } else { "database" },
         status: upstream.status,
+        organization_id: upstream.organisation,
         id: upstream.settings.id,
         kind: upstream.settings.kind,
         client_id: upstream.settings.client_id,
@@ -115,9 +121,13 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     };
     match command {
         Command::Add(add) => {
+            let organisation = match &add.org {
+                Some(org) => Some(org::known(&app, org).await?.id),
+                None => None,
+            };
             let provider = new_provider(*add)?;
             let id = provider.id.clone();
-            providers::add(&app, provider, &origin).await?;
+            providers::add_for(&app, provider, organisation, &origin).await?;
             let found = providers::find(&app, &id).await?.ok_or(ProviderError::NoSuchProvider)?;
             let made = view(found);
             let text = format!("{id} is stored. Register this redirect URI there: {}", made.redirect_uri);

@@ -540,6 +540,8 @@ pub struct Outbound {
     pub extra_ca_file: Option<PathBuf>,
     /// Whether loopback and private addresses may be fetched from.
     pub allow_private_network: bool,
+    /// The name server that is asked for proofs of domains, over TCP. Unset: the first one of `/etc/resolv.conf`.
+    pub dns_server: Option<SocketAddr>,
 }
 
 /// `[protocol]`: choices that OAuth leaves open.

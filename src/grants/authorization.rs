@@ -140,7 +140,12 @@ fn organisations(
     rules: Rules,
 ) -> Result<Vec<OrganisationView>, store::Error> {
     let mut views = Vec::new();
+    // Nor is anything else offered than what admission will allow.
+    let vouched_by = store::federation::organisation_of_session(db, account.session.id)?;
     for one in membership::of_user(db, account.user.id)? {
+        if vouched_by.is_some_and(|only| only != one.organisation.id) {
+            continue;
+        }
         views.push(OrganisationView {
             required: admission::required_in(db, &account.user, Some(client), one.demands_mfa(), rules)?,
             id: one.organisation.id,

@@ -258,5 +258,9 @@ words! {
         MemberSuspended = "member.suspended",
         MemberResumed = "member.resumed",
         MemberRemoved = "member.removed",
+        DomainClaimed = "domain.claimed",
+        DomainVerified = "domain.verified",
+        DomainRouted = "domain.routed",
+        DomainRemoved = "domain.removed",
     }
 }

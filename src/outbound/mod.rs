@@ -8,9 +8,10 @@
 
 mod address;
 mod copies;
+mod dns;
 
 use std::error::Error as StdError;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,11 @@ use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
 use crate::config;
+use crate::crypto::Random;
 use address::Kind;
 use copies::Copies;
+
+pub use dns::DnsError;
 
 /// From the first packet to the last byte. Measured by a monotonic clock (CR-7).
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,6 +47,8 @@ pub struct Outbound {
     plain: reqwest::Client,
     /// What `outbound.allow_private_network` says.
     networks: Networks,
+    /// What `outbound.dns_server` says.
+    dns_server: Option<SocketAddr>,
     client_keys: Copies,
     provider_documents: Copies,
 }
@@ -138,6 +144,7 @@ impl Outbound {
             any: client(Reach::PublicAndPrivate, tls.clone())?,
             plain: client(Reach::Private, tls)?,
             networks: Networks::of(config.allow_private_network),
+            dns_server: config.dns_server,
             client_keys: copies::of_clients(),
             provider_documents: copies::of_providers(),
         })
@@ -149,6 +156,11 @@ impl Outbound {
     /// Says what an operator has to know; nothing else than 200 is an answer.
     pub async fn get(&self, url: &str) -> Result<Vec<u8>, FetchError> {
         self.get_in(self.networks, url).await
+    }
+
+    /// The texts (TXT) that stand in the DNS at this name.
+    pub async fn texts(&self, name: &str, random: &Random) -> Result<Vec<String>, DnsError> {
+        dns::texts(self.dns_server, name, random).await
     }
 
     /// The same in the networks that are named.

@@ -62,7 +62,7 @@ fn ok(body: &str) -> String {
 }
 
 fn outbound(allow_private_network: bool) -> Outbound {
-    Outbound::new(&config::Outbound { allow_private_network, extra_ca_file: None }).unwrap()
+    Outbound::new(&config::Outbound { allow_private_network, extra_ca_file: None, dns_server: None }).unwrap()
 }
 
 fn refused(refusal: Refusal) -> FetchError {
@@ -221,8 +221,12 @@ async fn a_certificate_must_be_of_a_known_authority_and_name() {
         }
     });
 
-    let trusting =
-        Outbound::new(&config::Outbound { allow_private_network: true, extra_ca_file: Some(file) }).unwrap();
+    let trusting = Outbound::new(&config::Outbound {
+        allow_private_network: true,
+        extra_ca_file: Some(file),
+        dns_server: None,
+    })
+    .unwrap();
     let by_address = format!("https://{}/", server.address);
     let by_name = format!("https://localhost:{}/", server.address.port());
     assert_eq!(trusting.get(&by_address).await, Ok(JWKS.as_bytes().to_vec()));
@@ -242,7 +246,8 @@ fn a_bad_certificate_file_stops_the_start() {
     ] {
         let file = folder.path().join(name);
         std::fs::write(&file, content).unwrap();
-        let config = config::Outbound { allow_private_network: false, extra_ca_file: Some(file) };
+        let config =
+            config::Outbound { allow_private_network: false, extra_ca_file: Some(file), dns_server: None };
         let error = Outbound::new(&config).err().unwrap().to_string();
         assert!(error.starts_with("outbound.extra_ca_file: ") && error.contains(name), "{error}");
     }

@@ -10,8 +10,8 @@ use super::{Conn, Error, upsert};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
 use crate::model::{
-    AuthMethod, EmailAddress, FederatedIdentityId, FirstSignIn, LinkPurpose, ProviderKind, ProviderValueKind,
-    RequestId, SessionId, Status, UserId,
+    AuthMethod, EmailAddress, FederatedIdentityId, FirstSignIn, LinkPurpose, OrganisationId, ProviderKind,
+    ProviderValueKind, RequestId, SessionId, Status, UserId,
 };
 
 /// A provider that the command line stored.
@@ -28,6 +28,8 @@ pub struct Provider {
     pub allow_private_network: bool,
     pub status: Status,
     pub created_at: Timestamp,
+    /// Whose it is; without one, the instance's.
+    pub organisation_id: Option<OrganisationId>,
 }
 
 /// A provider's lists.
@@ -275,6 +277,19 @@ pub fn sessions_by_provider(db: &mut Conn, provider: &str) -> Result<Vec<(Sessio
         .filter(session_methods::method.eq(AuthMethod::Federated))
         .select((sessions::id, sessions::user_id))
         .load(db)?)
+}
+
+/// The organisation whose own provider vouched in this session, if one did.
+pub fn organisation_of_session(db: &mut Conn, session: SessionId) -> Result<Option<OrganisationId>, Error> {
+    let owner: Option<Option<OrganisationId>> = session_providers::table
+        .inner_join(providers::table.on(providers::id.eq(session_providers::provider_id)))
+        .inner_join(session_methods::table.on(session_methods::session_id.eq(session_providers::session_id)))
+        .filter(session_providers::session_id.eq(session))
+        .filter(session_methods::method.eq(AuthMethod::Federated))
+        .select(providers::organisation_id)
+        .first(db)
+        .optional()?;
+    Ok(owner.flatten())
 }
 
 /// Ends the sign-ins by this provider's word that wait for a second factor.

@@ -328,6 +328,7 @@ tables! {
         allow_private_network -> Bool,
         status -> Text,
         created_at -> BigInt,
+        organisation_id -> Nullable<Binary>,
     }
     provider_values (provider_id, kind, value) {
         provider_id -> Text,
@@ -435,5 +436,13 @@ tables! {
     invitation_roles (invitation_id, role_id) {
         invitation_id -> Binary,
         role_id -> Binary,
+    }
+    organisation_domains (organisation_id, domain) {
+        organisation_id -> Binary,
+        domain -> Text,
+        challenge -> Text,
+        created_at -> BigInt,
+        verified_at -> Nullable<BigInt>,
+        provider_id -> Nullable<Text>,
     }
 }

@@ -143,6 +143,11 @@ pub fn admit_authorization(
     if !session.is_live(now) {
         return Ok(Err(Refusal::SessionEnded));
     }
+    // An organisation's own provider vouches for what is done in that organisation, and in no other.
+    let vouched_by = store::federation::organisation_of_session(db, session.id)?;
+    if vouched_by.is_some() && acting.organisation.is_some() && vouched_by != acting.organisation {
+        return Ok(Err(Refusal::NotAMember));
+    }
     admit_acting(db, session.user_id, acting)
 }
 

@@ -6,7 +6,7 @@
 
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
-use crate::model::role::{ADMINISTRATOR, MAX_ROLES};
+use crate::model::role::{ADMINISTRATOR, MAX_ROLES, SHIPPED};
 use crate::model::{
     AuditAction, MembershipId, OrganisationId, Permission, RoleId, Standing, UserId, WorkspaceId,
 };
@@ -133,6 +133,23 @@ pub fn add_in(
     };
     memberships::set_roles(db, organisation, id, place.workspace, &roles)?;
     scribe.write(db, told(AuditAction::MemberAdded, actor, assignment.user, place, &given))?;
+    Ok(id)
+}
+
+/// Makes a user, who has just been vouched for by the organisation's own provider, a member of the lowest shipped rank,
+/// in the caller's transaction (OR-8).
+pub fn join_by_domain(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    user: UserId,
+    scribe: &Scribe,
+) -> Result<MembershipId, store::Error> {
+    let [.., member] = SHIPPED;
+    organisations::lock(db, organisation, scribe.now)?;
+    let id = insert(db, organisation, user, scribe)?;
+    memberships::set_roles(db, organisation, id, None, &[member.id()])?;
+    let event = Event::success(AuditAction::MemberAdded).user(user).organisation(organisation);
+    scribe.write(db, event.detail("roles", vec![member.key]).detail("by", "domain"))?;
     Ok(id)
 }
 

@@ -62,6 +62,8 @@ const QUERIES: &[&str] = &[
     "SELECT * FROM membership_roles WHERE organisation_id = X AND membership_id = X",
     "SELECT * FROM membership_roles WHERE role_id = X",
     "SELECT * FROM invitations WHERE digest = X",
+    "SELECT * FROM organisation_domains WHERE domain = 'example.com' AND verified_at IS NOT NULL",
+    "SELECT * FROM organisation_domains WHERE organisation_id = X",
     "SELECT * FROM invitations WHERE organisation_id = X",
     "SELECT * FROM audit_events WHERE organisation_id = X ORDER BY at LIMIT 10",
     // The sweep.
@@ -92,6 +94,8 @@ const QUERIES: &[&str] = &[
     "DELETE FROM invitations WHERE organisation_id = X AND workspace_id = X",
     "UPDATE invitations SET invited_by = NULL WHERE invited_by = X",
     "DELETE FROM invitation_roles WHERE role_id = X",
+    "DELETE FROM providers WHERE organisation_id = X",
+    "UPDATE organisation_domains SET provider_id = NULL WHERE provider_id = 'x'",
 ];
 
 on_both_databases! {

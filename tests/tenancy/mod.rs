@@ -1,8 +1,10 @@
 //! Organisations: who belongs where, what they may do there, and that nothing leaks from one into another.
 
 mod api_keys;
+mod domains;
 mod flows;
 mod invitations;
+mod isolation;
 mod members;
 mod membership;
 mod roles;

@@ -12,11 +12,11 @@ use crate::audit::{Event, Scribe};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
 use crate::identity::session::{self, Arrival, Begun, Terms};
-use crate::model::{AuditAction, EmailAddress, FederatedIdentityId, FirstSignIn, UserId};
+use crate::model::{AuditAction, EmailAddress, FederatedIdentityId, FirstSignIn, OrganisationId, UserId};
 use crate::store::federation::{self as rows, Identity, PendingLink};
 use crate::store::{self, Conn, grants, users};
 use crate::tenancy::users::{Vouched, insert_vouched};
-use crate::tenancy::{admission, organisations};
+use crate::tenancy::{admission, domains, members, organisations};
 
 /// How long a browser may take to sign in to the account that is to be linked.
 const LINK_WITHIN: std::time::Duration = std::time::Duration::from_secs(10 * 60);
@@ -77,6 +77,12 @@ impl Settlement {
             return Ok(Settled::Refused(Refused::NoSuchProvider));
         }
         let (provider, person) = (&self.upstream.settings.id, &self.person);
+        if let Some(organisation) = self.upstream.organisation
+            && !self.speaks_for_them(db, organisation)?
+        {
+            let why = "the organisation's provider does not speak for this address";
+            return Ok(Settled::Refused(Refused::NotAdmitted(why.to_owned())));
+        }
         if let Some(known) = rows::find_identity(db, provider, &person.issuer, &person.subject)? {
             rows::note_identity_used(db, known.id, &person.label(), self.scribe.now)?;
             return self.sign_in(db, known.user_id, false);
@@ -90,6 +96,17 @@ impl Settlement {
                 self.sign_in(db, user, false)
             }
         }
+    }
+
+    /// An organisation's own provider could otherwise claim to vouch for anybody.
+    fn speaks_for_them(&self, db: &mut Conn, organisation: OrganisationId) -> Result<bool, store::Error> {
+        let (provider, email) = (&self.upstream.settings.id, self.person.email.as_ref());
+        email.map_or(Ok(false), |email| domains::speaks_for(db, organisation, provider, email))
+    }
+
+    /// Whether the address counts as theirs. Of a domain that the organisation has proven, its provider knows.
+    fn is_email_verified(&self) -> bool {
+        self.person.email_verified || self.upstream.organisation.is_some()
     }
 
     fn sign_in(&self, db: &mut Conn, user: UserId, is_new: bool) -> Result<Settled, store::Error> {
@@ -107,7 +124,7 @@ impl Settlement {
         let Some(email) = &self.person.email else { return Ok(Owner::Nobody) };
         let Some(user) = users::find_by_email(db, email)? else { return Ok(Owner::Nobody) };
         let is_unproven = users::emails(db, user.id)?.iter().all(|email| email.verified_at.is_none());
-        Ok(match self.person.email_verified && is_unproven && !user.is_admin {
+        Ok(match self.is_email_verified() && is_unproven && !user.is_admin {
             true => Owner::Unproven(user.id),
             false => Owner::Account(user.id),
         })
@@ -143,7 +160,7 @@ impl Settlement {
     }
 
     fn first_sign_in(&self, db: &mut Conn) -> Result<Settled, store::Error> {
-        let proven = self.person.email.as_ref().filter(|_| self.person.email_verified);
+        let proven = self.person.email.as_ref().filter(|_| self.is_email_verified());
         let refusal = match self.policy {
             FirstSignIn::Refuse => Some(Refused::NoAccount),
             FirstSignIn::InvitedOnly if !self.is_invited(db, proven)? => Some(Refused::NotInvited),
@@ -160,8 +177,15 @@ impl Settlement {
         };
         let user = insert_vouched(db, &vouched, &self.scribe)?;
         self.link(db, user)?;
-        if self.policy == FirstSignIn::CreateOrganisation {
-            organisations::create_for(db, user, &vouched.name, &self.scribe)?;
+        match self.upstream.organisation {
+            // Its domain is proven, and its owner sends the people of it here (OR-8).
+            Some(organisation) => {
+                members::join_by_domain(db, organisation, user, &self.scribe)?;
+            }
+            None if self.policy == FirstSignIn::CreateOrganisation => {
+                organisations::create_for(db, user, &vouched.name, &self.scribe)?;
+            }
+            None => {}
         }
         self.sign_in(db, user, true)
     }

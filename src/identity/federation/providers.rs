@@ -7,7 +7,7 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::config::{Config, Provider, RegistrationMode};
 use crate::crypto::{MasterKey, Secret};
 use crate::identity::session;
-use crate::model::{AuditAction, FirstSignIn, ProviderValueKind, Status};
+use crate::model::{AuditAction, FirstSignIn, OrganisationId, ProviderValueKind, Status};
 use crate::store::federation::{self as rows, ProviderValues};
 use crate::store::{self, Conn};
 
@@ -18,6 +18,8 @@ pub struct Upstream {
     /// Whether it stands in the configuration; else in the database.
     pub configured: bool,
     pub status: Status,
+    /// Whose it is: it speaks for the people of this organisation's domains only. Without one, the instance's.
+    pub organisation: Option<OrganisationId>,
 }
 
 impl Upstream {
@@ -79,6 +81,13 @@ pub async fn active(app: &App) -> Result<Vec<Upstream>, store::Error> {
     Ok(all)
 }
 
+/// The ones that are offered to everybody. An organisation's own are nobody else's business (OR-7).
+pub async fn offered(app: &App) -> Result<Vec<Upstream>, store::Error> {
+    let mut active = active(app).await?;
+    active.retain(|upstream| upstream.organisation.is_none());
+    Ok(active)
+}
+
 /// The one with this id, disabled or not.
 pub async fn find(app: &App, id: &str) -> Result<Option<Upstream>, store::Error> {
     Ok(all(app).await?.into_iter().find(|upstream| upstream.settings.id == id))
@@ -94,7 +103,7 @@ fn configured(config: &Config) -> impl Iterator<Item = &Provider> {
 }
 
 fn of_config(settings: Provider) -> Upstream {
-    Upstream { settings, configured: true, status: Status::Active }
+    Upstream { settings, configured: true, status: Status::Active, organisation: None }
 }
 
 fn of_row(row: rows::Provider, values: ProviderValues, master: &MasterKey) -> Result<Upstream, store::Error> {
@@ -106,6 +115,7 @@ fn of_row(row: rows::Provider, values: ProviderValues, master: &MasterKey) -> Re
     Ok(Upstream {
         configured: false,
         status: row.status,
+        organisation: row.organisation_id,
         settings: Provider {
             kind: row.kind,
             name: row.name,
@@ -138,6 +148,19 @@ fn unseal(master: &MasterKey, id: &str, sealed: &[u8]) -> Result<Secret, store::
 /// # Errors
 /// If something is wrong with it, or there is one with its id.
 pub async fn add(app: &App, settings: Provider, origin: &Origin) -> Result<(), ProviderError> {
+    add_for(app, settings, None, origin).await
+}
+
+/// Stores a provider of an organisation's own, or of the instance.
+///
+/// # Errors
+/// As [`add`].
+pub async fn add_for(
+    app: &App,
+    settings: Provider,
+    organisation: Option<OrganisationId>,
+    origin: &Origin,
+) -> Result<(), ProviderError> {
     let bad: Vec<String> =
         settings.problems().into_iter().map(|(field, reason)| format!("{field} {reason}")).collect();
     if !bad.is_empty() {
@@ -149,15 +172,20 @@ pub async fn add(app: &App, settings: Provider, origin: &Origin) -> Result<(), P
     let (scribe, master) = (app.scribe(origin), app.master.clone());
     app.db
         .write(move |db| {
-            let (row, values) = to_row(&settings, &master, &scribe);
+            let (row, values) = to_row(&settings, organisation, &master, &scribe);
             rows::insert_provider(db, &row, &values)?;
-            scribe.write(db, event(AuditAction::ProviderCreated, &settings.id))
+            scribe.write(db, event(AuditAction::ProviderCreated, &settings.id).organisation(organisation))
         })
         .await?;
     Ok(())
 }
 
-fn to_row(settings: &Provider, master: &MasterKey, scribe: &Scribe) -> (rows::Provider, ProviderValues) {
+fn to_row(
+    settings: &Provider,
+    organisation: Option<OrganisationId>,
+    master: &MasterKey,
+    scribe: &Scribe,
+) -> (rows::Provider, ProviderValues) {
     let seal = |secret: &Secret| {
         master.seal(&scribe.random, &sealing_context(&settings.id), secret.expose().as_bytes())
     };
@@ -172,6 +200,7 @@ fn to_row(settings: &Provider, master: &MasterKey, scribe: &Scribe) -> (rows::Pr
         allow_private_network: settings.allow_private_network,
         status: Status::Active,
         created_at: scribe.now,
+        organisation_id: organisation,
     };
     let mut values = ProviderValues::new();
     for (kind, list) in [

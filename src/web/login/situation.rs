@@ -54,7 +54,7 @@ impl Situation {
         next: Option<Next>,
     ) -> Result<Self, PageFailure> {
         let accounts = visitor.accounts().await?;
-        let providers = providers::active(&visitor.app).await?;
+        let providers = providers::offered(&visitor.app).await?;
         let Some(request) = request else {
             return Ok(Self::without_request(accounts, next, providers));
         };
@@ -64,6 +64,16 @@ impl Situation {
             _ => (false, None),
         };
         Ok(Self { underway: Some(underway), next: None, accounts, is_due, hint, waiting: None, providers })
+    }
+
+    /// The way to a provider, and back to what the sign-in is for.
+    pub fn way_to(&self, provider: &str) -> String {
+        let onward = match (&self.underway, &self.next) {
+            (Some(underway), _) => format!("?request={}", underway.row.id),
+            (None, Some(next)) => format!("?next={next}"),
+            (None, None) => String::new(),
+        };
+        format!("/login/federation/{provider}{onward}")
     }
 
     /// Goes on with whoever was signed in.

@@ -1,0 +1,104 @@
+//! Mail domains that organisations claim and prove.
+
+use diesel::prelude::*;
+
+use super::schema::{organisation_domains as domains, organisations, providers};
+use super::{Conn, Error};
+use crate::clock::Timestamp;
+use crate::model::{OrganisationId, Standing, Status};
+
+/// A domain that an organisation claims.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = domains)]
+pub struct Domain {
+    pub organisation_id: OrganisationId,
+    /// In IDNA and lower case.
+    pub domain: String,
+    pub challenge: String,
+    pub created_at: Timestamp,
+    pub verified_at: Option<Timestamp>,
+    /// Where its people are sent to sign in.
+    pub provider_id: Option<String>,
+}
+
+pub fn insert(db: &mut Conn, domain: &Domain) -> Result<(), Error> {
+    diesel::insert_into(domains::table).values(domain).execute(db)?;
+    Ok(())
+}
+
+pub fn find(db: &mut Conn, organisation: OrganisationId, domain: &str) -> Result<Option<Domain>, Error> {
+    Ok(domains::table
+        .filter(domains::organisation_id.eq(organisation))
+        .filter(domains::domain.eq(domain))
+        .select(Domain::as_select())
+        .first(db)
+        .optional()?)
+}
+
+/// All of the organisation's.
+pub fn list(db: &mut Conn, organisation: OrganisationId) -> Result<Vec<Domain>, Error> {
+    Ok(domains::table
+        .filter(domains::organisation_id.eq(organisation))
+        .order(domains::domain.asc())
+        .select(Domain::as_select())
+        .load(db)?)
+}
+
+/// The domain was proven; [`Error::Taken`] if another organisation has proven it.
+pub fn set_verified(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    domain: &str,
+    challenge: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let claimed = domains::table
+        .filter(domains::organisation_id.eq(organisation))
+        .filter(domains::domain.eq(domain))
+        .filter(domains::challenge.eq(challenge));
+    Ok(diesel::update(claimed).set(domains::verified_at.eq(now)).execute(db)? == 1)
+}
+
+/// Sends the people of a proven domain to one of the organisation's own providers, or to none.
+pub fn set_provider(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    domain: &str,
+    provider: Option<&str>,
+) -> Result<bool, Error> {
+    let proven = domains::table
+        .filter(domains::organisation_id.eq(organisation))
+        .filter(domains::domain.eq(domain))
+        .filter(domains::verified_at.is_not_null());
+    Ok(diesel::update(proven).set(domains::provider_id.eq(provider)).execute(db)? == 1)
+}
+
+/// Whether the provider is the organisation's own.
+pub fn owns_provider(db: &mut Conn, organisation: OrganisationId, provider: &str) -> Result<bool, Error> {
+    let own = providers::table
+        .filter(providers::id.eq(provider))
+        .filter(providers::organisation_id.eq(organisation));
+    Ok(diesel::select(diesel::dsl::exists(own)).get_result(db)?)
+}
+
+pub fn remove(db: &mut Conn, organisation: OrganisationId, domain: &str) -> Result<bool, Error> {
+    let claimed =
+        domains::table.filter(domains::organisation_id.eq(organisation)).filter(domains::domain.eq(domain));
+    Ok(diesel::delete(claimed).execute(db)? == 1)
+}
+
+/// The provider to which the people of this domain are sent, with its organisation: the domain is proven, provider and
+/// organisation are active.
+pub fn route(db: &mut Conn, domain: &str) -> Result<Option<(OrganisationId, String)>, Error> {
+    Ok(domains::table
+        .inner_join(providers::table.on(providers::id.nullable().eq(domains::provider_id)))
+        .inner_join(organisations::table.on(organisations::id.eq(domains::organisation_id)))
+        .filter(domains::domain.eq(domain))
+        .filter(domains::verified_at.is_not_null())
+        .filter(providers::organisation_id.eq(domains::organisation_id.nullable()))
+        .filter(providers::status.eq(Status::Active))
+        .filter(organisations::status.eq(Standing::Active))
+        .select((domains::organisation_id, providers::id))
+        .first(db)
+        .optional()?)
+}
