@@ -5,10 +5,11 @@ use super::registration::{Choice, RegistrationError, Typed, check, join, taken_i
 use super::session::{Arrival, Begun, SignedIn, Terms};
 use crate::app::App;
 use crate::audit::Origin;
+use crate::clock::Timestamp;
 use crate::config::RegistrationMode;
 use crate::crypto::Secret;
 use crate::model::{AuthMethod, InvitationId, Standing};
-use crate::store;
+use crate::store::{self, Conn};
 use crate::tenancy::invitations::{self, InvitationError, Open};
 use crate::tenancy::users::Prepared;
 
@@ -39,30 +40,47 @@ pub async fn open(
         if let Err(throttled) = tries.count(db, now)? {
             return Ok(Err(throttled));
         }
-        let open = match &reference {
-            Reference::Mailed(secret) => invitations::open(db, secret, now)?.map(|open| (open, None)),
-            Reference::Known(_) => None,
+        let found = match &reference {
+            Reference::Mailed(secret) => by_mail(db, secret, &accounts, now)?,
+            Reference::Known(id) => by_account(db, *id, &accounts, now)?,
         };
-        let id = match (&reference, &open) {
-            (Reference::Known(id), _) => Some(*id),
-            (_, Some((open, _))) => Some(open.invitation.id),
-            _ => None,
-        };
-        let mut found = open;
-        for account in id.iter().flat_map(|_| &accounts) {
-            if let Some(id) = id
-                && let Some(open) = invitations::open_for(db, id, account.user.id, now)?
-            {
-                found = Some((open, Some(account.clone())));
-                break;
-            }
-        }
         if found.is_some() {
             tries.refund(db)?;
         }
         Ok(Ok(found))
     });
     found.await??.ok_or(RegistrationError::LinkExpired)
+}
+
+type Found = Option<(Open, Option<SignedIn>)>;
+
+fn by_mail(
+    db: &mut Conn,
+    secret: &Secret,
+    accounts: &[SignedIn],
+    now: Timestamp,
+) -> Result<Found, store::Error> {
+    let Some(open) = invitations::open(db, secret, now)? else { return Ok(None) };
+    for account in accounts {
+        if invitations::is_for(db, &open, account.user.id)? {
+            return Ok(Some((open, Some(account.clone()))));
+        }
+    }
+    Ok(Some((open, None)))
+}
+
+fn by_account(
+    db: &mut Conn,
+    id: InvitationId,
+    accounts: &[SignedIn],
+    now: Timestamp,
+) -> Result<Found, store::Error> {
+    for account in accounts {
+        if let Some(open) = invitations::open_for(db, id, account.user.id, now)? {
+            return Ok(Some((open, Some(account.clone()))));
+        }
+    }
+    Ok(None)
 }
 
 /// The account joins the organisation.

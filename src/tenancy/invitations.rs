@@ -251,6 +251,11 @@ pub fn open_for(
     of_active_organisation(db, found)
 }
 
+/// Whether this user has proven to have the invited address.
+pub fn is_for(db: &mut Conn, open: &Open, user: UserId) -> Result<bool, store::Error> {
+    Ok(verified_addresses(db, user)?.contains(&open.invitation.folded))
+}
+
 fn of_active_organisation(db: &mut Conn, found: Option<Invitation>) -> Result<Option<Open>, store::Error> {
     let Some(invitation) = found else { return Ok(None) };
     let organisation = organisations::find(db, invitation.organisation_id)?;
@@ -268,7 +273,7 @@ pub fn accept_in(
 ) -> Result<MembershipId, InvitationError> {
     let Open { invitation, organisation } = open;
     let now = scribe.now;
-    if !verified_addresses(db, user)?.contains(&invitation.folded) {
+    if !is_for(db, open, user)? {
         return Err(InvitationError::Gone);
     }
     let still = organisations::lock(db, organisation.id, now)?;
