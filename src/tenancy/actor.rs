@@ -1,6 +1,6 @@
 //! On whose behalf an organisation is changed, and how far that reaches.
 //!
-//! Each change asks [`authority`] in its own transaction, so membership, permission and standing are those of this
+//! Each change asks `authority` in its own transaction, so membership, permission and standing are those of this
 //! moment (OR-2, OR-6). What an authority may not touch (what ranks above it, its own roles) is decided in
 //! [`crate::tenancy::members`].
 
