@@ -13,6 +13,7 @@ use super::{Failure, Shell, duration};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::Secret;
+use crate::identity::account::export;
 use crate::identity::factor::manage;
 use crate::model::{EmailAddress, Status, UserId};
 use crate::store::users::User;
@@ -40,8 +41,11 @@ pub enum Command {
     Disable(Who),
     /// Enable a disabled user
     Enable(Who),
-    /// Remove a user for good
+    /// Remove a user for good, with everything that is theirs
+    #[command(visible_alias = "delete")]
     Remove(Who),
+    /// Print everything that is stored about a user, as JSON
+    Export(Who),
     /// Set a new password and end all sessions and grants
     SetPassword {
         #[command(flatten)]
@@ -132,8 +136,16 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
         Command::Remove(who) => {
             let app = shell.open().await?;
             let user = known(&app, &who.user).await?;
-            users::remove(&app, user.id, &origin).await?;
+            users::remove(&app, &user, &origin).await?;
             done(shell, &user, "is removed", "removed")
+        }
+        Command::Export(who) => {
+            let app = shell.open().await?;
+            let user = known(&app, &who.user).await?;
+            match export::export(&app, user.id, &origin).await? {
+                Some(copy) => shell.out.value(&copy),
+                None => Err(Failure::Failed("the user was removed meanwhile".to_owned())),
+            }
         }
         Command::SetPassword { who, password_stdin: _ } => {
             let app = shell.open().await?;

@@ -1,8 +1,8 @@
 //! A new address, proven by the link that goes there, and the proof of one that is not verified yet (PW-13).
 //!
 //! Nothing changes until the link is confirmed. Then the new address takes the place of the old one, the old one is
-//! told, and everybody else is out (SE-5). That the sign-in was just now is asked before
-//! ([`super::reauthentication`]).
+//! told, and everybody else is out (SE-5); or it stands beside the others, and the primary one is told. That the
+//! sign-in was just now is asked before ([`super::reauthentication`]).
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::Throttled;
 use super::link::{self, AskError, LinkError, MailAsked, Tries};
 use super::notice::Notices;
+use super::account::addresses::MOST;
 use super::{magic, session};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
@@ -30,7 +31,17 @@ pub struct Asked {
     /// The session at work: it stays.
     pub session: SessionId,
     pub email: String,
+    pub place: Place,
     pub notices: Notices,
+}
+
+/// Which place a new address takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// That of the primary one.
+    OfPrimary,
+    /// One beside the others.
+    Beside,
 }
 
 /// What a link confirms.
@@ -100,14 +111,37 @@ fn settle_confirmed(
     let Ok(admission) = admission::admit_user(db, user)? else { return Ok(false) };
     let detail: Detail = serde_json::from_str(&link.detail)
         .map_err(|error| store::Error::broken("a link that proves an address", error))?;
-    match detail.replaces {
-        None => magic::prove_address(db, user, email, scribe),
-        Some(old) => {
-            let new = link::stored_address(&detail.typed)?;
+    let new = link::stored_address(&detail.typed)?;
+    match detail.act {
+        Act::Verify => magic::prove_address(db, user, email, scribe),
+        Act::Add => add(db, admission.user(), &new, notices, scribe),
+        Act::Replace(old) => {
             let replacing = Replacing { user: admission.user(), old, new, session: detail.session };
             replacing.settle(db, notices, scribe)
         }
     }
+}
+
+/// Puts a proven address beside the others; it is the primary one if there are none.
+fn add(
+    db: &mut Conn,
+    user: &User,
+    new: &EmailAddress,
+    notices: &Notices,
+    scribe: &Scribe,
+) -> Result<bool, store::Error> {
+    let now = scribe.now;
+    // Holds the user's row: of two links opened at once, the second counts what the first has added.
+    users::touch(db, user.id, now)?;
+    let emails = users::emails(db, user.id)?;
+    if emails.len() >= MOST || users::find_by_email(db, new)?.is_some() {
+        return Ok(false);
+    }
+    // Told where mail went until now.
+    notices.tell(db, user, Happened::AddressAdded { address: new.as_str() }, scribe)?;
+    users::insert_email(db, user.id, new, emails.is_empty(), Some(now), now)?;
+    scribe.write(db, Event::success(AuditAction::EmailAdded).user(user.id))?;
+    Ok(true)
 }
 
 /// One address that takes the place of another.
@@ -151,10 +185,19 @@ impl Replacing<'_> {
 struct Detail {
     /// The address as it was typed.
     typed: String,
-    /// The address, folded, whose place it takes; none if it is the user's already and only to be verified.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    replaces: Option<String>,
+    act: Act,
     session: SessionId,
+}
+
+/// What opening it does.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Act {
+    /// It is the user's already.
+    Verify,
+    Add,
+    /// It takes the place of this one, folded.
+    Replace(String),
 }
 
 /// A link on its way into the outbox.
@@ -183,12 +226,15 @@ impl Posting {
                     .detail("reason", "the address has an account")
             }
             Some(_) => {
-                self.send_link(db, &user, None)?;
+                self.send_link(db, &user, Act::Verify)?;
                 Event::success(AuditAction::EmailChangeRequested)
             }
             None => {
-                let primary = users::primary_email(db, user.id)?.map(|email| email.folded);
-                self.send_link(db, &user, primary)?;
+                let act = match users::primary_email(db, user.id)? {
+                    Some(primary) if self.asked.place == Place::OfPrimary => Act::Replace(primary.folded),
+                    _ => Act::Add,
+                };
+                self.send_link(db, &user, act)?;
                 Event::success(AuditAction::EmailChangeRequested)
             }
         };
@@ -196,10 +242,10 @@ impl Posting {
         Ok(Ok(()))
     }
 
-    fn send_link(&self, db: &mut Conn, user: &User, replaces: Option<String>) -> Result<(), store::Error> {
+    fn send_link(&self, db: &mut Conn, user: &User, act: Act) -> Result<(), store::Error> {
         let (now, expires_at) = (self.scribe.now, self.scribe.now.plus(self.lasts));
         let typed = self.email.as_str().to_owned();
-        let detail = Detail { typed, replaces, session: self.asked.session };
+        let detail = Detail { typed, act, session: self.asked.session };
         let link = Link {
             digest: self.secret.digest(),
             purpose: LinkPurpose::VerifyEmail,

@@ -17,7 +17,9 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::config::{Issuer, Limit, Limits, RegistrationMode};
 use crate::crypto::{MasterKey, Random, Secret, constant_time_eq};
 use crate::mail::{self, message};
-use crate::model::{AuditAction, AuthMethod, EmailAddress, Language, LinkPurpose, RequestId, UserId};
+use crate::model::{
+    AuditAction, AuthMethod, EmailAddress, Language, LinkPurpose, Outcome, RequestId, UserId,
+};
 use crate::store::links::{Link, MailCode};
 use crate::store::users::User;
 use crate::store::{self, Conn, authorization, clients, links, users};
@@ -139,10 +141,11 @@ pub async fn redeem(
     token: &Secret,
     browser: Option<&Secret>,
     arrival: Arrival,
+    remember: bool,
     origin: &Origin,
 ) -> Result<Entered, LinkError> {
     let (token, scribe, tries) = (token.clone(), app.scribe(origin), Tries::of(app, origin));
-    let (browser, terms) = (browser.map(Secret::digest), Terms::for_arrival(app, &arrival, false));
+    let (browser, terms) = (browser.map(Secret::digest), Terms::for_arrival(app, &arrival, remember));
     let entered = app.db.write(move |db| {
         let link = match link::spend(db, &token, LinkPurpose::MagicLink, tries, scribe.now)? {
             Ok(Some(link)) => link,
@@ -153,7 +156,18 @@ pub async fn redeem(
         let is_here = asked_by.is_some() && asked_by == browser;
         enter(db, &link, is_here, &arrival, terms, &scribe).map(Ok)
     });
-    entered.await??.ok_or(LinkError::Expired)
+    let entered = entered.await?;
+    count(app, matches!(entered, Ok(Some(_))), entered.is_err());
+    entered?.ok_or(LinkError::Expired)
+}
+
+fn count(app: &App, entered: bool, throttled: bool) {
+    let outcome = match (entered, throttled) {
+        (true, _) => Outcome::Success,
+        (false, true) => Outcome::Denied,
+        (false, false) => Outcome::Failure,
+    };
+    app.metrics.sign_in(AuthMethod::Mail, outcome);
 }
 
 /// Spends link and digits together, in the browser that asked for them. A try is counted before it is made.
@@ -162,6 +176,7 @@ pub async fn redeem_code(
     typed: &str,
     browser: &Secret,
     arrival: Arrival,
+    remember: bool,
     origin: &Origin,
 ) -> Result<Entered, CodeError> {
     let typed: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
@@ -171,10 +186,12 @@ pub async fn redeem_code(
         browser: browser.clone(),
         tries: (bucket, app.limits(origin).link_tries),
         master: app.master.clone(),
-        terms: Terms::of(app, false),
+        terms: Terms::of(app, remember),
         scribe: app.scribe(origin),
     };
-    app.db.write(move |db| trying.settle(db, &arrival)).await?
+    let entered = app.db.write(move |db| trying.settle(db, &arrival)).await?;
+    count(app, entered.is_ok(), matches!(entered, Err(CodeError::Throttled(_))));
+    entered
 }
 
 /// One try with digits.

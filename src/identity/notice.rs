@@ -10,7 +10,7 @@ use crate::mail::{
     self,
     message::{AccountNotice, Happened},
 };
-use crate::model::{EmailAddress, Language, user_agent};
+use crate::model::{EmailAddress, Language, Zone, user_agent};
 use crate::store::users::{self, User};
 use crate::store::{self, Conn};
 
@@ -63,10 +63,10 @@ impl Notices {
             product: &self.product,
             name: &user.name,
             what,
-            when: &language.date(scribe.now),
+            when: &language.date_in(scribe.now, user.zoneinfo.as_deref().and_then(Zone::parse).as_ref()),
             browser: &user_agent::readable(origin.user_agent.as_deref().unwrap_or_default()),
             place: &origin.ip.map(|ip| ip.to_string()).unwrap_or_default(),
-            link: &self.issuer.at("/account"),
+            link: &self.issuer.at(what.page()),
         };
         mail::enqueue(db, scribe, to, &notice.message(), None)
     }

@@ -285,7 +285,7 @@ pub(super) fn check(app: &App, typed: &Typed) -> Result<Checked, Faults> {
 }
 
 /// Trimmed, without control characters: no keyboard makes them (CH-5).
-fn check_name(typed: &str) -> Result<String, NameFault> {
+pub(super) fn check_name(typed: &str) -> Result<String, NameFault> {
     let name: String = typed.trim().chars().filter(|c| !c.is_control()).collect();
     match name.chars().count() {
         0 => Err(NameFault::Missing),

@@ -299,6 +299,7 @@ fn open(
                 user_agent: scribe.origin.user_agent.clone(),
             };
             store::sessions::insert(db, &session, methods)?;
+            end_crowded_out(db, user, &arrival.present, scribe)?;
             session.id
         }
     };
@@ -306,6 +307,29 @@ fn open(
     let event = Event::success(AuditAction::SignIn).user(user).session(id);
     scribe.write(db, event.detail("methods", words(methods)))?;
     Ok(Begun { id, user, secret, awaiting_factor: false })
+}
+
+/// A browser holds so many accounts: when one more begins, the one used longest ago ends, since nothing stands for it
+/// any more.
+fn end_crowded_out(
+    db: &mut Conn,
+    user: UserId,
+    present: &[Secret],
+    scribe: &Scribe,
+) -> Result<(), store::Error> {
+    let mut others: Vec<Session> = Vec::new();
+    for secret in present {
+        if let Some((session, _)) = store::sessions::find_by_secret(db, &secret.digest())?
+            && session.is_live(scribe.now)
+            && session.user_id != user
+        {
+            others.push(session);
+        }
+    }
+    for session in others.iter().skip(ACCOUNTS - 1) {
+        end(db, session.id, session.user_id, scribe)?;
+    }
+    Ok(())
 }
 
 /// Tells the owner when the account, used elsewhere before, begins in a browser that does not know it (LO-4).

@@ -123,7 +123,7 @@ pub struct AccountNotice<'a> {
     pub browser: &'a str,
     /// A network address.
     pub place: &'a str,
-    /// The account page.
+    /// The page to look at: [`Happened::page`].
     pub link: &'a str,
 }
 
@@ -147,6 +147,21 @@ pub enum Happened<'a> {
     PasswordChanged,
     /// Told at the address that was.
     EmailChanged,
+    /// The account has one address more, which signs in as well.
+    AddressAdded {
+        address: &'a str,
+    },
+    AddressRemoved {
+        address: &'a str,
+    },
+    /// From now on everything is sent to this one.
+    PrimaryAddressChanged {
+        address: &'a str,
+    },
+    /// Every other browser was signed out, and every application lost its access.
+    SignedOutEverywhere,
+    /// There is no account any more.
+    AccountDeleted,
     /// A second factor was added.
     FactorAdded {
         kind: FactorKind,
@@ -207,6 +222,11 @@ impl Happened<'_> {
             Self::IdentityUnlinked { .. } => "mail.identity_unlinked.subject",
             Self::PasswordChanged => "mail.password_changed.subject",
             Self::EmailChanged => "mail.email_changed.subject",
+            Self::AddressAdded { .. } => "mail.address_added.subject",
+            Self::AddressRemoved { .. } => "mail.address_removed.subject",
+            Self::PrimaryAddressChanged { .. } => "mail.primary_changed.subject",
+            Self::SignedOutEverywhere => "mail.signed_out.subject",
+            Self::AccountDeleted => "mail.account_deleted.subject",
             Self::FactorAdded { .. } => "mail.factor_added.subject",
             Self::FactorRemoved { .. } => "mail.factor_removed.subject",
             Self::FactorsReset => "mail.factors_reset.subject",
@@ -232,6 +252,17 @@ impl Happened<'_> {
             }
             Self::PasswordChanged => language.with("mail.password_changed.text", &[("product", product)]),
             Self::EmailChanged => language.with("mail.email_changed.text", &[("product", product)]),
+            Self::AddressAdded { address } => {
+                language.with("mail.address_added.text", &[("address", address), ("product", product)])
+            }
+            Self::AddressRemoved { address } => {
+                language.with("mail.address_removed.text", &[("address", address), ("product", product)])
+            }
+            Self::PrimaryAddressChanged { address } => {
+                language.with("mail.primary_changed.text", &[("address", address), ("product", product)])
+            }
+            Self::SignedOutEverywhere => language.with("mail.signed_out.text", &[("product", product)]),
+            Self::AccountDeleted => language.with("mail.account_deleted.text", &[("product", product)]),
             Self::FactorAdded { kind } => {
                 let kind = kind.text(language);
                 language.with("mail.factor_added.text", &[("kind", kind), ("product", product)])
@@ -257,6 +288,22 @@ impl Happened<'_> {
         }
     }
 
+    /// The page of ours to look at.
+    pub const fn page(self) -> &'static str {
+        match self {
+            Self::AccountDeleted => "/",
+            _ => "/account",
+        }
+    }
+
+    /// What stands on the button that leads there.
+    fn button(self, language: Language) -> &'static str {
+        language.text(match self {
+            Self::AccountDeleted => "error.home",
+            _ => "mail.fact.review",
+        })
+    }
+
     /// What to do if it was somebody else.
     fn advice(self, language: Language) -> &'static str {
         language.text(match self {
@@ -266,6 +313,11 @@ impl Happened<'_> {
             Self::IdentityUnlinked { .. } => "mail.identity_unlinked.after",
             Self::PasswordChanged => "mail.password_changed.after",
             Self::EmailChanged => "mail.email_changed.after",
+            Self::AddressAdded { .. } | Self::AddressRemoved { .. } | Self::PrimaryAddressChanged { .. } => {
+                "mail.addresses.after"
+            }
+            Self::SignedOutEverywhere => "mail.signed_out.after",
+            Self::AccountDeleted => "mail.account_deleted.after",
             Self::FactorsReset => "mail.factors_reset.after",
             Self::FactorAdded { .. }
             | Self::FactorRemoved { .. }
@@ -326,6 +378,10 @@ impl AccountNotice<'_> {
 
     fn advice(&self) -> &'static str {
         self.what.advice(self.language)
+    }
+
+    fn button(&self) -> &'static str {
+        self.what.button(self.language)
     }
 }
 
@@ -409,7 +465,7 @@ mod tests {
 
     const LINK: &str = "https://id.example.org/register/abc?x=1&y=2";
 
-    fn all(language: Language, product: &str, name: &str) -> [Message; 21] {
+    fn all(language: Language, product: &str, name: &str) -> [Message; 24] {
         let lasts = Duration::from_secs(86_400);
         [
             VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
@@ -424,6 +480,11 @@ mod tests {
             notice(language, product, name, Happened::NewDevice),
             notice(language, product, name, Happened::PasswordChanged),
             notice(language, product, name, Happened::EmailChanged),
+            notice(language, product, name, Happened::AddressAdded { address: name }),
+            notice(language, product, name, Happened::AddressRemoved { address: name }),
+            notice(language, product, name, Happened::PrimaryAddressChanged { address: name }),
+            notice(language, product, name, Happened::SignedOutEverywhere),
+            notice(language, product, name, Happened::AccountDeleted),
             notice(language, product, name, Happened::RefreshReused { client: name }),
             notice(language, product, name, Happened::IdentityLinked { provider: name }),
             notice(language, product, name, Happened::IdentityUnlinked { provider: name }),

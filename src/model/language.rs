@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::zone::{Local, Zone};
 use crate::clock::Timestamp;
 
 /// A language with a complete set of texts.
@@ -80,8 +81,13 @@ impl Language {
         self.with(if count == 1 { one } else { other }, &[("count", &count.to_string())])
     }
 
-    /// A day and a time of day, in UTC: the server does not know where the reader is.
+    /// A day and a time of day, in UTC: nobody said where the reader is.
     pub fn date(self, at: Timestamp) -> String {
+        self.date_in(at, None)
+    }
+
+    /// A day and a time of day as they are read in this zone.
+    pub fn date_in(self, at: Timestamp, zone: Option<&Zone>) -> String {
         const MONTHS: [&str; 12] = [
             "time.month_1",
             "time.month_2",
@@ -96,11 +102,14 @@ impl Language {
             "time.month_11",
             "time.month_12",
         ];
-        let Ok(date) = OffsetDateTime::from_unix_timestamp(at.seconds()) else { return at.rfc3339() };
-        let month = self.text(MONTHS[usize::from(u8::from(date.month())) - 1]);
-        let clock = format!("{:02}:{:02}", date.hour(), date.minute());
-        let (day, year) = (date.day().to_string(), date.year().to_string());
-        self.with("time.date", &[("day", &*day), ("month", month), ("year", &*year), ("clock", &*clock)])
+        let local = zone.map_or_else(|| utc(at), |zone| zone.local(at));
+        let Some(local) = local else { return at.rfc3339() };
+        let month = self.text(MONTHS[usize::from(local.month) - 1]);
+        let clock = format!("{:02}:{:02}", local.hour, local.minute);
+        let (day, year) = (local.day.to_string(), local.year.to_string());
+        let values =
+            [("day", &*day), ("month", month), ("year", &*year), ("clock", &*clock), ("zone", &*local.zone)];
+        self.with("time.date", &values)
     }
 
     fn catalogue(self) -> &'static Catalogue {
@@ -109,6 +118,18 @@ impl Language {
             Self::German => &GERMAN,
         }
     }
+}
+
+fn utc(at: Timestamp) -> Option<Local> {
+    let date = OffsetDateTime::from_unix_timestamp(at.seconds()).ok()?;
+    Some(Local {
+        year: i16::try_from(date.year()).ok()?,
+        month: date.month().into(),
+        day: date.day(),
+        hour: date.hour(),
+        minute: date.minute(),
+        zone: "UTC".to_owned(),
+    })
 }
 
 /// The language for a browser: the first of `ui_locales` that we have (OpenID Connect Core §3.1.2.1), else the best

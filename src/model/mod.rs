@@ -20,6 +20,8 @@ pub mod status_list;
 #[cfg(feature = "server")]
 pub mod user_agent;
 pub mod words;
+#[cfg(feature = "server")]
+pub mod zone;
 
 #[cfg(feature = "server")]
 pub use client::{Client, ClientSecret, Resource};
@@ -35,3 +37,5 @@ pub use status_list::{Bits, EncodedList, ListClaims, Reference, STATUS_LIST_TYP,
 #[cfg(feature = "server")]
 pub use status_list::{LIST_PLACES, Place, list_uri};
 pub use words::*;
+#[cfg(feature = "server")]
+pub use zone::Zone;

@@ -31,6 +31,24 @@ pub fn insert(db: &mut Conn, event: &Event) -> Result<(), Error> {
     Ok(())
 }
 
+/// Up to `limit` events of these kinds about the user since then, the newest first.
+pub fn of_user(
+    db: &mut Conn,
+    user: UserId,
+    actions: &[&str],
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<Event>, Error> {
+    Ok(audit_events::table
+        .filter(audit_events::user_id.eq(user))
+        .filter(audit_events::at.gt(since))
+        .filter(audit_events::action.eq_any(actions))
+        .order((audit_events::at.desc(), audit_events::id.desc()))
+        .limit(limit)
+        .select(Event::as_select())
+        .load(db)?)
+}
+
 /// Up to `limit` events, the newest first.
 pub fn newest(db: &mut Conn, limit: i64) -> Result<Vec<Event>, Error> {
     Ok(audit_events::table

@@ -75,6 +75,27 @@ macro_rules! mark_among {
     }};
 }
 
+/// The user's grants that were not revoked and have not expired, the newest first.
+pub fn live_of_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Grant>, Error> {
+    Ok(grants::table
+        .filter(grants::user_id.eq(user))
+        .filter(grants::revoked_at.is_null())
+        .filter(grants::expires_at.gt(now))
+        .order((grants::created_at.desc(), grants::id.desc()))
+        .select(Grant::as_select())
+        .load(db)?)
+}
+
+/// When each of these grants was renewed last: its refresh token that is not consumed was made then.
+pub fn renewed_at(db: &mut Conn, grants: &[GrantId]) -> Result<Vec<(GrantId, Timestamp)>, Error> {
+    Ok(refresh_tokens::table
+        .filter(refresh_tokens::grant_id.eq_any(grants))
+        .filter(refresh_tokens::consumed_at.is_null())
+        .order((refresh_tokens::grant_id.asc(), refresh_tokens::created_at.asc()))
+        .select((refresh_tokens::grant_id, refresh_tokens::created_at))
+        .load(db)?)
+}
+
 /// Revokes the grant with all tokens of it. `false` if it was revoked before.
 pub fn revoke(db: &mut Conn, id: GrantId, now: Timestamp) -> Result<bool, Error> {
     Ok(revoke_among!(db, now, grants::table.filter(grants::id.eq(id))) == 1)

@@ -32,6 +32,7 @@ pub mod organisations;
 pub mod outbox;
 pub mod passkeys;
 pub mod pending;
+pub mod personal;
 pub mod resources;
 pub mod roles;
 pub mod sessions;

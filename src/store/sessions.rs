@@ -72,6 +72,15 @@ pub fn methods(db: &mut Conn, id: SessionId) -> Result<Vec<AuthMethod>, Error> {
         .load(db)?)
 }
 
+/// What was proven in each of these sessions.
+pub fn methods_of(db: &mut Conn, ids: &[SessionId]) -> Result<Vec<(SessionId, AuthMethod)>, Error> {
+    Ok(session_methods::table
+        .filter(session_methods::session_id.eq_any(ids))
+        .order((session_methods::proven_at.asc(), session_methods::method.asc()))
+        .select((session_methods::session_id, session_methods::method))
+        .load(db)?)
+}
+
 /// What was proven in the session, and when each.
 pub fn proofs(db: &mut Conn, id: SessionId) -> Result<Vec<(AuthMethod, Timestamp)>, Error> {
     Ok(session_methods::table

@@ -84,6 +84,30 @@ pub fn mark_email_verified(
     Ok(diesel::update(theirs).set(emails::verified_at.eq(now)).execute(db)? == 1)
 }
 
+/// Makes a verified address the primary one, instead of the one before. `false` if it is not the user's, or not
+/// verified. The caller holds the user's row ([`touch`]): of two at once, the later one is the primary one.
+pub fn set_primary_email(db: &mut Conn, user: UserId, folded: &str) -> Result<bool, Error> {
+    let verified = emails::table
+        .filter(emails::folded.eq(folded))
+        .filter(emails::user_id.eq(user))
+        .filter(emails::verified_at.is_not_null());
+    if diesel::update(verified).set(emails::is_primary.eq(true)).execute(db)? == 0 {
+        return Ok(false);
+    }
+    let others = emails::table.filter(emails::user_id.eq(user)).filter(emails::folded.ne(folded));
+    diesel::update(others).set(emails::is_primary.eq(false)).execute(db)?;
+    Ok(true)
+}
+
+/// Takes an address that is not the primary one from the user. `false` if there is none such.
+pub fn remove_other_email(db: &mut Conn, user: UserId, folded: &str) -> Result<bool, Error> {
+    let theirs = emails::table
+        .filter(emails::folded.eq(folded))
+        .filter(emails::user_id.eq(user))
+        .filter(emails::is_primary.eq(false));
+    Ok(diesel::delete(theirs).execute(db)? == 1)
+}
+
 /// Takes an address from the user.
 pub fn remove_email(db: &mut Conn, user: UserId, folded: &str) -> Result<bool, Error> {
     let theirs = emails::table.filter(emails::folded.eq(folded)).filter(emails::user_id.eq(user));
@@ -155,6 +179,31 @@ pub fn set_claim(db: &mut Conn, user: UserId, name: &str, value: &str) -> Result
     Ok(())
 }
 
+/// `false` if there was no such claim.
+pub fn remove_claim(db: &mut Conn, user: UserId, name: &str) -> Result<bool, Error> {
+    Ok(diesel::delete(user_claims::table.find((user, name))).execute(db)? == 1)
+}
+
+/// What a person says about themselves, as far as it stands in columns.
+pub fn set_profile(
+    db: &mut Conn,
+    user: UserId,
+    name: &str,
+    locale: Option<&str>,
+    zoneinfo: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    diesel::update(users::table.find(user))
+        .set((
+            users::name.eq(name),
+            users::locale.eq(locale),
+            users::zoneinfo.eq(zoneinfo),
+            users::updated_at.eq(now),
+        ))
+        .execute(db)?;
+    Ok(())
+}
+
 /// The password's hash (PHC string), if the user has a password (PW-5).
 pub fn password(db: &mut Conn, user: UserId) -> Result<Option<String>, Error> {
     Ok(password_credentials::table.find(user).select(password_credentials::phc).first(db).optional()?)
@@ -203,6 +252,23 @@ pub fn note_sign_in(db: &mut Conn, user: UserId, now: Timestamp) -> Result<(), E
 
 pub fn remove(db: &mut Conn, user: UserId) -> Result<bool, Error> {
     Ok(diesel::delete(users::table.find(user)).execute(db)? == 1)
+}
+
+/// Whether somebody else administers this instance and may sign in.
+pub fn has_other_admin(db: &mut Conn, user: UserId) -> Result<bool, Error> {
+    let others = users::table
+        .filter(users::is_admin.eq(true))
+        .filter(users::status.eq(Status::Active))
+        .filter(users::id.ne(user));
+    Ok(others.select(users::id).first::<UserId>(db).optional()?.is_some())
+}
+
+/// Keeps who administers this instance as it is until the transaction ends: of two who leave at once, the second sees
+/// that the first has left.
+pub fn hold_admins(db: &mut Conn) -> Result<(), Error> {
+    let admins = users::table.filter(users::is_admin.eq(true));
+    diesel::update(admins).set(users::is_admin.eq(true)).execute(db)?;
+    Ok(())
 }
 
 /// Whether anyone administers this instance: until then the set-up link exists (AD-1).

@@ -10,9 +10,11 @@ use serde_json::Value;
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::crypto::Secret;
+use crate::identity::account::deletion;
+use crate::identity::notice::Notices;
 use crate::identity::password::{Busy, Weak};
 use crate::identity::session;
-use crate::model::{AuditAction, EmailAddress, SessionId, Status, UserId};
+use crate::model::{AuditAction, EmailAddress, Language, SessionId, Status, UserId};
 use crate::protocol::claims;
 use crate::store::users::User;
 use crate::store::{self, Conn, Unique, grants, users};
@@ -253,19 +255,11 @@ pub async fn enable(app: &App, user: UserId, origin: &Origin) -> Result<(), User
     if enabled.await? { Ok(()) } else { Err(UserError::NoSuchUser) }
 }
 
-/// Removes the user with everything that is theirs; the audit keeps the id.
-pub async fn remove(app: &App, user: UserId, origin: &Origin) -> Result<(), UserError> {
-    let scribe = app.scribe(origin);
-    let removed = app.db.write(move |db| {
-        // What was issued stays in circulation until it expires: offline verifiers are told.
-        grants::revoke_of_user(db, user, scribe.now)?;
-        store::api_keys::revoke_tokens_of_creator(db, user, scribe.now)?;
-        let found = users::remove(db, user)?;
-        if found {
-            scribe.write(db, Event::success(AuditAction::UserRemoved).user(user))?;
-        }
-        Ok(found)
-    });
+/// Removes the user with everything that is theirs, and tells them; the audit keeps the id.
+pub async fn remove(app: &App, user: &User, origin: &Origin) -> Result<(), UserError> {
+    let (user, scribe) = (user.clone(), app.scribe(origin));
+    let notices = Notices::of(app, Language::default());
+    let removed = app.db.write(move |db| deletion::erase(db, &user, &notices, &scribe));
     if removed.await? { Ok(()) } else { Err(UserError::NoSuchUser) }
 }
 

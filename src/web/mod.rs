@@ -4,10 +4,11 @@
 //! - What handlers ask for: [`extract`], from [`cookies`], [`csrf`], [`client_ip`], [`visit`].
 //! - What handlers answer: [`respond`] with a [`page`], [`failure`], [`cors`].
 //! - What answers by itself: [`health`], [`assets`].
-//! - The areas: [`oidc`], [`login`], [`dev`].
+//! - The areas: [`oidc`], [`login`], [`account`], [`dev`].
 //!
 //! Each area has a `routes` that [`routes`] mounts below the issuer's path.
 
+pub mod account;
 pub mod assets;
 pub mod client_ip;
 pub mod cookies;
@@ -52,7 +53,7 @@ fn below_issuer(cfg: &mut ServiceConfig, config: &Config) {
     if config.metrics_on_main_listener() {
         cfg.configure(health::metrics_routes);
     }
-    cfg.configure(assets::routes).configure(oidc::routes).configure(login::routes);
+    cfg.configure(assets::routes).configure(oidc::routes).configure(login::routes).configure(account::routes);
     if config.has_dev_pages() {
         cfg.configure(dev::routes);
     }

@@ -7,12 +7,12 @@ use actix_web::http::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
     HeaderValue, LOCATION, PRAGMA, RETRY_AFTER,
 };
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::crypto::Secret;
-use crate::model::Language;
+use crate::model::{Language, Zone};
 use crate::model::language::negotiate;
 
 use super::csrf;
@@ -29,6 +29,9 @@ const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 pub enum Csp {
     /// Our own matters: its forms stay here, and no other window has a hand on it.
     Own,
+    /// One of our own whose form ends at another site, at an identity provider: browsers apply `form-action` to the whole
+    /// chain of redirects after a form.
+    Outward,
     /// Part of a running authorization request. Browsers apply `form-action` to the whole chain of redirects after
     /// a form, so it is left out: the way back to the application ends there (CH-2). Applications that sign in
     /// through a pop-up keep their hold on the window (CH-3).
@@ -44,6 +47,7 @@ pub struct Frame<'a> {
     base: &'a str,
     product: &'a str,
     csrf: String,
+    zone: Option<Zone>,
 }
 
 impl<'a> Frame<'a> {
@@ -63,12 +67,26 @@ impl<'a> Frame<'a> {
             base: app.config.issuer.path(),
             product: &app.config.branding.product_name,
             csrf: String::new(),
+            zone: None,
         }
+    }
+
+    /// Times are shown as they are read in this zone.
+    #[must_use]
+    pub fn in_zone(self, zone: Option<Zone>) -> Self {
+        Self { zone, ..self }
     }
 
     /// For a page; `account` is who is signed in, as the header shows it.
     pub fn ui<'s>(&'s self, account: Option<&'s str>) -> Ui<'s> {
-        Ui { language: self.language, base: self.base, csrf: &self.csrf, product: self.product, account }
+        Ui {
+            language: self.language,
+            base: self.base,
+            csrf: &self.csrf,
+            product: self.product,
+            account,
+            zone: self.zone.as_ref(),
+        }
     }
 }
 
@@ -78,7 +96,7 @@ pub fn page(ui: &Ui<'_>, status: StatusCode, page: &impl Page, csp: Csp) -> Http
         Ok(html) => html,
         Err(error) => return HttpResponse::from_error(PageFailure::Internal(error.to_string())),
     };
-    let opener = if csp == Csp::Own { "same-origin" } else { "unsafe-none" };
+    let opener = if csp == Csp::Flow { "unsafe-none" } else { "same-origin" };
     HttpResponse::build(status)
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_LANGUAGE, ui.lang()))
@@ -136,6 +154,13 @@ pub fn see_other(location: &str) -> HttpResponse {
     }
 }
 
+/// An answer that no cache keeps.
+pub fn no_store(status: StatusCode) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header((CACHE_CONTROL, NO_STORE));
+    answer
+}
+
 /// JSON that no cache keeps (RFC 6749 §5.1).
 pub fn json_no_store(status: StatusCode, value: &impl Serialize) -> HttpResponse {
     HttpResponse::build(status)
@@ -159,6 +184,11 @@ mod tests {
             policy(Csp::Own, &[], false),
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
              frame-ancestors 'none'; base-uri 'none'"
+        );
+        assert_eq!(
+            policy(Csp::Outward, &[], false),
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
+             base-uri 'none'"
         );
         assert_eq!(
             policy(Csp::Flow, &["https://cdn.example.org".to_owned()], true),

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::model::Zone;
 pub use crate::model::language::{Language, negotiate};
 
 use super::assets;
@@ -21,6 +22,8 @@ pub struct Ui<'a> {
     pub product: &'a str,
     /// Who is signed in, as the header shows it: a name or an address.
     pub account: Option<&'a str>,
+    /// The zone in which times are shown, if the reader chose one; else UTC.
+    pub zone: Option<&'a Zone>,
 }
 
 impl Ui<'_> {
@@ -64,9 +67,9 @@ impl Ui<'_> {
         self.with("time.ago", &[("span", &self.span(whole))])
     }
 
-    /// A day and a time of day, in UTC: the server does not know where the reader is.
+    /// A day and a time of day, in the reader's zone.
     pub fn date(&self, at: Timestamp) -> String {
-        self.language.date(at)
+        self.language.date_in(at, self.zone)
     }
 }
 
@@ -75,7 +78,7 @@ mod tests {
     use super::*;
 
     fn ui(language: Language) -> Ui<'static> {
-        Ui { language, base: "/auth", csrf: "", product: "Countersign", account: None }
+        Ui { language, base: "/auth", csrf: "", product: "Countersign", account: None, zone: None }
     }
 
     #[test]

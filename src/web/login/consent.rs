@@ -98,23 +98,11 @@ async fn due<'a>(
     }
 }
 
-/// What is missing, in words: of a scope that several APIs have, the one asked for speaks.
+/// What is missing, in words.
 fn permissions<'a>(missing: &'a Allowed, asked: &[String], resources: &'a [Resource]) -> Vec<Permission<'a>> {
-    let of_scope = |name: &'a str| {
-        let mut owners: Vec<&Resource> =
-            resources.iter().filter(|resource| resource.scopes.contains_key(name)).collect();
-        owners.sort_by_key(|owner| !asked.contains(&owner.identifier));
-        match owners.first() {
-            Some(owner) if !scope::is_standard(name) => Permission::Resource {
-                scope: name,
-                description: owner.scopes.get(name).map(String::as_str).unwrap_or_default(),
-                api: &owner.name,
-            },
-            _ => Permission::Standard(name),
-        }
-    };
     let claims = missing.claims.iter().map(|claim| Permission::Claim(claim));
-    missing.scopes.iter().map(of_scope).chain(claims).collect()
+    let scopes = missing.scopes.iter().map(|name| Permission::of_scope(name, asked, resources));
+    scopes.chain(claims).collect()
 }
 
 /// Where the browser goes afterwards, as a person can read it: a host, or the scheme of an application.

@@ -10,9 +10,10 @@ use crate::identity::federation::{self, Come, Failed, FederationError, Onward, R
 use crate::model::RequestId;
 use crate::protocol::Params;
 use crate::protocol::authorize::{AuthorizationRequest, Prompt};
+use crate::web::account::providers;
 use crate::web::extract::OAuthForm;
 use crate::web::failure::{ApiFailure, PageFailure};
-use crate::web::page::{LoginProblem, ProviderProblem};
+use crate::web::page::{LoginProblem, ProviderProblem, Section};
 use crate::web::respond;
 
 use super::Visitor;
@@ -79,7 +80,10 @@ pub async fn callback(visitor: Visitor, provider: Path<String>) -> Result<HttpRe
             Ok(visitor.welcome(welcome, next.as_ref().map_or("/", Next::as_str)).await)
         }
         Come::MustLink => Ok(visitor.go(&link_page(finished.onward.request))),
-        Come::Linked => Ok(visitor.go("/account")),
+        Come::Linked => {
+            let next = finished.onward.page.as_deref().and_then(Next::parse);
+            Ok(visitor.go(next.as_ref().map_or("/account", Next::as_str)))
+        }
     }
 }
 
@@ -111,7 +115,16 @@ fn link_page(request: Option<RequestId>) -> String {
     }
 }
 
-async fn sorry(visitor: &Visitor, failed: Failed) -> Result<HttpResponse, PageFailure> {
+/// What a page says of a sign-in through a provider that did not go well.
+pub struct Trouble {
+    pub status: StatusCode,
+    pub problem: ProviderProblem,
+    /// When to try again, if that is all there is to do.
+    pub failure: Option<PageFailure>,
+}
+
+/// What there is to say, if anything can be said on a page of its own place.
+pub fn trouble(failed: Failed) -> Result<Trouble, PageFailure> {
     let (status, problem, failure) = match failed.error {
         FederationError::Store(error) => return Err(error.into()),
         FederationError::NoSuchProvider if failed.provider.is_none() => return Err(PageFailure::NotFound),
@@ -127,16 +140,24 @@ async fn sorry(visitor: &Visitor, failed: Failed) -> Result<HttpResponse, PageFa
         }
         FederationError::Throttled(throttled) => {
             let failure = PageFailure::from(throttled);
-            (
-                StatusCode::TOO_MANY_REQUESTS,
-                ProviderProblem::Throttled { wait: throttled.retry_after },
-                Some(failure),
-            )
+            let problem = ProviderProblem::Throttled { wait: throttled.retry_after };
+            (StatusCode::TOO_MANY_REQUESTS, problem, Some(failure))
         }
     };
-    let provider = failed.provider.unwrap_or_default();
-    let request = failed.onward.request.map(|request| request.to_string());
+    Ok(Trouble { status, problem, failure })
+}
+
+async fn sorry(visitor: &Visitor, failed: Failed) -> Result<HttpResponse, PageFailure> {
     let next = failed.onward.page.as_deref().and_then(Next::parse);
+    // Whoever wanted to link an identity is signed in, and goes on where it was wanted.
+    if next.as_ref().is_some_and(|next| next.as_str() == Section::Providers.path())
+        && let Some(account) = visitor.accounts().await?.into_iter().next()
+    {
+        return providers::not_linked(visitor, &account, failed).await;
+    }
+    let provider = failed.provider.clone().unwrap_or_default();
+    let request = failed.onward.request.map(|request| request.to_string());
+    let Trouble { status, problem, failure } = trouble(failed)?;
     let situation = Situation::towards(visitor, request.as_deref(), next).await?;
     let problem = LoginProblem::Provider { provider: &provider, problem };
     let page =

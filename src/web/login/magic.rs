@@ -51,10 +51,11 @@ pub async fn ask(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpRes
 pub async fn submit_code(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
     let underway = visitor.underway_if_any(params.get("request")).await?;
     let typed = params.get("code").unwrap_or_default();
-    let arrival = visitor.arrival();
-    let redeemed = magic::redeem_code(&visitor.app, typed, visitor.binding(), arrival, &visitor.origin).await;
+    let (arrival, remember) = (visitor.arrival(), params.get("remember").is_some());
+    let redeemed =
+        magic::redeem_code(&visitor.app, typed, visitor.binding(), arrival, remember, &visitor.origin).await;
     let (status, problem, failure) = match redeemed {
-        Ok(entered) => return welcome(&visitor, &entered).await,
+        Ok(entered) => return welcome(&visitor, &entered, remember).await,
         Err(CodeError::Store(error)) => return Err(error.into()),
         Err(CodeError::Wrong) => (StatusCode::UNAUTHORIZED, CodeProblem::Wrong, None),
         Err(CodeError::Void) => (StatusCode::UNAUTHORIZED, CodeProblem::Void, None),
@@ -89,23 +90,31 @@ pub async fn show(visitor: Visitor, token: Path<String>) -> Result<HttpResponse,
 }
 
 /// `POST /login/magic/{token}`.
-pub async fn redeem(visitor: Visitor, token: Path<String>, _: PageForm) -> Result<HttpResponse, PageFailure> {
+pub async fn redeem(
+    visitor: Visitor,
+    token: Path<String>,
+    PageForm(params): PageForm,
+) -> Result<HttpResponse, PageFailure> {
     let token = Secret::from_text(token.into_inner());
-    let browser = visitor.browser.binding.as_ref();
-    match magic::redeem(&visitor.app, &token, browser, visitor.arrival(), &visitor.origin).await {
-        Ok(entered) => welcome(&visitor, &entered).await,
+    let (browser, remember) = (visitor.browser.binding.as_ref(), params.get("remember").is_some());
+    match magic::redeem(&visitor.app, &token, browser, visitor.arrival(), remember, &visitor.origin).await {
+        Ok(entered) => welcome(&visitor, &entered, remember).await,
         Err(error) => no_link(&visitor, error),
     }
 }
 
 /// Signed in: on with what this browser was about, or to the start page.
-async fn welcome(visitor: &Visitor, entered: &Entered) -> Result<HttpResponse, PageFailure> {
+async fn welcome(
+    visitor: &Visitor,
+    entered: &Entered,
+    remember: bool,
+) -> Result<HttpResponse, PageFailure> {
     let others = visitor.accounts().await?;
     let id = entered.onward.request.map(|id| id.to_string());
     let underway = visitor.underway_if_any(id.as_deref()).await?;
     let next = entered.onward.page.as_deref().and_then(Next::parse);
     let welcome =
-        Welcome { begun: &entered.begun, others: &others, remember: false, underway: underway.as_ref() };
+        Welcome { begun: &entered.begun, others: &others, remember, underway: underway.as_ref() };
     Ok(visitor.welcome(welcome, next.as_ref().map_or("/", Next::as_str)).await)
 }
 
@@ -124,6 +133,7 @@ fn sent(
         request: request.as_deref(),
         email: params.get("email").unwrap_or_default().trim(),
         lasts: visitor.app.config.lifetimes.magic,
+        remember: params.get("remember").is_some(),
         problem,
         for_developers: visitor.app.config.has_dev_pages(),
     };

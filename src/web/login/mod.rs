@@ -1,19 +1,17 @@
-//! The pages for people: landing, sign-in, account chooser, consent, registration, set-up, account.
+//! The pages for people on their way in: landing, sign-in, account chooser, consent, registration, set-up.
 //!
 //! A page that belongs to an authorization request changes what is stored and goes back to that request's address,
 //! where [`crate::grants::authorization::step`] says what comes next. No page chooses for itself.
 
-mod account;
 mod ceremony;
 mod chooser;
 mod claim;
 mod consent;
-mod credentials;
 mod enrol;
 mod factor;
-mod federation;
+pub mod federation;
 mod invitation;
-mod joining;
+pub mod joining;
 mod landing;
 mod link;
 mod magic;
@@ -22,11 +20,11 @@ mod organisation;
 mod passkey;
 mod recover;
 mod register;
-mod security;
 mod setup;
 mod sign_in;
 mod situation;
-mod visitor;
+mod verify_email;
+pub mod visitor;
 
 use actix_web::Route;
 use actix_web::guard::{Any, Get, Head};
@@ -72,23 +70,9 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(
             resource("/verify-email/{token}")
-                .route(read().to(credentials::show_link))
-                .route(post().to(credentials::confirm_link)),
-        )
-        .service(
-            resource("/account/password")
-                .route(read().to(credentials::show_password))
-                .route(post().to(credentials::change_password)),
-        )
-        .service(
-            resource("/account/email")
-                .route(read().to(credentials::show_email))
-                .route(post().to(credentials::change_email)),
-        )
-        .service(resource("/account").route(read().to(account::show)))
-        .service(resource("/account/sessions/end").route(post().to(account::end_session)))
-        .service(resource("/account/sessions/end-all").route(post().to(account::end_elsewhere)))
-        .service(resource("/account/applications/remove").route(post().to(account::remove_application)));
+                .route(read().to(verify_email::show))
+                .route(post().to(verify_email::confirm)),
+        );
 }
 
 /// Passkeys and second factors.
@@ -106,13 +90,10 @@ fn factors(config: &mut ServiceConfig) {
         )
         .service(resource("/login/enrol/totp/start").route(post().to(enrol::start_totp)))
         .service(resource("/login/enrol/passkey").route(post().to(enrol::add_passkey)))
-        .service(resource("/login/enrol/passkey/options").route(post().to(enrol::passkey_options)))
-        .service(resource("/account/security").route(read().to(security::show)))
-        .service(resource("/account/security/remove").route(post().to(security::remove)))
-        .service(resource("/account/security/recovery-codes").route(post().to(security::new_codes)));
+        .service(resource("/login/enrol/passkey/options").route(post().to(enrol::passkey_options)));
 }
 
 /// What looks and changes nothing.
-fn read() -> Route {
+pub fn read() -> Route {
     route().guard(Any(Get()).or(Head()))
 }

@@ -18,6 +18,7 @@ use crate::identity::federation;
 use crate::identity::notice::Notices;
 use crate::identity::reauthentication::{self, Due};
 use crate::identity::session::{self, Arrival, Begun, SignedIn};
+use crate::model::Zone;
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::store;
 use crate::web::cookies::{self, Name};
@@ -120,6 +121,13 @@ impl Visitor {
     pub fn frame(&self, underway: Option<&Underway>) -> Frame<'_> {
         let ui_locales = underway.map(|underway| underway.request.ui_locales.as_slice()).unwrap_or_default();
         Frame::new(&self.app, &self.request, Some(&self.binding), ui_locales)
+    }
+
+    /// Of a page for this account: in its language and its time zone.
+    pub fn frame_of(&self, account: &SignedIn) -> Frame<'_> {
+        let user = &account.user;
+        let zone = user.zoneinfo.as_deref().and_then(Zone::parse);
+        Frame::new(&self.app, &self.request, Some(&self.binding), user.locale.as_slice()).in_zone(zone)
     }
 
     /// Shows a page, in a browser that from now on has a binding.

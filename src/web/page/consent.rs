@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use askama::Template;
 
+use crate::model::Resource;
+use crate::protocol::scope;
 use crate::web::ui::Ui;
 
 use super::{ClientCard, OrganisationCard, Page, Person};
@@ -44,6 +46,23 @@ pub enum Lifetime {
     Session,
     /// `offline_access`: until it is unused for this long, or removed.
     Offline(Duration),
+}
+
+impl<'a> Permission<'a> {
+    /// A scope: of one that several APIs have, the one asked for speaks.
+    pub fn of_scope(name: &'a str, asked: &[String], resources: &'a [Resource]) -> Self {
+        let mut owners: Vec<&Resource> =
+            resources.iter().filter(|resource| resource.scopes.contains_key(name)).collect();
+        owners.sort_by_key(|owner| !asked.contains(&owner.identifier));
+        match owners.first() {
+            Some(owner) if !scope::is_standard(name) => Self::Resource {
+                scope: name,
+                description: owner.scopes.get(name).map(String::as_str).unwrap_or_default(),
+                api: &owner.name,
+            },
+            _ => Self::Standard(name),
+        }
+    }
 }
 
 impl Permission<'_> {

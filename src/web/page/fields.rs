@@ -17,6 +17,10 @@ pub struct FieldErrors {
 pub enum FieldError {
     NameMissing,
     NameTooLong,
+    /// Another text than the name.
+    TooLong,
+    /// It is none of those to choose from.
+    NotOffered,
     EmailInvalid,
     /// Only whoever sets the instance up is told (PW-6).
     EmailTaken,
@@ -57,6 +61,8 @@ impl FieldError {
         let key = match self {
             Self::NameMissing => "field.name_missing",
             Self::NameTooLong => "field.name_too_long",
+            Self::TooLong => "field.too_long",
+            Self::NotOffered => "field.not_offered",
             Self::EmailInvalid => "field.email_invalid",
             Self::EmailTaken => "field.email_taken",
             Self::PasswordTooShort { min } => {

@@ -101,7 +101,7 @@ pub enum ProviderProblem {
 }
 
 impl ProviderProblem {
-    fn text(self, provider: &str, ui: &Ui<'_>) -> String {
+    pub fn text(self, provider: &str, ui: &Ui<'_>) -> String {
         let key = match self {
             Self::Unavailable => "provider.unavailable",
             Self::Refused => "provider.refused",

@@ -17,6 +17,7 @@ pub struct MagicSentPage<'a> {
     pub request: Option<&'a str>,
     pub email: &'a str,
     pub lasts: Duration,
+    pub remember: bool,
     pub problem: Option<CodeProblem>,
     /// Whether the issuer is a loopback address, so that mail is at `/dev/mail`.
     pub for_developers: bool,
@@ -83,7 +84,15 @@ mod tests {
                 ] {
                     let request = (!text.is_empty()).then_some(text);
                     let (lasts, for_developers) = (Duration::from_secs(600), problem.is_none());
-                    let page = MagicSentPage { ui, request, email: text, lasts, problem, for_developers };
+                    let page = MagicSentPage {
+                        ui,
+                        request,
+                        email: text,
+                        lasts,
+                        remember: for_developers,
+                        problem,
+                        for_developers,
+                    };
                     let html = check(&page);
                     assert_eq!(html.contains(r#"id="code-form""#), problem != Some(CodeProblem::Void));
                     assert_eq!(html.contains(r#"id="code-error" role="alert""#), problem.is_some());

@@ -21,10 +21,14 @@ mod organisation;
 mod parts;
 mod recover;
 mod register;
-mod security;
 mod welcome;
 
-pub use account::{AccountApplication, AccountEmail, AccountPage, AccountSession};
+pub use account::{
+    AccountAddress, AccountApplication, AccountDeed, AccountDeletedPage, AccountIdentity, AccountSession,
+    AddressProblem, AddressesPage, Advice, ApplicationsPage, ChangeEmailPage, ChangePasswordPage, DataPage,
+    DeletePage, LinkingProblem, OverviewPage, ProfileErrors, ProfileFields, ProfilePage, ProvidersPage,
+    Section, SecurityPage, SecurityPasskey, SecurityProblem, SessionsPage,
+};
 pub use chooser::{ChooserAccount, ChooserPage};
 pub use consent::{ConsentPage, Lifetime, Permission};
 pub use dev::{
@@ -43,11 +47,9 @@ pub use magic::{CodeProblem, MagicConfirmPage, MagicSentPage};
 pub use organisation::OrganisationPage;
 pub use parts::{ClientCard, OrganisationCard, Person};
 pub use recover::{
-    ChangeEmailPage, ChangePasswordPage, EmailConfirmPage, EmailDonePage, LinkSentPage, RecoverPage,
-    ResetDonePage, ResetPage, SentKind,
+    EmailConfirmPage, EmailDonePage, LinkSentPage, RecoverPage, ResetDonePage, ResetPage, SentKind,
 };
 pub use register::{RegisterConfirmPage, RegisterPage, RegisterSentPage};
-pub use security::{SecurityPage, SecurityPasskey, SecurityProblem};
 pub use welcome::{InvitePage, LinkExpiredPage, LinkKind, SetupPage};
 
 /// What a handler needs to know of a page besides its HTML.

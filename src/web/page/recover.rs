@@ -7,7 +7,7 @@ use askama::Template;
 use crate::web::ui::Ui;
 
 use super::fields::password_hint;
-use super::{FieldError, FieldErrors, FormProblem, Page};
+use super::{FieldErrors, FormProblem, Page};
 
 /// `/recover`: asks for a link to set a new password.
 #[derive(Clone, Debug, Template)]
@@ -80,35 +80,6 @@ pub struct EmailDonePage<'a> {
     pub ui: &'a Ui<'a>,
 }
 
-/// `/account/password`.
-#[derive(Clone, Debug, Template)]
-#[template(path = "pages/change_password.html")]
-pub struct ChangePasswordPage<'a> {
-    pub ui: &'a Ui<'a>,
-    /// For password managers.
-    pub username: &'a str,
-    /// Without one, there is none to ask for.
-    pub has_password: bool,
-    pub end_others: bool,
-    pub current_is_wrong: bool,
-    pub errors: FieldErrors,
-    pub problem: Option<FormProblem>,
-    pub min_length: usize,
-}
-
-/// `/account/email`.
-#[derive(Clone, Debug, Template)]
-#[template(path = "pages/change_email.html")]
-pub struct ChangeEmailPage<'a> {
-    pub ui: &'a Ui<'a>,
-    pub current: &'a str,
-    /// The address is not verified yet, so a link can be sent there again.
-    pub may_verify: bool,
-    pub email: &'a str,
-    pub errors: FieldErrors,
-    pub problem: Option<FormProblem>,
-}
-
 impl LinkSentPage<'_> {
     fn text(&self) -> String {
         let key = match self.kind {
@@ -125,28 +96,12 @@ impl ResetPage<'_> {
     }
 }
 
-impl ChangePasswordPage<'_> {
-    fn password_hint(&self) -> String {
-        password_hint(self.ui, self.min_length)
-    }
-
-    fn current_error(&self) -> Option<FieldError> {
-        self.current_is_wrong.then_some(FieldError::PasswordWrong)
-    }
-
-    fn is_wrong(&self) -> bool {
-        self.current_is_wrong || self.problem.is_some() || !self.errors.all().is_empty()
-    }
-}
-
 impl Page for RecoverPage<'_> {}
 impl Page for LinkSentPage<'_> {}
 impl Page for ResetPage<'_> {}
 impl Page for ResetDonePage<'_> {}
 impl Page for EmailConfirmPage<'_> {}
 impl Page for EmailDonePage<'_> {}
-impl Page for ChangePasswordPage<'_> {}
-impl Page for ChangeEmailPage<'_> {}
 
 #[cfg(test)]
 mod tests {
@@ -166,27 +121,6 @@ mod tests {
                         assert!(html.contains(r#"id="recover-form""#) && html.contains(r#"name="email""#));
                         let html = check(&ResetPage { ui, token, email, errors, problem, min_length });
                         assert!(html.contains(r#"id="reset-form""#) && html.contains("new-password"));
-                        let html = check(&ChangePasswordPage {
-                            ui,
-                            username: text,
-                            has_password: full,
-                            end_others: full,
-                            current_is_wrong: full,
-                            errors,
-                            problem,
-                            min_length,
-                        });
-                        assert!(html.contains(r#"id="password-form""#));
-                        assert_eq!(html.contains("current-password"), full);
-                        let html = check(&ChangeEmailPage {
-                            ui,
-                            current: text,
-                            may_verify: full,
-                            email,
-                            errors,
-                            problem,
-                        });
-                        assert!(html.contains(r#"id="email-form""#));
                     }
                 }
             }

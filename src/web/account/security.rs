@@ -5,31 +5,31 @@ use actix_web::http::StatusCode;
 
 use crate::crypto::Secret;
 use crate::identity::factor::manage::{self, ManageError, Which};
-use crate::identity::reauthentication;
 use crate::identity::session::SignedIn;
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
-use crate::web::page::{RecoveryCodesPage, SecurityPage, SecurityPasskey, SecurityProblem};
+use crate::web::login::visitor::{Visitor, person};
+use crate::web::page::{RecoveryCodesPage, Section, SecurityPage, SecurityPasskey, SecurityProblem};
 use crate::web::respond::Csp;
 
-use super::Visitor;
-use super::visitor::{person, proof_page};
+use super::{confirmation, owner};
 
-/// Where this page stands, for coming back to it.
-pub(super) const PATH: &str = "/account/security";
+const PATH: &str = Section::Security.path();
 
 /// `GET /account/security`.
 pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
-    let Some(account) = visitor.accounts().await?.into_iter().next() else {
-        return Ok(sign_in_first(&visitor));
+    let account = match owner(&visitor, Section::Security).await? {
+        Ok(account) => account,
+        Err(elsewhere) => return Ok(elsewhere),
     };
     page(&visitor, &account, StatusCode::OK, None).await
 }
 
 /// `POST /account/security/remove`: a passkey, or the authenticator application if none is named.
 pub async fn remove(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
-    let Some(account) = visitor.accounts().await?.into_iter().next() else {
-        return Ok(sign_in_first(&visitor));
+    let account = match owner(&visitor, Section::Security).await? {
+        Ok(account) => account,
+        Err(elsewhere) => return Ok(elsewhere),
     };
     let which = match params.get("passkey") {
         Some(id) => Which::Passkey(id.parse().map_err(|_| PageFailure::NotFound)?),
@@ -49,8 +49,9 @@ pub async fn remove(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
 
 /// `POST /account/security/recovery-codes`: new ones, shown this once.
 pub async fn new_codes(visitor: Visitor, _: PageForm) -> Result<HttpResponse, PageFailure> {
-    let Some(account) = visitor.accounts().await?.into_iter().next() else {
-        return Ok(sign_in_first(&visitor));
+    let account = match owner(&visitor, Section::Security).await? {
+        Ok(account) => account,
+        Err(elsewhere) => return Ok(elsewhere),
     };
     let codes = match manage::regenerate(&visitor.app, &account, &visitor.notices(), &visitor.origin).await {
         Ok(codes) => codes,
@@ -58,15 +59,11 @@ pub async fn new_codes(visitor: Visitor, _: PageForm) -> Result<HttpResponse, Pa
         Err(_) => return Ok(visitor.go(PATH)),
     };
     let codes: Vec<&str> = codes.iter().map(Secret::expose).collect();
-    let frame = visitor.frame(None);
+    let frame = visitor.frame_of(&account);
     let ui = frame.ui(Some(person(&account).label()));
     let next = format!("{}{PATH}", ui.base);
     let page = RecoveryCodesPage { ui: &ui, codes: &codes, next: &next };
     Ok(visitor.show(&ui, StatusCode::OK, &page, Csp::Own))
-}
-
-fn sign_in_first(visitor: &Visitor) -> HttpResponse {
-    visitor.go(&format!("/login?next={PATH}"))
 }
 
 async fn page(
@@ -76,11 +73,10 @@ async fn page(
     problem: Option<SecurityProblem>,
 ) -> Result<HttpResponse, PageFailure> {
     let overview = manage::overview(&visitor.app, &account.user).await?;
-    let due = reauthentication::due(&visitor.app, account).await?;
-    let frame = visitor.frame(None);
+    let confirm = confirmation(visitor, account, Section::Security).await?;
+    let frame = visitor.frame_of(account);
     let ui = frame.ui(Some(person(account).label()));
     let session = account.session.id;
-    let confirm = due.map(|due| format!("{}{}", ui.base, proof_page(due, account, PATH)));
     let add = format!("{}/login/enrol?session={session}&next={PATH}", ui.base);
     let ids: Vec<String> = overview.passkeys.iter().map(|passkey| passkey.id.to_string()).collect();
     let passkeys: Vec<SecurityPasskey<'_>> = overview

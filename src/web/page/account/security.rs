@@ -5,11 +5,11 @@ use askama::Template;
 use crate::clock::Timestamp;
 use crate::web::ui::Ui;
 
-use super::Page;
+use super::Section;
 
 /// The security page.
 #[derive(Clone, Debug, Template)]
-#[template(path = "pages/security.html")]
+#[template(path = "pages/account/security.html")]
 pub struct SecurityPage<'a> {
     pub ui: &'a Ui<'a>,
     pub now: Timestamp,
@@ -73,11 +73,11 @@ impl SecurityPage<'_> {
     }
 }
 
-impl Page for SecurityPage<'_> {}
+stands_in!(Security: SecurityPage);
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{AWKWARD, check, each_language};
+    use crate::web::page::testing::{AWKWARD, check, each_language};
     use super::*;
 
     #[test]
