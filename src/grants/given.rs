@@ -94,7 +94,15 @@ fn of(gathered: Gathered, client_id: String, name: String) -> Given {
     let Gathered { scopes, claims, since, last_used, offline } = gathered;
     let scopes: ScopeSet = scopes.iter().map(String::as_str).collect();
     // Whether it goes on while the user is away is said by the grants, not by what was once allowed.
-    Given { client_id, name, scopes: scopes.filtered(|s| s != OFFLINE_ACCESS), claims, since, last_used, offline }
+    Given {
+        client_id,
+        name,
+        scopes: scopes.filtered(|s| s != OFFLINE_ACCESS),
+        claims,
+        since,
+        last_used,
+        offline,
+    }
 }
 
 /// Takes back what the user allowed this client, and everything that it got by that. `false` if there was nothing.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::account::addresses::MOST;
 use super::limits::Throttled;
 use super::link::{self, AskError, LinkError, MailAsked, Tries};
 use super::notice::Notices;
-use super::account::addresses::MOST;
 use super::{magic, session};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};

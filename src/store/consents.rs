@@ -36,15 +36,3 @@ pub fn forget(db: &mut Conn, user: UserId, client: ClientKey) -> Result<bool, Er
     let theirs = consents::table.filter(consents::user_id.eq(user)).filter(consents::client_id.eq(client));
     Ok(diesel::delete(theirs).execute(db)? > 0)
 }
-
-/// The clients that the user allowed something, and since when.
-pub fn clients_of(db: &mut Conn, user: UserId) -> Result<Vec<(ClientKey, Timestamp)>, Error> {
-    let theirs = consents::table.filter(consents::user_id.eq(user));
-    let found = theirs
-        .order((consents::client_id.asc(), consents::granted_at.asc()))
-        .select((consents::client_id, consents::granted_at));
-    let mut clients: Vec<(ClientKey, Timestamp)> = found.load(db)?;
-    // The earliest of each stays.
-    clients.dedup_by_key(|(client, _)| *client);
-    Ok(clients)
-}

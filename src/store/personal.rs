@@ -9,9 +9,9 @@ use super::grants::Grant;
 use super::links::Link;
 use super::pending::PendingSignIn;
 use super::schema::{
-    audit_events, ceremonies, clients, consents, emails, factor_demands, grants,
-    one_time_links, outbox, password_credentials, pending_links, pending_sign_ins, recovery_codes,
-    session_providers, sessions, upstream_logins, users,
+    audit_events, ceremonies, clients, consents, emails, factor_demands, grants, one_time_links, outbox,
+    password_credentials, pending_links, pending_sign_ins, recovery_codes, session_providers, sessions,
+    upstream_logins, users,
 };
 use super::sessions::Session;
 use super::{Conn, Error, audit};
@@ -52,10 +52,7 @@ pub fn pending_sign_ins(db: &mut Conn, user: UserId) -> Result<Vec<PendingSignIn
 }
 
 /// When each recovery code was made, and used.
-pub fn recovery_codes(
-    db: &mut Conn,
-    user: UserId,
-) -> Result<Vec<(Timestamp, Option<Timestamp>)>, Error> {
+pub fn recovery_codes(db: &mut Conn, user: UserId) -> Result<Vec<(Timestamp, Option<Timestamp>)>, Error> {
     Ok(recovery_codes::table
         .filter(recovery_codes::user_id.eq(user))
         .order((recovery_codes::created_at.asc(), recovery_codes::digest.asc()))

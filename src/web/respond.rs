@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::crypto::Secret;
-use crate::model::{Language, Zone};
 use crate::model::language::negotiate;
+use crate::model::{Language, Zone};
 
 use super::csrf;
 use super::failure::PageFailure;

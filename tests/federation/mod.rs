@@ -20,14 +20,14 @@ use crate::on_both_databases;
 use crate::support::{Browser, Database, Mock, Page, Settings, Signing, TENANT, TestApp};
 
 /// A server with one provider.
-struct World {
-    app: TestApp,
-    mock: Mock,
+pub struct World {
+    pub app: TestApp,
+    pub mock: Mock,
     kind: &'static str,
 }
 
 impl World {
-    async fn of(database: Database, kind: &'static str) -> Self {
+    pub async fn of(database: Database, kind: &'static str) -> Self {
         Self::with(database, kind, |_| {}).await
     }
 
@@ -56,7 +56,7 @@ impl World {
     }
 
     /// A whole sign-in on our own pages.
-    async fn sign_in(&self, browser: &mut Browser) -> Page {
+    pub async fn sign_in(&self, browser: &mut Browser) -> Page {
         let answer = self.go(browser).await;
         self.come_back(browser, &answer).await
     }
@@ -67,7 +67,7 @@ impl World {
         self.mock.consent(&address)
     }
 
-    async fn come_back(&self, browser: &mut Browser, answer: &[(String, String)]) -> Page {
+    pub async fn come_back(&self, browser: &mut Browser, answer: &[(String, String)]) -> Page {
         browser.get(&self.callback(answer)).await
     }
 
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// Whose identity `subject` of the mock is.
-    async fn owner(&self, subject: &str) -> Option<UserId> {
+    pub async fn owner(&self, subject: &str) -> Option<UserId> {
         let (kind, issuer, subject) = (self.kind, self.mock.issuer(), subject.to_owned());
         let found =
             self.app.read(move |db| store::federation::find_identity(db, kind, &issuer, &subject)).await;

@@ -1,10 +1,9 @@
 //! The pages for people.
 
-mod account;
 mod chooser;
 mod consent;
 mod credentials;
-mod magic;
+pub mod magic;
 mod notices;
 mod recover;
 mod register;
@@ -16,27 +15,27 @@ use crate::support::{Page, TestApp};
 use countersign::store::outbox::Message;
 
 /// The mails in the outbox, oldest first.
-async fn mails(app: &TestApp) -> Vec<Message> {
+pub async fn mails(app: &TestApp) -> Vec<Message> {
     let mut mails = app.read(|db| countersign::store::outbox::newest(db, 100)).await;
     mails.reverse();
     mails
 }
 
 /// The newest mail whose subject holds these words. Mails of one instant have no order of their own.
-async fn mail_about(app: &TestApp, words: &str) -> Message {
+pub async fn mail_about(app: &TestApp, words: &str) -> Message {
     let found = mails(app).await.into_iter().rfind(|mail| mail.subject.contains(words));
     found.unwrap_or_else(|| panic!("no mail about {words:?}"))
 }
 
 /// The path of the link that stands alone on a line of the mail.
-fn link(app: &TestApp, mail: &Message) -> String {
+pub fn link(app: &TestApp, mail: &Message) -> String {
     let line =
         mail.body_text.lines().find(|line| line.starts_with(&app.issuer)).expect("the mail has a link");
     line[app.issuer.len()..].to_owned()
 }
 
 /// Headers that every page has (CH-2, CH-3, TK-13).
-fn assert_page_headers(page: &Page) {
+pub fn assert_page_headers(page: &Page) {
     assert!(page.header("content-security-policy").starts_with("default-src 'none'"), "{page:?}");
     assert_eq!(page.header("cache-control"), "no-store", "{}", page.url);
     assert_eq!(page.header("x-content-type-options"), "nosniff", "{}", page.url);

@@ -210,7 +210,7 @@ on_both_databases! {
         let (app, client) = ready(database).await;
         let mut browser = app.browser();
         let tokens = client.sign_in(&mut browser, "ada", "openid offline_access").await;
-        let account = browser.get("/account").await;
+        let account = browser.get("/account/applications").await;
         let form = account.forms().into_iter().find(|form| form.field("client_id") == Some(&client.client_id));
         let form = form.expect("the account page lists the application");
         browser.post(&form.action, &form.fields).await;

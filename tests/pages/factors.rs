@@ -81,12 +81,12 @@ async fn mf_2_a_passkey_signs_in_by_autofill_by_its_button_and_after_a_password(
         .click("#passkey-submit")
         .see("#recovery-codes");
     // Nothing is pressed: the browser offers the passkey where the name is typed, and it is taken.
-    let journey = journey.forget_cookies().goto("/login").at(HOME).goto("/account").see("#sessions");
+    let journey = journey.forget_cookies().goto("/login").at(HOME).goto("/account").see("#account");
     let journey = journey.forget_cookies().without_autofill().goto("/login").see("#passkey-form");
-    let journey = journey.click("#passkey-submit").at(HOME).goto("/account").see("#sessions");
+    let journey = journey.click("#passkey-submit").at(HOME).goto("/account").see("#account");
     let journey =
         journey.forget_cookies().goto("/login").sign_in("ada").see("#passkey-form").inspect("factor-passkey");
-    journey.click("#passkey-submit").at(HOME).goto("/account").see("#sessions").run().await;
+    journey.click("#passkey-submit").at(HOME).goto("/account").see("#account").run().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,5 +95,5 @@ async fn without_scripts_a_code_does_and_passkeys_are_not_offered() {
     let ada = enrolled(&app, "ada").await;
     let journey = Journey::new(&app).without_scripts().goto("/login").not_see("#passkey-form").sign_in("ada");
     let journey = journey.see("#factor-form").fill("code", &next_code(&app, &ada)).click("#factor-submit");
-    journey.at(HOME).goto("/account").see("#sessions").run().await;
+    journey.at(HOME).goto("/account").see("#account").run().await;
 }

@@ -51,6 +51,8 @@ const QUERIES: &[&str] = &[
     "SELECT * FROM outbox WHERE due_at <= 5 AND sent_at IS NULL AND failed_at IS NULL ORDER BY due_at, id LIMIT 10",
     "SELECT * FROM outbox ORDER BY created_at DESC, id DESC LIMIT 10",
     "SELECT * FROM audit_events ORDER BY at DESC, id DESC LIMIT 10",
+    "SELECT * FROM audit_events WHERE user_id = X AND at > 5 AND action IN ('a', 'b') ORDER BY at DESC, id DESC LIMIT 10",
+    "UPDATE emails SET is_primary = TRUE WHERE folded = 'a' AND user_id = X AND verified_at IS NOT NULL",
     "DELETE FROM leases WHERE name = 'sweep' AND holder = 'a'",
     "SELECT * FROM organisations WHERE slug = 'acme'",
     "SELECT * FROM workspaces WHERE organisation_id = X AND slug = 'default'",

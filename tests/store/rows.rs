@@ -13,8 +13,8 @@ use countersign::store::links::Link;
 use countersign::store::outbox::{Message, Unsent};
 use countersign::store::signing_keys::SigningKey;
 use countersign::store::{
-    audit, authorization, clients, consents, grants, jobs, limits, links, outbox, resources, sessions,
-    signing_keys, users,
+    audit, authorization, clients, consents, grants, jobs, limits, links, outbox, personal, resources,
+    sessions, signing_keys, users,
 };
 
 use super::{
@@ -451,9 +451,16 @@ on_both_databases! {
         }
         let items = store.read(move |db| consents::items(db, ada, calendar)).await;
         assert_eq!(items, ["claim:phone_number", "email", "openid"]);
-        let mut clients = store.read(move |db| consents::clients_of(db, ada)).await;
-        clients.sort_by_key(|(_, since)| *since);
-        assert_eq!(clients, [(calendar, later(1)), (notes, later(3))]);
+        let mut allowed = store.read(move |db| personal::consents(db, ada)).await;
+        allowed.sort_by_key(|(_, item, at)| (*at, item.clone()));
+        let allowed: Vec<_> = allowed.iter().map(|(client, item, at)| (*client, item.as_str(), *at)).collect();
+        let expected = [
+            (calendar, "email", later(1)),
+            (calendar, "openid", later(1)),
+            (calendar, "claim:phone_number", later(2)),
+            (notes, "openid", later(3)),
+        ];
+        assert_eq!(allowed, expected, "what was allowed before keeps its time");
         assert!(store.write(move |db| consents::forget(db, ada, calendar)).await);
         assert!(!store.write(move |db| consents::forget(db, ada, calendar)).await);
         assert!(store.read(move |db| consents::items(db, ada, calendar)).await.is_empty());

@@ -33,6 +33,7 @@ pub fn forms(html: &str) -> Vec<Form> {
                 .filter_map(|input| {
                     Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default()))
                 })
+                .chain(sections(inside, "select").into_iter().filter_map(chosen))
                 .collect();
             Form {
                 id: attribute(attributes, "id").unwrap_or_default(),
@@ -41,6 +42,13 @@ pub fn forms(html: &str) -> Vec<Form> {
             }
         })
         .collect()
+}
+
+/// What a list sends: the option that is selected, or the first.
+fn chosen((attributes, inside): (&str, &str)) -> Option<(String, String)> {
+    let options = tags(inside, "option");
+    let selected = options.iter().find(|option| option.ends_with(" selected")).or(options.first())?;
+    Some((attribute(attributes, "name")?, attribute(selected, "value").unwrap_or_default()))
 }
 
 /// The buttons that send a name and a value, with what stands on them.

@@ -105,9 +105,10 @@ fn ways_in(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> {
             "last_used_at": maybe(passkey.last_used_at),
         })
     });
-    let codes = each(personal::recovery_codes(db, user)?, |(created_at, used_at)| {
-        json!({ "created_at": time(created_at), "used_at": maybe(used_at) })
-    });
+    let codes = each(
+        personal::recovery_codes(db, user)?,
+        |(created_at, used_at)| json!({ "created_at": time(created_at), "used_at": maybe(used_at) }),
+    );
     let identities = each(federation::identities_of(db, user)?, |identity| {
         json!({
             "id": identity.id,
@@ -119,12 +120,14 @@ fn ways_in(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> {
             "last_used_at": time(identity.last_used_at),
         })
     });
-    let waiting = each(personal::pending_links(db, user)?, |(provider, label, created_at)| {
-        json!({ "provider": provider, "label": label, "created_at": time(created_at) })
-    });
-    let upstream = each(personal::upstream_logins(db, user)?, |(provider, created_at)| {
-        json!({ "provider": provider, "created_at": time(created_at) })
-    });
+    let waiting = each(
+        personal::pending_links(db, user)?,
+        |(provider, label, created_at)| json!({ "provider": provider, "label": label, "created_at": time(created_at) }),
+    );
+    let upstream = each(
+        personal::upstream_logins(db, user)?,
+        |(provider, created_at)| json!({ "provider": provider, "created_at": time(created_at) }),
+    );
     let demanded = personal::factor_demanded_at(db, user)?;
     Ok(vec![
         section("password_credentials", password.map(|at| json!({ "changed_at": time(at) }))),
@@ -171,9 +174,10 @@ fn browsers(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> {
             "expires_at": time(row.expires_at),
         })
     });
-    let ceremonies = each(personal::ceremonies(db, user)?, |(purpose, expires_at)| {
-        json!({ "purpose": purpose, "expires_at": time(expires_at) })
-    });
+    let ceremonies = each(
+        personal::ceremonies(db, user)?,
+        |(purpose, expires_at)| json!({ "purpose": purpose, "expires_at": time(expires_at) }),
+    );
     Ok(vec![
         section("sessions", sessions),
         section("pending_sign_ins", waiting),
@@ -192,9 +196,10 @@ fn applications(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> {
         let found = clients.iter().find(|(known, ..)| *known == key);
         found.map_or(Value::Null, |(_, id, name)| json!({ "client_id": id, "name": name }))
     };
-    let consents = each(consents, |(client, item, granted_at)| {
-        json!({ "client": named(client), "item": item, "granted_at": time(granted_at) })
-    });
+    let consents = each(
+        consents,
+        |(client, item, granted_at)| json!({ "client": named(client), "item": item, "granted_at": time(granted_at) }),
+    );
     let grants = each(grants, |grant| {
         json!({
             "id": grant.id,

@@ -32,12 +32,7 @@ pub async fn list(app: &App, user: UserId) -> Result<Vec<Seen>, store::Error> {
 }
 
 /// Ends one of the user's own sessions. `false` if it is none of theirs; one that had ended is.
-pub async fn end(
-    app: &App,
-    user: UserId,
-    session: SessionId,
-    origin: &Origin,
-) -> Result<bool, store::Error> {
+pub async fn end(app: &App, user: UserId, session: SessionId, origin: &Origin) -> Result<bool, store::Error> {
     let scribe = app.scribe(origin);
     app.db
         .write(move |db| match sessions::find(db, session)? {

@@ -28,18 +28,12 @@ pub fn routes(config: &mut ServiceConfig) {
     let change = |path: &str, handler: Route| (path.to_owned(), handler);
     let pages = [
         resource("/account").route(read().to(overview::show)),
-        resource("/account/profile")
-            .route(read().to(profile::show))
-            .route(post().to(profile::change)),
-        resource("/account/addresses")
-            .route(read().to(addresses::show))
-            .route(post().to(addresses::add)),
+        resource("/account/profile").route(read().to(profile::show)).route(post().to(profile::change)),
+        resource("/account/addresses").route(read().to(addresses::show)).route(post().to(addresses::add)),
         resource("/account/email")
             .route(read().to(addresses::show_replacing))
             .route(post().to(addresses::replace)),
-        resource("/account/password")
-            .route(read().to(password::show))
-            .route(post().to(password::change)),
+        resource("/account/password").route(read().to(password::show)).route(post().to(password::change)),
         resource("/account/security").route(read().to(security::show)),
         resource("/account/providers").route(read().to(providers::show)),
         resource("/account/sessions").route(read().to(sessions::show)),
@@ -83,7 +77,6 @@ async fn confirmation(
     page: Section,
 ) -> Result<Option<String>, store::Error> {
     let due = reauthentication::due(&visitor.app, account).await?;
-    Ok(due.map(|due| {
-        format!("{}{}", visitor.app.config.issuer.path(), proof_page(due, account, page.path()))
-    }))
+    Ok(due
+        .map(|due| format!("{}{}", visitor.app.config.issuer.path(), proof_page(due, account, page.path()))))
 }

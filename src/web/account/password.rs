@@ -23,10 +23,7 @@ pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
 }
 
 /// `POST /account/password`.
-pub async fn change(
-    visitor: Visitor,
-    PageForm(params): PageForm,
-) -> Result<HttpResponse, PageFailure> {
+pub async fn change(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
     let current = match visitor.confirmed(PAGE).await? {
         Ok(current) => current,
         Err(elsewhere) => return Ok(elsewhere),

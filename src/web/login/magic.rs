@@ -104,17 +104,12 @@ pub async fn redeem(
 }
 
 /// Signed in: on with what this browser was about, or to the start page.
-async fn welcome(
-    visitor: &Visitor,
-    entered: &Entered,
-    remember: bool,
-) -> Result<HttpResponse, PageFailure> {
+async fn welcome(visitor: &Visitor, entered: &Entered, remember: bool) -> Result<HttpResponse, PageFailure> {
     let others = visitor.accounts().await?;
     let id = entered.onward.request.map(|id| id.to_string());
     let underway = visitor.underway_if_any(id.as_deref()).await?;
     let next = entered.onward.page.as_deref().and_then(Next::parse);
-    let welcome =
-        Welcome { begun: &entered.begun, others: &others, remember, underway: underway.as_ref() };
+    let welcome = Welcome { begun: &entered.begun, others: &others, remember, underway: underway.as_ref() };
     Ok(visitor.welcome(welcome, next.as_ref().map_or("/", Next::as_str)).await)
 }
 

@@ -20,7 +20,14 @@ pub const AWKWARD: [&str; 5] = [
 pub fn each_language(test: impl Fn(&Ui<'_>)) {
     for &language in Language::ALL {
         for account in [None, Some(AWKWARD[1])] {
-            test(&Ui { language, base: "/auth", csrf: "csrf-\"1\"", product: "Countersign <&>", account, zone: None });
+            test(&Ui {
+                language,
+                base: "/auth",
+                csrf: "csrf-\"1\"",
+                product: "Countersign <&>",
+                account,
+                zone: None,
+            });
         }
     }
 }

@@ -103,8 +103,11 @@ mod tests {
                     assert!(!html.contains("<form"), "SE-7");
                     let alert = Some(AddressProblem::Primary);
                     check(&AddressesPage { addresses: &[], may_add: false, alert, ..page });
-                    for (problem, may_verify) in FormProblem::SAMPLES.into_iter().zip([true, false, true, false]) {
-                        let page = ChangeEmailPage { ui, current: text, may_verify, email: text, errors, problem };
+                    for (problem, may_verify) in
+                        FormProblem::SAMPLES.into_iter().zip([true, false, true, false])
+                    {
+                        let page =
+                            ChangeEmailPage { ui, current: text, may_verify, email: text, errors, problem };
                         assert!(check(&page).contains(r#"id="email-form""#));
                     }
                 }

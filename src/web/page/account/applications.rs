@@ -63,8 +63,12 @@ mod tests {
                     used_at: Some(now),
                     offline: true,
                 };
-                let bare =
-                    AccountApplication { permissions: Vec::new(), used_at: None, offline: false, ..one.clone() };
+                let bare = AccountApplication {
+                    permissions: Vec::new(),
+                    used_at: None,
+                    offline: false,
+                    ..one.clone()
+                };
                 let html = check(&ApplicationsPage { ui, now, applications: &[one, bare] });
                 assert_eq!(html.matches("/auth/account/applications/remove").count(), 2);
                 assert!(check(&ApplicationsPage { ui, now, applications: &[] }).contains("no-applications"));

@@ -80,7 +80,9 @@ impl AccountDeed<'_> {
             AuditAction::SignIn => {
                 return ui.with("activity.sign_in", &[("how", words::methods(ui, self.methods))]);
             }
-            AuditAction::ConsentGiven => return ui.with("activity.consent_given", &[("client", self.client)]),
+            AuditAction::ConsentGiven => {
+                return ui.with("activity.consent_given", &[("client", self.client)]);
+            }
             AuditAction::ConsentWithdrawn => {
                 return ui.with("activity.consent_withdrawn", &[("client", self.client)]);
             }
@@ -137,8 +139,7 @@ mod tests {
                     AuditAction::ALL.iter().map(|action| deed(*action, true)).collect();
                 activity.push(deed(AuditAction::SignIn, false));
                 let person = Person { name: text, email: text };
-                let html =
-                    check(&OverviewPage { ui, now, person, advice: &all_advice, activity: &activity });
+                let html = check(&OverviewPage { ui, now, person, advice: &all_advice, activity: &activity });
                 assert_eq!(html.matches("aria-current=\"page\"").count(), 1);
                 assert!(!html.contains(r#"class="back""#));
                 let html = check(&OverviewPage { ui, now, person, advice: &[], activity: &[] });

@@ -131,7 +131,10 @@ mod tests {
                 let fields = ProfileFields { zoneinfo: "Europe/Vienna", locale: "de", ..fields };
                 let html =
                     check(&ProfilePage { errors: ProfileErrors::default(), saved: true, fields, ..page });
-                for chosen in [r#"<option value="Europe/Vienna" selected>"#, r#"<option value="de" lang="de" selected>"#] {
+                for chosen in [
+                    r#"<option value="Europe/Vienna" selected>"#,
+                    r#"<option value="de" lang="de" selected>"#,
+                ] {
                     assert!(html.contains(chosen), "{chosen}");
                 }
             }

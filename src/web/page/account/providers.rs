@@ -41,7 +41,10 @@ pub struct AccountIdentity<'a> {
 pub enum LinkingProblem<'a> {
     /// FE-9.
     LastWay,
-    Provider { provider: &'a str, problem: ProviderProblem },
+    Provider {
+        provider: &'a str,
+        problem: ProviderProblem,
+    },
 }
 
 impl LinkingProblem<'_> {

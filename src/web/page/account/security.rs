@@ -77,8 +77,8 @@ stands_in!(Security: SecurityPage);
 
 #[cfg(test)]
 mod tests {
-    use crate::web::page::testing::{AWKWARD, check, each_language};
     use super::*;
+    use crate::web::page::testing::{AWKWARD, check, each_language};
 
     #[test]
     fn renders_with_awkward_values() {
