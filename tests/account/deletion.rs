@@ -1,5 +1,7 @@
 //! `/account/delete`: the end of an account.
 
+use std::time::Duration;
+
 use countersign::audit::Origin;
 use countersign::tenancy::users;
 use serde_json::json;
@@ -26,8 +28,6 @@ on_both_databases! {
         let bob = app.user("bob").await;
         let client = app.client("calendar").await;
         // Something in as many places as can be: another browser, tokens, a factor, a link that waits, a mail.
-        let mut elsewhere = app.browser();
-        let tokens = client.sign_in(&mut elsewhere, "ada", "openid offline_access").await;
         let mut bobs = app.browser();
         let kept = client.sign_in(&mut bobs, "bob", "openid offline_access").await;
         let mut stranger = app.browser();
@@ -37,6 +37,11 @@ on_both_databases! {
         stranger.submit(&page, "recover-form", &[("email", "ada@example.com")], None).await;
         let reset = mail_about(app, "Choose a new password").await;
         let authenticator = factors::enrolled(app, "ada").await;
+        let mut elsewhere = app.browser();
+        let page = elsewhere.sign_in("ada").await;
+        factors::answer(&mut elsewhere, &page, &authenticator.code(app)).await;
+        let tokens = client.sign_in(&mut elsewhere, "ada", "openid offline_access").await;
+        app.advance(Duration::from_secs(60));
         let mut waiting = app.browser();
         waiting.sign_in("ada").await;
         let mut browser = app.browser();

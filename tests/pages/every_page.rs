@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use countersign::audit::Origin;
-use countersign::model::EmailAddress;
+use countersign::identity::federation::providers;
+use countersign::model::{EmailAddress, FederatedIdentityId};
+use countersign::store;
+use countersign::store::federation::Identity;
 use countersign::tenancy::links;
+use serde_json::json;
 
 use super::application::Application;
 use super::journey::Journey;
 use super::start;
-use crate::support::{Database, PASSWORD};
+use crate::support::{Database, PASSWORD, TestApp};
 
 /// Declares a test for each language.
 macro_rules! in_each_language {
@@ -36,6 +40,46 @@ macro_rules! in_each_language {
             }
         }
     )+};
+}
+
+/// Something of everything that the account area shows, some of it long.
+async fn a_full_account(app: &TestApp) {
+    let find = |db: &mut store::Conn| store::users::find_by_login(db, "ada@example.com");
+    let ada = app.read(find).await.expect("ada").id;
+    for agent in ["Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Safari/605.1.15", ""] {
+        let mut browser = app.browser();
+        browser.headers.push(("user-agent", agent.to_owned()));
+        browser.sign_in("ada").await;
+        let calendar = app.client(&format!("calendar{}", agent.len())).await;
+        calendar.sign_in(&mut browser, "ada", "openid profile email address phone offline_access").await;
+    }
+    let provider =
+        json!({ "id": "google", "kind": "google", "client_id": "us", "client_secret": "a secret" });
+    let provider = serde_json::from_value(provider).expect("good settings");
+    providers::add(&app.app, provider, &Origin::command_line()).await.expect("stored");
+    let (now, random) = (app.clock.now(), app.app.random.clone());
+    let added = app.app.db.write(move |db| {
+        let long = "augusta.ada.king-noel.countess.of.lovelace@analytical-engines.example.org";
+        for (address, verified) in [(long, Some(now)), ("ada@old.example.com", None)] {
+            let address = EmailAddress::parse(address).expect("an address");
+            store::users::insert_email(db, ada, &address, false, verified, now)?;
+        }
+        for (provider, label) in [("google", long), ("gone", "")] {
+            let identity = Identity {
+                id: FederatedIdentityId::new(now, &random),
+                user_id: ada,
+                provider_id: provider.to_owned(),
+                issuer: "https://accounts.google.com".to_owned(),
+                subject: "42".to_owned(),
+                label: label.to_owned(),
+                created_at: now,
+                last_used_at: now,
+            };
+            store::federation::insert_identity(db, &identity)?;
+        }
+        Ok(())
+    });
+    added.await.expect("stored");
 }
 
 in_each_language! {
@@ -145,6 +189,77 @@ in_each_language! {
             .inspect("dev-app-signed-in")
             .goto("/account")
             .inspect("account");
+        journey.run().await;
+    }
+
+    async fn the_account_area(app, locale) {
+        a_full_account(&app).await;
+        let journey = Journey::new(&app)
+            .speaking(locale)
+            .goto("/dev/app")
+            .click("#dev-sign-in")
+            .sign_in("ada")
+            .click("#consent-allow")
+            .see("#dev-verified")
+            .goto("/account")
+            .see("#activity")
+            .inspect("account-overview")
+            .goto("/account/profile")
+            .fill("name", " ")
+            .click("#profile-submit")
+            .see("#name-error")
+            .inspect("account-profile-wrong")
+            .fill("name", "Augusta Ada King-Noel, Countess of Lovelace")
+            .choose("zoneinfo", "America/Argentina/Buenos_Aires")
+            .click("#profile-submit")
+            .see("#saved")
+            .inspect("account-profile")
+            .goto("/account/addresses")
+            .see("#addresses")
+            .inspect("account-addresses")
+            .goto("/account/providers")
+            .see("#identities")
+            .inspect("account-providers")
+            .goto("/account/sessions")
+            .inspect("account-sessions")
+            .goto("/account/applications")
+            .see("#applications")
+            .inspect("account-applications")
+            .goto("/account/data")
+            .inspect("account-data")
+            .click("#delete-link")
+            .see("#delete-form")
+            .inspect("account-delete")
+            .fill("confirmation", "somebody@example.com")
+            .click("#delete-submit")
+            .see("#confirmation-error")
+            .inspect("account-delete-wrong")
+            .fill("confirmation", "ada@example.com")
+            .click("#delete-submit")
+            .see("#account-deleted")
+            .inspect("account-deleted");
+        journey.run().await;
+    }
+
+    async fn an_account_with_little_in_it(app, locale) {
+        app.user_with("root", |new| new.is_admin = true).await;
+        let journey = Journey::new(&app)
+            .speaking(locale)
+            .goto("/login")
+            .sign_in("root")
+            .goto("/account/providers")
+            .see("#no-identities")
+            .inspect("account-providers-empty")
+            .goto("/account/applications")
+            .see("#no-applications")
+            .inspect("account-applications-empty")
+            .goto("/account/sessions")
+            .click("#end-all")
+            .see("#signed-out")
+            .inspect("account-sessions-ended")
+            .goto("/account/delete")
+            .see("#delete-error")
+            .inspect("account-delete-last");
         journey.run().await;
     }
 

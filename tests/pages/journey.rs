@@ -49,6 +49,11 @@ impl Journey {
         self.step(json!({ "do": "fill", "target": format!("#{field}"), "value": value }))
     }
 
+    /// Chooses from a list.
+    pub fn choose(self, field: &str, value: &str) -> Self {
+        self.step(json!({ "do": "select", "target": format!("#{field}"), "value": value }))
+    }
+
     pub fn click(self, target: &str) -> Self {
         self.step(json!({ "do": "click", "target": target }))
     }
