@@ -62,6 +62,8 @@
 //! - **A code or token becomes tokens.** `web::oidc` proves the client with [`grants::client_auth`] and calls
 //!   [`grants::exchange`]: one write transaction redeems or rotates, then the tokens are signed. A replay is an outcome,
 //!   not an error, so that the revocation it causes is committed.
+//! - **Somebody looks after their account.** `web::account` shows and changes, through `identity::account` and what stands
+//!   beside it; what matters asks [`identity::reauthentication`] first and is told by [`identity::notice`].
 //! - **One gate.** Whatever issues or extends a credential needs the [`tenancy::admission::Admission`] that only that
 //!   module can make.
 //! - **An API verifies offline** with the JWKS of [`keys`] and the lists of [`status`], as [`verify`] does, or asks

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::clock::Timestamp;
 use crate::model::{AuditAction, ClientKey, SessionId, UserId};
-use crate::protocol::scope::{OFFLINE_ACCESS, ScopeSet};
+use crate::protocol::scope::{OFFLINE_ACCESS, STANDARD, ScopeSet};
 use crate::store::grants::Grant;
 use crate::store::{self, Conn, clients, consents, grants, personal, sessions};
 
@@ -92,7 +92,12 @@ fn gather(db: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Given>, sto
 
 fn of(gathered: Gathered, client_id: String, name: String) -> Given {
     let Gathered { scopes, claims, since, last_used, offline } = gathered;
-    let scopes: ScopeSet = scopes.iter().map(String::as_str).collect();
+    let mut scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    // The standard ones first, in their own order.
+    scopes.sort_by_key(|scope| {
+        (STANDARD.iter().position(|known| known == scope).unwrap_or(usize::MAX), *scope)
+    });
+    let scopes: ScopeSet = scopes.into_iter().collect();
     // Whether it goes on while the user is away is said by the grants, not by what was once allowed.
     Given {
         client_id,
