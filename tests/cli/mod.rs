@@ -415,8 +415,12 @@ fn users_are_made_shown_changed_and_removed() {
         assert_eq!(instance.json(&["user", "show", "ada"])["status"], "disabled");
         instance.run(&["user", "enable", "ada"]).done();
         assert_eq!(instance.json(&["user", "show", "ada"])["status"], "active");
-        instance.run(&["user", "remove", "ada"]).done();
+        let copy = instance.json(&["user", "export", "ada"]);
+        assert_eq!(copy["emails"][0]["address"], "ada@example.com", "{copy:#}");
+        assert!(!copy.to_string().contains("$argon2"), "no means to sign in");
+        instance.run(&["user", "delete", "ada"]).done();
         instance.run(&["user", "show", "ada"]).fails(1, "there is no user `ada`");
+        instance.run(&["user", "remove", "ada"]).fails(1, "there is no user `ada`");
 
         assert_eq!(
             instance.audited()[..7],
