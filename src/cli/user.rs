@@ -136,7 +136,7 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
         Command::Remove(who) => {
             let app = shell.open().await?;
             let user = known(&app, &who.user).await?;
-            users::remove(&app, &user, &origin).await?;
+            users::remove(&app, user.id, &origin).await?;
             done(shell, &user, "is removed", "removed")
         }
         Command::Export(who) => {

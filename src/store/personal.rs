@@ -6,12 +6,15 @@
 use diesel::prelude::*;
 
 use super::grants::Grant;
+use super::invitations::Invitation;
 use super::links::Link;
+use super::memberships::Member;
+use super::organisations::Organisation;
 use super::pending::PendingSignIn;
 use super::schema::{
-    audit_events, ceremonies, clients, consents, emails, factor_demands, grants, one_time_links, outbox,
-    password_credentials, pending_links, pending_sign_ins, recovery_codes, session_providers, sessions,
-    upstream_logins, users,
+    audit_events, ceremonies, clients, consents, emails, factor_demands, grants, invitations, memberships,
+    one_time_links, organisations, outbox, password_credentials, pending_links, pending_sign_ins,
+    recovery_codes, session_providers, sessions, upstream_logins, users,
 };
 use super::sessions::Session;
 use super::{Conn, Error, audit};
@@ -128,6 +131,25 @@ pub fn pending_links(db: &mut Conn, user: UserId) -> Result<Vec<(String, String,
         .load(db)?)
 }
 
+/// What the user belongs to, in whatever standing.
+pub fn memberships(db: &mut Conn, user: UserId) -> Result<Vec<(Member, Organisation)>, Error> {
+    Ok(memberships::table
+        .inner_join(organisations::table.on(organisations::id.eq(memberships::organisation_id)))
+        .filter(memberships::user_id.eq(user))
+        .order(memberships::id.asc())
+        .select((Member::as_select(), Organisation::as_select()))
+        .load(db)?)
+}
+
+/// The invitations that the user accepted.
+pub fn invitations(db: &mut Conn, user: UserId) -> Result<Vec<Invitation>, Error> {
+    Ok(invitations::table
+        .filter(invitations::accepted_by.eq(user))
+        .order(invitations::id.asc())
+        .select(Invitation::as_select())
+        .load(db)?)
+}
+
 /// A mail, without what it says: that may hold a link.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = outbox)]
@@ -167,6 +189,7 @@ pub fn erase(db: &mut Conn, user: UserId) -> Result<bool, Error> {
         .load::<(String, String)>(db)?
         .into_iter()
         .unzip();
+    diesel::delete(invitations::table.filter(invitations::accepted_by.eq(user))).execute(db)?;
     diesel::delete(outbox::table.filter(outbox::recipient.eq_any(&typed))).execute(db)?;
     diesel::delete(one_time_links::table.filter(one_time_links::email.eq_any(&folded))).execute(db)?;
     let mut theirs: Vec<SessionId> =

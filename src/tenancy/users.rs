@@ -256,10 +256,12 @@ pub async fn enable(app: &App, user: UserId, origin: &Origin) -> Result<(), User
 }
 
 /// Removes the user with everything that is theirs, and tells them; the audit keeps the id.
-pub async fn remove(app: &App, user: &User, origin: &Origin) -> Result<(), UserError> {
-    let (user, scribe) = (user.clone(), app.scribe(origin));
-    let notices = Notices::of(app, Language::default());
-    let removed = app.db.write(move |db| deletion::erase(db, &user, &notices, &scribe));
+pub async fn remove(app: &App, user: UserId, origin: &Origin) -> Result<(), UserError> {
+    let (scribe, notices) = (app.scribe(origin), Notices::of(app, Language::default()));
+    let removed = app.db.write(move |db| match users::find(db, user)? {
+        Some(user) => deletion::erase(db, &user, &notices, &scribe),
+        None => Ok(false),
+    });
     if removed.await? { Ok(()) } else { Err(UserError::NoSuchUser) }
 }
 

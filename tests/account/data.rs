@@ -23,11 +23,11 @@ pub(super) async fn tables_about_users(app: &TestApp, database: Database) -> Vec
     let sql = match database {
         Database::Sqlite => {
             "SELECT m.name || ' ' || c.name AS text FROM sqlite_master m, pragma_table_info(m.name) c \
-             WHERE m.type = 'table' AND (c.name = 'user_id' OR c.name = 'link_to' OR (m.name = 'users' AND c.name = 'id')) ORDER BY 1"
+             WHERE m.type = 'table' AND (c.name = 'user_id' OR c.name IN ('link_to', 'accepted_by', 'invited_by') OR (m.name = 'users' AND c.name = 'id')) ORDER BY 1"
         }
         Database::Postgres => {
             "SELECT table_name || ' ' || column_name AS text FROM information_schema.columns WHERE table_schema = 'public' \
-             AND (column_name IN ('user_id', 'link_to') OR (table_name = 'users' AND column_name = 'id')) ORDER BY 1"
+             AND (column_name IN ('user_id', 'link_to', 'accepted_by', 'invited_by') OR (table_name = 'users' AND column_name = 'id')) ORDER BY 1"
         }
     };
     let found = app.read(move |db| texts(db, sql)).await;
@@ -46,6 +46,8 @@ on_both_databases! {
         }).await;
         app.user("eve").await;
         app.signed_in("eve").await;
+        let organisation = app.organisation("engines").await;
+        app.member(&organisation, ada, &["admin"]).await;
         let authenticator = factors::enrolled(&app, "ada").await;
         let client = app.client("calendar").await;
         let mut browser = app.browser();
@@ -70,6 +72,8 @@ on_both_databases! {
             ("/outbox/0/recipient", "ada@example.com"),
             ("/audit_events/0/action", "user.data_exported"),
             ("/sessions/0/methods/1", "pwd"),
+            ("/memberships/0/organisation/name", "engines & Söhne"),
+            ("/memberships/0/roles/0/role", "admin"),
         ] {
             assert_eq!(copy.pointer(pointer).and_then(Value::as_str), Some(value), "{pointer}: {copy:#}");
         }

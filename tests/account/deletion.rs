@@ -123,6 +123,26 @@ on_both_databases! {
         assert_eq!(left.iter().flatten().count(), 1);
     }
 
+    async fn or_3_the_last_administrator_of_an_organisation_with_others_stays(database) {
+        let app = TestApp::start(database).await;
+        let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+        let (alone, shared) = (app.organisation("alone").await, app.organisation("shared").await);
+        app.member(&alone, ada, &["admin"]).await;
+        app.member(&shared, ada, &["admin"]).await;
+        app.member(&shared, bob, &["member"]).await;
+        let mut browser = app.signed_in("ada").await;
+        let page = browser.get("/account/delete").await;
+        assert!(page.has_id("delete-error") && page.text().contains("shared & Söhne"), "{}", page.text());
+        let page = send(&mut browser, "/account/delete", &[("confirmation", "ada@example.com")]).await;
+        assert_eq!(page.status, 409, "{}", page.text());
+        let eve = app.user("eve").await;
+        app.member(&shared, eve, &["admin"]).await;
+        let page = delete(&mut browser, "ada@example.com").await;
+        assert!(page.has_id("account-deleted"), "{}", page.text());
+        let left = app.read(|db| texts(db, "SELECT CAST(count(*) AS TEXT) AS text FROM memberships")).await;
+        assert_eq!(left, ["2"]);
+    }
+
     async fn the_other_accounts_of_a_browser_stay_signed_in(database) {
         let app = TestApp::start(database).await;
         app.user("ada").await;

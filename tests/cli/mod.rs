@@ -423,9 +423,10 @@ fn users_are_made_shown_changed_and_removed() {
         instance.run(&["user", "remove", "ada"]).fails(1, "there is no user `ada`");
 
         assert_eq!(
-            instance.audited()[..7],
+            instance.audited()[..8],
             [
                 "user.removed",
+                "user.data_exported",
                 "user.enabled",
                 "user.disabled",
                 "user.password_changed",

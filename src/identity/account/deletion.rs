@@ -8,9 +8,12 @@ use crate::identity::link::stored_address;
 use crate::identity::notice::Notices;
 use crate::identity::session::{self, SignedIn};
 use crate::mail::message::Happened;
-use crate::model::AuditAction;
+use crate::model::role::ADMINISTRATOR;
+use crate::model::{AuditAction, UserId};
+use crate::store::memberships::Member;
+use crate::store::organisations::Organisation;
 use crate::store::users::User;
-use crate::store::{self, Conn, api_keys, grants, personal, users};
+use crate::store::{self, Conn, api_keys, grants, memberships, organisations, personal, users};
 
 /// Why the account stays.
 #[derive(Debug, thiserror::Error)]
@@ -18,10 +21,18 @@ pub enum DeletionError {
     /// What was typed is not what had to be.
     #[error("the deletion was not confirmed")]
     NotConfirmed,
-    #[error("nobody else administers this instance")]
-    LastAdministrator,
+    #[error("others would be left without an administrator")]
+    Needed(Needed),
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+/// Whom the account would leave without an administrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needed {
+    ByInstance,
+    /// An organisation that others belong to, by its name.
+    ByOrganisation(String),
 }
 
 /// What somebody types to show that they mean this account: its address, or its name where there is none.
@@ -30,10 +41,15 @@ pub fn phrase(account: &SignedIn) -> &str {
     account.email.as_deref().or(account.user.username.as_deref()).unwrap_or(name)
 }
 
-/// Whether the account must stay because nobody else administers this instance.
-pub async fn is_last_administrator(app: &App, user: &User) -> Result<bool, store::Error> {
+/// Whether the account must stay for now, since others need it.
+pub async fn needed(app: &App, user: &User) -> Result<Option<Needed>, store::Error> {
     let user = user.clone();
-    app.db.read(move |db| is_last(db, &user)).await
+    app.db
+        .read(move |db| {
+            let administered = administered(db, user.id)?;
+            who_needs(db, &user, &administered)
+        })
+        .await
 }
 
 /// Deletes somebody's own account.
@@ -50,9 +66,14 @@ pub async fn delete(
     let (user, scribe) = (account.user.clone(), app.scribe(origin));
     app.db
         .write(move |db| {
+            // Two administrators who leave at once: the second sees that the first has left.
             users::hold_admins(db)?;
-            if is_last(db, &user)? {
-                return Ok(Err(DeletionError::LastAdministrator));
+            let administered = administered(db, user.id)?;
+            for organisation in &administered {
+                organisations::lock(db, organisation.id, scribe.now)?;
+            }
+            if let Some(needed) = who_needs(db, &user, &administered)? {
+                return Ok(Err(DeletionError::Needed(needed)));
             }
             erase(db, &user, &notices, &scribe)?;
             Ok(Ok(()))
@@ -82,6 +103,33 @@ pub fn erase(db: &mut Conn, user: &User, notices: &Notices, scribe: &Scribe) -> 
     Ok(true)
 }
 
-fn is_last(db: &mut Conn, user: &User) -> Result<bool, store::Error> {
-    Ok(user.is_admin && !users::has_other_admin(db, user.id)?)
+/// The organisations that the user administers as a whole.
+fn administered(db: &mut Conn, user: UserId) -> Result<Vec<Organisation>, store::Error> {
+    let held = memberships::roles_of_user(db, user)?;
+    let administers = |member: &Member| {
+        held.iter().any(|held| {
+            held.membership == member.id && held.workspace.is_none() && held.role.rank >= ADMINISTRATOR
+        })
+    };
+    let belongs = memberships::active_of_user(db, user)?.into_iter();
+    Ok(belongs.filter(|(member, _)| administers(member)).map(|(_, organisation)| organisation).collect())
+}
+
+fn who_needs(
+    db: &mut Conn,
+    user: &User,
+    administered: &[Organisation],
+) -> Result<Option<Needed>, store::Error> {
+    if user.is_admin && !users::has_other_admin(db, user.id)? {
+        return Ok(Some(Needed::ByInstance));
+    }
+    for organisation in administered {
+        let id = organisation.id;
+        // One that nobody else belongs to needs nobody.
+        let has_others = memberships::list(db, id, None, 2)?.len() > 1;
+        if has_others && !memberships::another_has_rank(db, id, user.id, ADMINISTRATOR)? {
+            return Ok(Some(Needed::ByOrganisation(organisation.name.clone())));
+        }
+    }
+    Ok(None)
 }

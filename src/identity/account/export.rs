@@ -32,6 +32,7 @@ pub async fn export(app: &App, user: UserId, origin: &Origin) -> Result<Option<V
             copy.extend(ways_in(db, user.id)?);
             copy.extend(browsers(db, user.id)?);
             copy.extend(applications(db, user.id)?);
+            copy.extend(organisations(db, user.id)?);
             copy.extend(traces(db, user.id)?);
             Ok(Some(Value::Object(copy)))
         })
@@ -213,6 +214,33 @@ fn applications(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> {
         })
     });
     Ok(vec![section("consents", consents), section("grants", grants)])
+}
+
+fn organisations(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> {
+    let held = store::memberships::roles_of_user(db, user)?;
+    let memberships = each(personal::memberships(db, user)?, |(member, organisation)| {
+        let theirs = held.iter().filter(|held| held.membership == member.id);
+        let roles = theirs.map(|held| {
+            let workspace = held.workspace.as_ref().map(|workspace| &workspace.name);
+            json!({ "role": held.role.key, "workspace": workspace })
+        });
+        json!({
+            "organisation": { "id": organisation.id, "name": organisation.name },
+            "status": member.status,
+            "roles": roles.collect::<Vec<_>>(),
+            "created_at": time(member.created_at),
+            "updated_at": time(member.updated_at),
+        })
+    });
+    let invitations = each(personal::invitations(db, user)?, |invitation| {
+        json!({
+            "organisation": invitation.organisation_id,
+            "address": invitation.address,
+            "created_at": time(invitation.created_at),
+            "accepted_at": maybe(invitation.accepted_at),
+        })
+    });
+    Ok(vec![section("memberships", memberships), section("invitations", invitations)])
 }
 
 fn traces(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> {

@@ -4,14 +4,14 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 
-use crate::identity::account::deletion::{self, DeletionError};
+use crate::identity::account::deletion::{self, DeletionError, Needed};
 use crate::identity::account::export;
 use crate::identity::session::SignedIn;
 use crate::web::cookies::{self, Name};
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
 use crate::web::login::visitor::{Visitor, person};
-use crate::web::page::{AccountDeletedPage, DataPage, DeletePage, Section};
+use crate::web::page::{AccountDeletedPage, DataPage, DeletePage, Section, Stays};
 use crate::web::respond::{self, Csp};
 
 use super::{confirmation, owner};
@@ -53,8 +53,8 @@ pub async fn show_end(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
         Ok(account) => account,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    let is_last = deletion::is_last_administrator(&visitor.app, &account.user).await?;
-    Ok(ending(&visitor, &account, StatusCode::OK, false, is_last))
+    let needed = deletion::needed(&visitor.app, &account.user).await?;
+    Ok(ending(&visitor, &account, StatusCode::OK, false, needed.as_ref()))
 }
 
 /// `POST /account/delete`.
@@ -68,10 +68,10 @@ pub async fn delete(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         Ok(()) => gone(&visitor, &account).await,
         Err(DeletionError::Store(error)) => Err(error.into()),
         Err(DeletionError::NotConfirmed) => {
-            Ok(ending(&visitor, &account, StatusCode::UNPROCESSABLE_ENTITY, true, false))
+            Ok(ending(&visitor, &account, StatusCode::UNPROCESSABLE_ENTITY, true, None))
         }
-        Err(DeletionError::LastAdministrator) => {
-            Ok(ending(&visitor, &account, StatusCode::CONFLICT, false, true))
+        Err(DeletionError::Needed(needed)) => {
+            Ok(ending(&visitor, &account, StatusCode::CONFLICT, false, Some(&needed)))
         }
     }
 }
@@ -81,11 +81,15 @@ fn ending(
     account: &SignedIn,
     status: StatusCode,
     is_wrong: bool,
-    is_last: bool,
+    needed: Option<&Needed>,
 ) -> HttpResponse {
     let frame = visitor.frame_of(account);
     let ui = frame.ui(Some(person(account).label()));
-    let page = DeletePage { ui: &ui, phrase: deletion::phrase(account), is_wrong, is_last };
+    let stays = needed.map(|needed| match needed {
+        Needed::ByInstance => Stays::ForInstance,
+        Needed::ByOrganisation(name) => Stays::ForOrganisation(name),
+    });
+    let page = DeletePage { ui: &ui, phrase: deletion::phrase(account), is_wrong, stays };
     visitor.show(&ui, status, &page, Csp::Own)
 }
 

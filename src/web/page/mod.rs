@@ -27,7 +27,7 @@ pub use account::{
     AccountAddress, AccountApplication, AccountDeed, AccountDeletedPage, AccountIdentity, AccountSession,
     AddressProblem, AddressesPage, Advice, ApplicationsPage, ChangeEmailPage, ChangePasswordPage, DataPage,
     DeletePage, LinkingProblem, OverviewPage, ProfileErrors, ProfileFields, ProfilePage, ProvidersPage,
-    Section, SecurityPage, SecurityPasskey, SecurityProblem, SessionsPage,
+    Section, SecurityPage, SecurityPasskey, SecurityProblem, SessionsPage, Stays,
 };
 pub use chooser::{ChooserAccount, ChooserPage};
 pub use consent::{ConsentPage, Lifetime, Permission};

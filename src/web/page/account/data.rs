@@ -25,8 +25,23 @@ pub struct DeletePage<'a> {
     pub phrase: &'a str,
     /// Something else was typed.
     pub is_wrong: bool,
-    /// The account cannot go: nobody else administers this instance.
-    pub is_last: bool,
+    pub stays: Option<Stays<'a>>,
+}
+
+/// Why the account cannot go: nobody else is there to administer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stays<'a> {
+    ForInstance,
+    ForOrganisation(&'a str),
+}
+
+impl Stays<'_> {
+    fn text(self, ui: &Ui<'_>) -> String {
+        match self {
+            Self::ForInstance => ui.t("delete.last_administrator").to_owned(),
+            Self::ForOrganisation(name) => ui.with("delete.last_of", &[("organisation", name)]),
+        }
+    }
 }
 
 /// The account is gone.
@@ -52,9 +67,14 @@ mod tests {
                 assert_eq!(check(&DataPage { ui, confirm }).contains(r#"id="export-form""#), form);
             }
             for text in AWKWARD {
-                for (is_wrong, is_last) in [(false, false), (true, false), (false, true)] {
-                    let html = check(&DeletePage { ui, phrase: text, is_wrong, is_last });
-                    assert_eq!(html.contains(r#"id="delete-form""#), !is_last);
+                for (is_wrong, stays) in [
+                    (false, None),
+                    (true, None),
+                    (false, Some(Stays::ForInstance)),
+                    (false, Some(Stays::ForOrganisation(text))),
+                ] {
+                    let html = check(&DeletePage { ui, phrase: text, is_wrong, stays });
+                    assert_eq!(html.contains(r#"id="delete-form""#), stays.is_none());
                     assert_eq!(html.contains(r#"id="confirmation-error""#), is_wrong);
                 }
             }

@@ -26,7 +26,7 @@ mod words;
 
 pub use addresses::{AccountAddress, AddressProblem, AddressesPage, ChangeEmailPage};
 pub use applications::{AccountApplication, ApplicationsPage};
-pub use data::{AccountDeletedPage, DataPage, DeletePage};
+pub use data::{AccountDeletedPage, DataPage, DeletePage, Stays};
 pub use overview::{AccountDeed, Advice, OverviewPage};
 pub use password::ChangePasswordPage;
 pub use profile::{ProfileErrors, ProfileFields, ProfilePage};
