@@ -8,10 +8,10 @@ use super::sign_in::{Told, weakness};
 use crate::crypto::Secret;
 use crate::grants::first_party::{self, Subject};
 use crate::grants::introspection::LiveAccessToken;
+use crate::identity::account::profile::{self, Profile, ProfileError};
 use crate::identity::change_password::{self, Change, ChangeError};
 use crate::identity::link::AskError;
 use crate::identity::magic::{self, Onward};
-use crate::identity::profile::{self, ProfileError};
 use crate::identity::recovery::{self, RegisteredRedirect, ResetError};
 use crate::tenancy::api_keys::present::{self, KeyRefused};
 use crate::tenancy::membership::ActiveMembership;
@@ -32,8 +32,17 @@ pub async fn me(at: &At<'_>) -> Result<Told, Refused> {
 pub async fn update_me(at: &At<'_>) -> Result<Told, Refused> {
     let (_, subject) = caller(at).await?;
     let given = |name| at.inputs().text(name).map(str::to_owned);
-    let change = profile::Change { name: given("name"), locale: given("locale"), picture: given("picture") };
-    profile::change(at.app(), subject.user.id, change, &at.origin).await?;
+    let (name, locale, picture) = (given("name"), given("locale"), given("picture"));
+    let say = move |profile: &mut Profile| {
+        let fields =
+            [(&mut profile.name, &name), (&mut profile.locale, &locale), (&mut profile.picture, &picture)];
+        for (field, said) in fields {
+            if let Some(said) = said {
+                field.clone_from(said);
+            }
+        }
+    };
+    profile::change(at.app(), subject.user.id, say, &at.origin).await?;
     me(at).await
 }
 

@@ -34,7 +34,7 @@ pub async fn by_password(at: &At<'_>) -> Result<Told, Refused> {
 
 pub async fn by_link(at: &At<'_>) -> Result<Told, Refused> {
     let token = at.inputs().needed("link")?;
-    let entered = magic::redeem(at.app(), token, None, at.arrival(), &at.origin).await?;
+    let entered = magic::redeem(at.app(), token, None, at.arrival(), false, &at.origin).await?;
     give(at, &entered.begun, Way::Other).await
 }
 

@@ -16,7 +16,6 @@ pub mod link;
 pub mod magic;
 pub mod notice;
 pub mod password;
-pub mod profile;
 pub mod reauthentication;
 pub mod recovery;
 pub mod registration;

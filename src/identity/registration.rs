@@ -170,6 +170,8 @@ pub async fn at_once(
         user: begun.user,
         session: begun.id,
         email: email.as_str().to_owned(),
+        // It is the primary one already, and is to be verified.
+        place: change_email::Place::OfPrimary,
         notices,
     };
     match change_email::ask(app, asked, origin).await {

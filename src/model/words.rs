@@ -201,7 +201,6 @@ words! {
         EmailAdded = "user.email_added",
         EmailRemoved = "user.email_removed",
         PrimaryEmailChanged = "user.primary_email_changed",
-        ProfileChanged = "user.profile_changed",
         DataExported = "user.data_exported",
         SignedOutEverywhere = "user.signed_out_everywhere",
         ResetRequested = "reset.requested",

@@ -230,20 +230,6 @@ pub fn set_status(db: &mut Conn, user: UserId, status: Status, now: Timestamp) -
     Ok(changed == 1)
 }
 
-/// Changes what people change about themselves; `None` leaves as it is.
-pub fn set_profile(
-    db: &mut Conn,
-    user: UserId,
-    name: Option<&str>,
-    locale: Option<&str>,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let name = name.map(|name| users::name.eq(name));
-    let locale = locale.map(|locale| users::locale.eq(locale));
-    diesel::update(users::table.find(user)).set((name, locale, users::updated_at.eq(now))).execute(db)?;
-    Ok(())
-}
-
 /// Notes that the user signed in.
 pub fn note_sign_in(db: &mut Conn, user: UserId, now: Timestamp) -> Result<(), Error> {
     diesel::update(users::table.find(user)).set(users::last_sign_in_at.eq(now)).execute(db)?;

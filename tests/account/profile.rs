@@ -97,7 +97,7 @@ on_both_databases! {
         assert_eq!(browser.get("/account/profile").await.form("profile-form").field("nickname"), Some("ab"));
 
         let long = "x".repeat(201);
-        for (field, value) in [("name", " "), ("name", &long), ("family_name", &long), ("locale", "xx"), ("locale", "de'"),
+        for (field, value) in [("name", " "), ("name", &long), ("family_name", &long), ("locale", "de'"),
             ("zoneinfo", "Middle/Earth"), ("zoneinfo", "../../etc/passwd"), ("zoneinfo", "+02:00")] {
             let refused = browser.submit(&page, "profile-form", &[(field, value)], None).await;
             assert_eq!(refused.status, 422, "{field} {value}");

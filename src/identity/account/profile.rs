@@ -3,16 +3,21 @@
 //! These fields and no others: what somebody may do, and whether an address is verified, is never said here (OR-4,
 //! PW-13).
 
+use url::Url;
+
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::identity::registration::{NameFault, check_name};
-use crate::model::{AuditAction, Language, UserId, Zone};
+use crate::model::{AuditAction, UserId, Zone};
 use crate::store::users::User;
 use crate::store::{self, Conn, users};
 use crate::tenancy::users::MAX_NAME;
 
 /// The claims that are set here, besides those that stand in columns (OpenID Connect Core §5.1).
-const CLAIMS: [&str; 3] = ["given_name", "family_name", "nickname"];
+const CLAIMS: [&str; 4] = ["given_name", "family_name", "nickname", "picture"];
+
+/// Bytes of a picture's address at most.
+const MAX_PICTURE: usize = 2_000;
 
 /// What is said. A text is empty where nothing is, save for the name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +26,8 @@ pub struct Profile {
     pub given_name: String,
     pub family_name: String,
     pub nickname: String,
+    /// An https address.
+    pub picture: String,
     /// A language tag.
     pub locale: String,
     /// A zone of the IANA database.
@@ -32,7 +39,7 @@ pub struct Profile {
 pub enum Fault {
     Missing,
     TooLong,
-    /// There is no such language, or zone.
+    /// There is no such language or zone, or the address is no web page's.
     Unknown,
 }
 
@@ -42,7 +49,7 @@ pub type Faults = Vec<(&'static str, Fault)>;
 /// Why the profile stays as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    #[error("fields are wrong")]
+    #[error("cannot be taken: {}", .0.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", "))]
     Faulty(Faults),
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -50,9 +57,14 @@ pub enum ProfileError {
 
 impl Profile {
     /// The texts of [`CLAIMS`].
-    fn claims(&self) -> [(&'static str, &str); 3] {
-        let [given_name, family_name, nickname] = CLAIMS;
-        [(given_name, &self.given_name), (family_name, &self.family_name), (nickname, &self.nickname)]
+    fn claims(&self) -> [(&'static str, &str); 4] {
+        let [given_name, family_name, nickname, picture] = CLAIMS;
+        [
+            (given_name, &self.given_name),
+            (family_name, &self.family_name),
+            (nickname, &self.nickname),
+            (picture, &self.picture),
+        ]
     }
 
     fn of(db: &mut Conn, user: &User) -> Result<Self, store::Error> {
@@ -61,12 +73,13 @@ impl Profile {
             let found = claims.iter().find(|(name, _)| name == wanted);
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
-        let [given_name, family_name, nickname] = CLAIMS.map(claim);
+        let [given_name, family_name, nickname, picture] = CLAIMS.map(claim);
         Ok(Self {
             name: user.name.clone(),
             given_name,
             family_name,
             nickname,
+            picture,
             locale: user.locale.clone().unwrap_or_default(),
             zoneinfo: user.zoneinfo.clone().unwrap_or_default(),
         })
@@ -79,8 +92,13 @@ pub async fn read(app: &App, user: &User) -> Result<Profile, store::Error> {
     app.db.read(move |db| Profile::of(db, &user)).await
 }
 
-/// Stores what the user says from now on.
-pub async fn change(app: &App, user: UserId, typed: Profile, origin: &Origin) -> Result<(), ProfileError> {
+/// Stores what the user says from now on: what they said before, and what `say` makes of it.
+pub async fn change(
+    app: &App,
+    user: UserId,
+    say: impl Fn(&mut Profile) + Send + 'static,
+    origin: &Origin,
+) -> Result<(), ProfileError> {
     let scribe = app.scribe(origin);
     app.db
         .write(move |db| {
@@ -88,6 +106,8 @@ pub async fn change(app: &App, user: UserId, typed: Profile, origin: &Origin) ->
             users::touch(db, user, scribe.now)?;
             let Some(user) = users::find(db, user)? else { return Ok(Ok(())) };
             let before = Profile::of(db, &user)?;
+            let mut typed = before.clone();
+            say(&mut typed);
             match checked(&typed, &before) {
                 Ok(after) => settle(db, &user, &before, &after, &scribe).map(Ok),
                 Err(faults) => Ok(Err(ProfileError::Faulty(faults))),
@@ -137,7 +157,7 @@ fn changed(before: &Profile, after: &Profile) -> Vec<&'static str> {
     changed
 }
 
-/// What was typed, as it is stored. A language or zone that is not among those offered may stay as it was.
+/// What was typed, as it is stored. What could not be said today may stay as it was.
 fn checked(typed: &Profile, before: &Profile) -> Result<Profile, Faults> {
     let mut faults = Faults::new();
     let mut take = |field, outcome: Result<String, Fault>| {
@@ -155,6 +175,7 @@ fn checked(typed: &Profile, before: &Profile) -> Result<Profile, Faults> {
         given_name: take("given_name", part(&typed.given_name)),
         family_name: take("family_name", part(&typed.family_name)),
         nickname: take("nickname", part(&typed.nickname)),
+        picture: take("picture", picture(&typed.picture, &before.picture)),
         locale: take("locale", language(&typed.locale, &before.locale)),
         zoneinfo: take("zoneinfo", zone(&typed.zoneinfo, &before.zoneinfo)),
     };
@@ -169,8 +190,30 @@ fn part(typed: &str) -> Result<String, Fault> {
 }
 
 fn language(typed: &str, before: &str) -> Result<String, Fault> {
-    let is_known = Language::ALL.iter().any(|language| language.tag() == typed);
-    if is_known || typed.is_empty() || typed == before { Ok(typed.to_owned()) } else { Err(Fault::Unknown) }
+    if is_language_tag(typed) || typed.is_empty() || typed == before {
+        Ok(typed.to_owned())
+    } else {
+        Err(Fault::Unknown)
+    }
+}
+
+/// Whether it looks like a tag of BCP 47. The language need not be one that pages are shown in: applications are told.
+fn is_language_tag(text: &str) -> bool {
+    let is_part =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_primary =
+        |part: &str| (2..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphabetic());
+    text.len() <= 35 && text.split('-').all(is_part) && text.split('-').next().is_some_and(is_primary)
+}
+
+fn picture(typed: &str, before: &str) -> Result<String, Fault> {
+    if typed.is_empty() || typed == before {
+        return Ok(typed.to_owned());
+    }
+    match Url::parse(typed) {
+        Ok(url) if url.scheme() == "https" && typed.len() <= MAX_PICTURE => Ok(url.into()),
+        _ => Err(Fault::Unknown),
+    }
 }
 
 fn zone(typed: &str, before: &str) -> Result<String, Fault> {
@@ -189,6 +232,23 @@ mod tests {
     }
 
     #[test]
+    fn a_language_is_a_tag_and_a_picture_an_https_address() {
+        for (locale, good) in
+            [("en", true), ("de-AT", true), ("zh-Hant-TW", true), ("e", false), ("", true), ("de_AT", false)]
+        {
+            assert_eq!(language(locale, "fr").is_ok(), good, "{locale}");
+        }
+        for (address, good) in [
+            ("https://cdn.example.com/a.png", true),
+            ("http://cdn.example.com/a.png", false),
+            ("javascript:alert(1)", false),
+            ("a.png", false),
+        ] {
+            assert_eq!(picture(address, "").is_ok(), good, "{address}");
+        }
+    }
+
+    #[test]
     fn what_is_typed_is_cleaned_and_what_does_not_exist_is_refused() {
         let typed = Profile {
             name: " Ada\u{7}  Lovelace ".to_owned(),
@@ -204,7 +264,7 @@ mod tests {
         let bad = Profile {
             name: " ".to_owned(),
             family_name: "x".repeat(201),
-            locale: "fr".to_owned(),
+            locale: "de_AT".to_owned(),
             zoneinfo: "Middle/Earth".to_owned(),
             ..ada()
         };

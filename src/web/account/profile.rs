@@ -36,7 +36,13 @@ pub async fn change(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         Err(elsewhere) => return Ok(elsewhere),
     };
     let typed = read(&params)?;
-    match profile::change(&visitor.app, account.user.id, typed.clone(), &visitor.origin).await {
+    let said = typed.clone();
+    let say = move |profile: &mut Profile| {
+        // The form has no picture.
+        let picture = std::mem::take(&mut profile.picture);
+        *profile = Profile { picture, ..said.clone() };
+    };
+    match profile::change(&visitor.app, account.user.id, say, &visitor.origin).await {
         Ok(()) => Ok(visitor.go("/account/profile?saved=1")),
         Err(ProfileError::Store(error)) => Err(error.into()),
         Err(ProfileError::Faulty(faults)) => {
@@ -53,7 +59,7 @@ fn read(params: &Params) -> Result<Profile, PageFailure> {
     }
     let [name, given_name, family_name, nickname, locale, zoneinfo] =
         FIELDS.map(|field| params.get(field).unwrap_or_default().to_owned());
-    Ok(Profile { name, given_name, family_name, nickname, locale, zoneinfo })
+    Ok(Profile { name, given_name, family_name, nickname, picture: String::new(), locale, zoneinfo })
 }
 
 fn shown(field: &str, fault: Fault) -> FieldError {
