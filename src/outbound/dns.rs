@@ -66,6 +66,10 @@ fn first_server(resolv_conf: &str) -> Option<SocketAddr> {
 
 fn question(number: u16, name: &str) -> Result<Vec<u8>, DnsError> {
     let bad = || DnsError::BadName(name.to_owned());
+    // The library drops empty labels.
+    if name.split('.').any(str::is_empty) {
+        return Err(bad());
+    }
     let asked = Name::new(name).map_err(|_| bad())?;
     let mut packet = Packet::new_query(number);
     packet.set_flags(PacketFlag::RECURSION_DESIRED);
