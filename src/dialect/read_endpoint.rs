@@ -180,7 +180,7 @@ fn inputs(
     let at = given.map_or_else(|| endpoint.span(), toml::Spanned::span);
     let written = |name: &&str| given.is_some_and(|value| value.get_ref().get(*name).is_some());
     for group in needed(action, tokens) {
-        if !group.iter().any(|name| written(&name)) {
+        if !group.iter().any(written) {
             let names = group.join("` or `");
             reader.wrong(&at, format!("the action `{}` needs the input `{names}`", action.as_str()));
         }

@@ -4,6 +4,7 @@
 //! becomes one of the errors that the dialect has words for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -143,7 +144,10 @@ impl At<'_> {
     /// Somebody who comes by this API.
     pub fn arrival(&self) -> Arrival {
         let dialect = &self.call.mounted.dialect;
-        let api = Api { session: dialect.tokens.session_ttl, first_sign_in: dialect.first_sign_in };
+        // The session begins a moment before its first token, which must not lose that moment at its end.
+        let shortest = dialect.tokens.access_ttl + Duration::from_secs(60);
+        let session = dialect.tokens.session_ttl.max(shortest);
+        let api = Api { session, first_sign_in: dialect.first_sign_in };
         Arrival { present: Vec::new(), device: None, notices: self.notices(), api: Some(api) }
     }
 

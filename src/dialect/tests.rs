@@ -28,8 +28,8 @@ fn problems(text: &str) -> Vec<String> {
 fn assert_problem(from: &str, to: &str, expected: &str) {
     assert!(GOOD.contains(from), "{from}");
     let found = problems(&GOOD.replacen(from, to, 1));
-    assert_eq!(found.len(), 1, "{to}: {found:#?}");
-    assert!(found[0].starts_with(expected), "{to}:\n  {}\n  {expected}", found[0]);
+    // One mistake may follow from another; the one that was made is told.
+    assert!(found.iter().any(|problem| problem.starts_with(expected)), "{to}: {found:#?}\n{expected}");
 }
 
 #[test]
