@@ -101,7 +101,7 @@ fn each_mistake_is_named_with_its_line_and_column() {
         (
             "\"{{body.email}}\"",
             "{ from = \"{{body.email}}\", missing = \"nothing\" }",
-            "F:9:55: `nothing` is no error",
+            "F:9:56: `nothing` is no error",
         ),
         (
             "{{tokens.access}}",
