@@ -1,10 +1,11 @@
 //! Mail: put into the outbox with its cause, sent by a worker (AR-8).
 //!
 //! No request waits for a mail server. [`enqueue`] writes a row in the transaction of whatever the mail is about;
-//! [`worker`] sends it, again if need be. What mails say is in [`message`].
+//! [`worker`] sends it, again if need be. What mails say is in [`message`] and [`notice`].
 
 mod compose;
 pub mod message;
+pub mod notice;
 mod smtp;
 pub mod worker;
 

@@ -416,7 +416,7 @@ fn users_are_made_shown_changed_and_removed() {
         instance.run(&["user", "enable", "ada"]).done();
         assert_eq!(instance.json(&["user", "show", "ada"])["status"], "active");
         let copy = instance.json(&["user", "export", "ada"]);
-        assert_eq!(copy["emails"][0]["address"], "ada@example.com", "{copy:#}");
+        assert_eq!(copy["emails"][0]["address"], "Ada@Example.com", "{copy:#}");
         assert!(!copy.to_string().contains("$argon2"), "no means to sign in");
         instance.run(&["user", "delete", "ada"]).done();
         instance.run(&["user", "show", "ada"]).fails(1, "there is no user `ada`");

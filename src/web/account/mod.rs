@@ -1,6 +1,6 @@
 //! The account area: what somebody signed in sees and changes of their own account.
 //!
-//! One file for each page. A page that shows asks who is signed in with [`owner`]; one that changes what matters asks
+//! One file for each page. A page that shows asks who is signed in with `owner`; one that changes what matters asks
 //! with [`Visitor::confirmed`], which wants a proof of just now (SE-7).
 
 mod addresses;
