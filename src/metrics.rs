@@ -24,6 +24,7 @@ pub struct Metrics {
     tokens: IntCounterVec,
     refusals: IntCounterVec,
     refresh_reuse: IntCounter,
+    forwarded: IntCounterVec,
     database_errors: IntCounterVec,
     password_jobs: IntGaugeVec,
     outbox: IntGaugeVec,
@@ -96,6 +97,11 @@ impl Default for Metrics {
                 "countersign_refresh_reuse_total",
                 "Refresh tokens presented again after they were spent",
             ),
+            forwarded: counters(
+                "countersign_forward_auth_total",
+                "Requests that a proxy asked about, by what they brought and what they were told",
+                &["credential", "outcome"],
+            ),
             database_errors: counters(
                 "countersign_database_errors_total",
                 "Failed database work that a request or a job saw",
@@ -139,6 +145,11 @@ impl Metrics {
 
     pub fn refresh_reused(&self) {
         self.refresh_reuse.inc();
+    }
+
+    /// A proxy asked. Both words are of a fixed set.
+    pub fn forwarded(&self, credential: &'static str, outcome: &'static str) {
+        self.forwarded.with_label_values(&[credential, outcome]).inc();
     }
 
     pub fn database_error(&self, error: &store::Error) {
@@ -207,6 +218,7 @@ mod tests {
         metrics.token_issued(GrantType::RefreshToken);
         metrics.token_refused(ErrorCode::InvalidGrant);
         metrics.refresh_reused();
+        metrics.forwarded("session", "passed");
         metrics.database_error(&store::Error::Unavailable("postgres://user:secret@db".to_owned()));
         metrics.set_password_jobs(2, 5);
         metrics.set_outbox(1, 0);
@@ -221,6 +233,7 @@ mod tests {
             r#"countersign_tokens_issued_total{grant_type="refresh_token"} 1"#,
             r#"countersign_token_refusals_total{error="invalid_grant"} 1"#,
             "countersign_refresh_reuse_total 1",
+            r#"countersign_forward_auth_total{credential="session",outcome="passed"} 1"#,
             r#"countersign_database_errors_total{kind="unavailable"} 1"#,
             r#"countersign_password_jobs{state="waiting"} 5"#,
             r#"countersign_outbox_messages{state="waiting"} 1"#,

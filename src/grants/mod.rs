@@ -8,6 +8,7 @@ pub mod authorization_code;
 pub mod client_auth;
 pub mod client_credentials;
 pub mod first_party;
+pub mod forward;
 pub mod given;
 pub mod introspection;
 mod issue;

@@ -108,7 +108,7 @@ impl From<KeyRefused> for Failure {
 }
 
 /// A place in the status list, if the key is still good: what was read before may have changed since.
-fn take_place(
+pub(super) fn take_place(
     db: &mut Conn,
     key: api_keys::ApiKey,
     expires_at: Timestamp,
@@ -147,7 +147,7 @@ fn target(
 }
 
 /// No token of a key outlives it.
-fn expiry(app: &App, admitted: &KeyAdmission, target: &Target, now: Timestamp) -> Timestamp {
+pub(super) fn expiry(app: &App, admitted: &KeyAdmission, target: &Target, now: Timestamp) -> Timestamp {
     let usual = app.config.api_keys.token;
     let end = now.plus(target.access_ttl.map_or(usual, |ttl| ttl.min(usual)));
     admitted.key().expires_at.map_or(end, |key_ends| key_ends.min(end))

@@ -119,6 +119,42 @@ pub fn admit_user(db: &mut Conn, user: UserId) -> Result<Result<Admission, Refus
     })
 }
 
+/// May this session be used for what stands behind a proxy, in this organisation if in any? As where a client acts, an
+/// organisation's own provider vouches for that organisation alone, and every demand for a second factor holds.
+pub fn admit_session(
+    db: &mut Conn,
+    session: &Session,
+    proven: &[AuthMethod],
+    organisation: Option<OrganisationId>,
+    rules: Rules,
+    now: Timestamp,
+) -> Result<Result<Admission, Refusal>, store::Error> {
+    if !session.is_live(now) {
+        return Ok(Err(Refusal::SessionEnded));
+    }
+    if let Err(refusal) = check_voucher(db, session, organisation)? {
+        return Ok(Err(refusal));
+    }
+    let admission = match admit_member(db, session.user_id, organisation, rules)? {
+        Ok(admission) => admission,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let demanded = admission.membership().is_some_and(ActiveMembership::demands_mfa);
+    let enough = acr_for(proven) >= required_in(db, admission.user(), None, demanded, rules)?;
+    Ok(if enough { Ok(admission) } else { Err(Refusal::FactorMissing) })
+}
+
+/// An organisation's own provider vouches for what is done in that organisation, and in no other.
+fn check_voucher(
+    db: &mut Conn,
+    session: &Session,
+    organisation: Option<OrganisationId>,
+) -> Result<Result<(), Refusal>, store::Error> {
+    let vouched_by = store::federation::organisation_of_session(db, session.id)?;
+    let is_other = vouched_by.is_some() && organisation.is_some() && vouched_by != organisation;
+    Ok(if is_other { Err(Refusal::NotAMember) } else { Ok(()) })
+}
+
 /// What a client wants to do for a user.
 #[derive(Clone, Copy, Debug)]
 pub struct Acting<'a> {
@@ -143,10 +179,8 @@ pub fn admit_authorization(
     if !session.is_live(now) {
         return Ok(Err(Refusal::SessionEnded));
     }
-    // An organisation's own provider vouches for what is done in that organisation, and in no other.
-    let vouched_by = store::federation::organisation_of_session(db, session.id)?;
-    if vouched_by.is_some() && acting.organisation.is_some() && vouched_by != acting.organisation {
-        return Ok(Err(Refusal::NotAMember));
+    if let Err(refusal) = check_voucher(db, session, acting.organisation)? {
+        return Ok(Err(refusal));
     }
     admit_acting(db, session.user_id, acting)
 }

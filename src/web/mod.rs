@@ -3,7 +3,7 @@
 //! - Around every request: [`server`], [`observe`], [`guard`], [`lifecycle`], [`tls`].
 //! - What handlers ask for: [`extract`], from [`cookies`], [`csrf`], [`client_ip`], [`visit`].
 //! - What handlers answer: [`respond`] with a [`page`], [`failure`], [`cors`].
-//! - What answers by itself: [`health`], [`assets`].
+//! - What answers by itself: [`health`], [`assets`], [`forward_auth`].
 //! - The areas: [`oidc`], [`login`], [`account`], [`dev`].
 //!
 //! Each area has a `routes` that [`routes`] mounts below the issuer's path.
@@ -17,6 +17,7 @@ pub mod csrf;
 pub mod dev;
 pub mod extract;
 pub mod failure;
+pub mod forward_auth;
 pub mod guard;
 pub mod health;
 pub mod lifecycle;
@@ -54,6 +55,7 @@ fn below_issuer(cfg: &mut ServiceConfig, config: &Config) {
         cfg.configure(health::metrics_routes);
     }
     cfg.configure(assets::routes).configure(oidc::routes).configure(login::routes).configure(account::routes);
+    cfg.configure(forward_auth::routes);
     if config.has_dev_pages() {
         cfg.configure(dev::routes);
     }
