@@ -12,6 +12,7 @@
 #   COUNTERSIGN_TEST_NODE_MODULES   the node_modules folder of tests/clients/node
 #   COUNTERSIGN_TEST_PYTHON         a python with the packages of tests/clients/python
 #   COUNTERSIGN_TEST_CHROMIUM, COUNTERSIGN_TEST_CHROMEDRIVER
+#   COUNTERSIGN_TEST_NGINX          nginx, with auth_request; a test runs one of its own
 #
 # Servers and files live in one temporary folder, which TMPDIR names for everything that runs here.
 set -euo pipefail
@@ -137,6 +138,8 @@ install_python_packages() {
     cp "$list" "$venv/.installed-from"
 }
 
+# Debian keeps it out of PATH of whoever is not root.
+find_nginx() { PATH="$PATH:/usr/sbin:/sbin" command -v nginx; }
 chromium_is_here() { has chromium || has chromium-browser; }
 python_makes_venvs() { python3 -c 'import ensurepip, venv'; }
 
@@ -152,6 +155,7 @@ want python3 has python3
 want python3-venv python_makes_venvs
 want curl has curl
 want jq has jq
+want nginx-light find_nginx
 install_wanted || exit 1
 
 python=$(command -v python3)
@@ -175,7 +179,8 @@ export COUNTERSIGN_TEST_NODE_MODULES=$root/tests/clients/node/node_modules
 export COUNTERSIGN_TEST_PYTHON=$venv/bin/python
 COUNTERSIGN_TEST_CHROMIUM=$(command -v chromium || command -v chromium-browser)
 COUNTERSIGN_TEST_CHROMEDRIVER=$(command -v chromedriver)
-export COUNTERSIGN_TEST_CHROMIUM COUNTERSIGN_TEST_CHROMEDRIVER
+COUNTERSIGN_TEST_NGINX=$(find_nginx)
+export COUNTERSIGN_TEST_CHROMIUM COUNTERSIGN_TEST_CHROMEDRIVER COUNTERSIGN_TEST_NGINX
 
 # A failing property prints what it failed with; its seed file would stay behind in the work tree.
 export PROPTEST_DISABLE_FAILURE_PERSISTENCE=true

@@ -12,6 +12,7 @@ mod documents;
 mod factors;
 mod faults;
 mod federation;
+mod forward;
 mod interop;
 mod login;
 mod mail;

@@ -29,7 +29,7 @@ pub use name_server::NameServer;
 pub use organisation::TestOrganisation;
 pub use postgres::PrivatePostgres;
 pub use process::{Process, free_port};
-pub use tools::{Dialogue, browser_journey, node, python};
+pub use tools::{Dialogue, browser_journey, node, path, python, variable};
 pub use upstream::{Mock, RealProvider, Signing, TENANT};
 
 /// Declares tests that run on SQLite and on PostgreSQL. The argument says which, for [`TestApp::start`].
