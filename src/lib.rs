@@ -72,6 +72,8 @@
 //!   it; whatever ends its grant marks the places, and within a second every node serves a list that says so.
 //! - **A client in the field signs in by its old API.** [`dialect`] reads the call as its file says, calls what the
 //!   pages call, gives tokens by [`grants::first_party`] and words the answer.
+//! - **A proxy asks whether a request may pass.** `web::forward_auth` reads what is demanded
+//!   ([`protocol::demands`]); [`grants::forward`] looks at the one credential and tells who it is.
 //! - **A key is rotated.** [`keys::schedule`] rules on stored times, [`signing`] makes what is due, [`jobs`] notices on
 //!   every node what another one changed.
 //! - **A mail is sent.** Its cause writes it into the outbox in its own transaction; [`mail`] sends it later.
