@@ -17,7 +17,7 @@ async fn back_end() -> (u16, tokio::task::JoinHandle<()>) {
     let serving = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut got = Vec::new();
-            while !got.windows(4).any(|four| four == b"\r\n\r\n") {
+            while !is_whole(&got) {
                 let mut some = [0; 4096];
                 match stream.read(&mut some).await {
                     Ok(read) if read > 0 => got.extend_from_slice(&some[..read]),
@@ -30,6 +30,14 @@ async fn back_end() -> (u16, tokio::task::JoinHandle<()>) {
         }
     });
     (port, serving)
+}
+
+/// Whether the head is there, and as much of a body as it announces.
+fn is_whole(got: &[u8]) -> bool {
+    let Some(end) = got.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&got[..end]);
+    let length = header(&head, "content-length").first().and_then(|length| length.parse::<usize>().ok());
+    got.len() >= end + 4 + length.unwrap_or(0)
 }
 
 struct Proxy {
