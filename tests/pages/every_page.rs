@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use countersign::audit::Origin;
-use countersign::identity::federation::providers;
 use countersign::model::{EmailAddress, FederatedIdentityId};
 use countersign::store;
 use countersign::store::federation::Identity;
 use countersign::tenancy::links;
-use serde_json::json;
 
 use super::application::Application;
 use super::journey::Journey;
@@ -53,10 +51,6 @@ async fn a_full_account(app: &TestApp) {
         let calendar = app.client(&format!("calendar{}", agent.len())).await;
         calendar.sign_in(&mut browser, "ada", "openid profile email address phone offline_access").await;
     }
-    let provider =
-        json!({ "id": "google", "kind": "google", "client_id": "us", "client_secret": "a secret" });
-    let provider = serde_json::from_value(provider).expect("good settings");
-    providers::add(&app.app, provider, &Origin::command_line()).await.expect("stored");
     let (now, random) = (app.clock.now(), app.app.random.clone());
     let added = app.app.db.write(move |db| {
         let long = "augusta.ada.king-noel.countess.of.lovelace@analytical-engines.example.org";
