@@ -119,6 +119,14 @@ pub fn renew(
     Ok(renewed == 1)
 }
 
+/// Notes that what was proven in the session was proven then, and not when the session began or was renewed.
+pub fn backdate(db: &mut Conn, id: SessionId, proven_at: Timestamp) -> Result<(), Error> {
+    diesel::update(sessions::table.find(id)).set(sessions::auth_time.eq(proven_at)).execute(db)?;
+    let proofs = session_methods::table.filter(session_methods::session_id.eq(id));
+    diesel::update(proofs).set(session_methods::proven_at.eq(proven_at)).execute(db)?;
+    Ok(())
+}
+
 /// After the user showed a further factor: a new secret, and one method more. `false` if the session has ended.
 pub fn step_up(
     db: &mut Conn,

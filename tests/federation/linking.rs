@@ -25,15 +25,44 @@ on_both_databases! {
         let mut elsewhere = world.app.browser();
         elsewhere.sign_in("ada").await;
         assert_eq!(world.owner("42").await, None);
-        browser.sign_in("eve").await;
-        assert_eq!(world.owner("42").await, None);
-
+        let wrong = browser.answer_login(&page, "eve", PASSWORD).await;
+        assert_eq!(world.owner("42").await, None, "{}", wrong.text());
+        let page = browser.answer_login(&page, "ada", "wrong").await;
+        assert!(page.has_id("login-link"), "what is linked is said again: {}", page.text());
         browser.answer_login(&page, "ada", PASSWORD).await;
         assert_eq!(world.owner("42").await, Some(ada));
         let mut fresh = world.app.browser();
         world.sign_in(&mut fresh).await;
         assert!(is_signed_in(&mut fresh).await);
         assert!(world.app.audit().await.contains(&"identity.linked success".to_owned()));
+    }
+
+    async fn fe_7_a_link_that_the_form_did_not_show_is_never_made(database) {
+        let world = World::of(database, "google").await;
+        world.app.user("ada").await;
+        let mut browser = world.app.browser();
+        // Somebody left it in a browser that others use as well.
+        assert!(world.sign_in(&mut browser).await.has_id("login-link"));
+        browser.sign_in("ada").await;
+        assert!(is_signed_in(&mut browser).await);
+        assert_eq!(world.owner("42").await, None);
+        let page = browser.get("/login?link=1").await;
+        assert!(!page.has_id("login-link"), "nothing waits any more: {}", page.text());
+    }
+
+    async fn se_7_a_provider_that_did_not_ask_just_now_proves_nothing_of_just_now(database) {
+        let world = World::of(database, "google").await;
+        let now = world.app.clock.now().seconds();
+        for (auth_time, reaches) in [(json!(null), false), (json!(now - 3600), false), (json!(now), true)] {
+            world.mock.claim(json!({ "auth_time": auth_time }));
+            let mut browser = world.app.browser();
+            let address = leave(&mut browser, "/login/federation/google").await;
+            assert!(address.contains("max_age=31536000"), "{address}");
+            world.come_back(&mut browser, &world.mock.consent(&address)).await;
+            assert!(is_signed_in(&mut browser).await);
+            let page = browser.get("/account/delete").await;
+            assert_eq!(page.has_id("delete-form"), reaches, "{auth_time}: {}", page.url);
+        }
     }
 
     async fn fe_7_an_open_session_is_no_proof_and_the_request_goes_on(database) {
@@ -130,13 +159,15 @@ on_both_databases! {
         let world = World::of(database, "google").await;
         world.app.user_with("ada", |new| new.email_verified = false).await;
         world.mock.claim(json!({ "email_verified": "true" }));
-        let mut browser = world.app.browser();
-        assert!(world.sign_in(&mut browser).await.has_id("login-link"));
+        world.sign_in(&mut world.app.browser()).await;
+        let somebody = world.owner("42").await.expect("an account of their own");
+        assert_eq!(emails(&world.app, somebody).await, [], "the address is not theirs");
         world.app.user_with("root", |new| {
             new.email_verified = false;
             new.is_admin = true;
         }).await;
-        world.mock.claim(json!({ "email": "root@example.com" }));
+        world.mock.claim(json!({ "sub": "43", "email": "root@example.com" }));
+        let mut browser = world.app.browser();
         assert!(world.sign_in(&mut browser).await.has_id("login-link"));
         assert!(!is_signed_in(&mut browser).await);
         browser.sign_in("root").await;

@@ -153,12 +153,13 @@ on_both_databases! {
         let world = World::of(database, "microsoft").await;
         let ada = world.app.user("ada").await;
         let mut browser = world.app.browser();
-        let page = world.sign_in(&mut browser).await;
-        assert!(page.has_id("login-link"), "{}", page.text());
-        assert!(!is_signed_in(&mut browser).await);
-        assert_eq!(world.owner(&format!("{TENANT}/00000000-0000-0000-0000-000000000042")).await, None);
+        world.sign_in(&mut browser).await;
+        let mallory = world.owner(&format!("{TENANT}/00000000-0000-0000-0000-000000000042")).await;
+        let mallory = mallory.expect("an account of their own");
+        assert_ne!(mallory, ada);
+        assert_eq!(emails(&world.app, mallory).await, [], "nor is it told that the address has an account");
 
-        // With an address that nobody has, they are somebody without a proven address.
+        // With an address that nobody has, they are somebody without a proven address all the same.
         world.mock.claim(json!({ "oid": "eve", "email": "eve@example.com", "email_verified": true }));
         world.sign_in(&mut browser).await;
         assert!(is_signed_in(&mut browser).await);

@@ -36,7 +36,6 @@ const MEMBERS: &[&str] = &[
     "revocation_endpoint",
     "end_session_endpoint",
     "scopes_supported",
-    "status_list_aggregation_endpoint",
     "claims_supported",
     "claim_types_supported",
     "response_types_supported",

@@ -251,6 +251,7 @@ impl Mock {
             "aud": CLIENT_ID,
             "iat": now,
             "exp": now + 300,
+            "auth_time": now,
             "name": "Ada Lovelace",
             "email": "ada@example.com",
         });

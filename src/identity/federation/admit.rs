@@ -113,7 +113,15 @@ impl Settlement {
         Ok(match admission::admit_user(db, user)? {
             Ok(admission) => {
                 let provider = &self.upstream.settings.id;
-                let begun = begin_session(db, &admission, provider, &self.arrival, self.terms, &self.scribe)?;
+                let begun = begin_session(
+                    db,
+                    &admission,
+                    provider,
+                    self.person.authenticated_at,
+                    &self.arrival,
+                    self.terms,
+                    &self.scribe,
+                )?;
                 Settled::SignedIn { begun, is_new }
             }
             Err(refusal) => Settled::Refused(Refused::NotAdmitted(refusal.to_string())),
@@ -121,10 +129,12 @@ impl Settlement {
     }
 
     fn owner(&self, db: &mut Conn) -> Result<Owner, store::Error> {
-        let Some(email) = &self.person.email else { return Ok(Owner::Nobody) };
+        // An address that the provider does not vouch for says nothing, not even whether it has an account.
+        let vouched = self.person.email.as_ref().filter(|_| self.is_email_verified());
+        let Some(email) = vouched else { return Ok(Owner::Nobody) };
         let Some(user) = users::find_by_email(db, email)? else { return Ok(Owner::Nobody) };
         let is_unproven = users::emails(db, user.id)?.iter().all(|email| email.verified_at.is_none());
-        Ok(match self.is_email_verified() && is_unproven && !user.is_admin {
+        Ok(match is_unproven && !user.is_admin {
             true => Owner::Unproven(user.id),
             false => Owner::Account(user.id),
         })

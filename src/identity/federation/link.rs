@@ -38,6 +38,17 @@ pub async fn waiting(app: &App, binding: Option<&Secret>) -> Result<Option<Waiti
         .map(|upstream| Waiting { provider: upstream.settings.label(), account: pending.label.clone() }))
 }
 
+/// Drops the link that waits in this browser: somebody signs in who was not shown it. Whoever left it there may be
+/// another (FE-7).
+pub async fn forget(app: &App, binding: Option<&Secret>) -> Result<(), store::Error> {
+    let Some(binding) = binding else { return Ok(()) };
+    let (browser, now) = (binding.digest(), app.clock.now());
+    if app.db.read(move |db| rows::pending(db, &browser, now)).await?.is_some() {
+        app.db.write(move |db| rows::remove_pending(db, &browser)).await?;
+    }
+    Ok(())
+}
+
 /// After a sign-in: makes the link that waits in this browser, if it is for this account and the sign-in is complete.
 ///
 /// Whoever signs in to another account has not proven the one that is to be linked; the link goes on waiting.

@@ -29,6 +29,7 @@ use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::crypto::{Digest, MasterKey, Secret};
 use crate::model::{AuditAction, AuthMethod, Outcome, RequestId, UserId};
+use crate::protocol::factors::RECENT;
 use crate::store::{self, Conn, federation as rows};
 
 use admit::{Settled, Settlement};
@@ -388,11 +389,19 @@ fn begin_session(
     db: &mut Conn,
     admission: &crate::tenancy::admission::Admission,
     provider: &str,
+    authenticated_at: Option<Timestamp>,
     arrival: &Arrival,
     terms: Terms,
     scribe: &Scribe,
 ) -> Result<Begun, store::Error> {
     let begun = session::begin(db, admission, &[AuthMethod::Federated], arrival, terms, scribe)?;
+    // Nobody was asked here: the proof is as old as the provider's. One that does not say when it asked proves who is
+    // there, and not that somebody was asked just now (SE-7, AZ-11).
+    let undated = scribe.now.minus(RECENT + Duration::from_secs(1));
+    let proven_at = authenticated_at.unwrap_or(undated);
+    if proven_at < scribe.now && !begun.awaiting_factor {
+        store::sessions::backdate(db, begun.id, proven_at)?;
+    }
     rows::note_session(db, begun.id, provider, scribe.now.plus(terms.max))?;
     Ok(begun)
 }

@@ -77,6 +77,8 @@ pub(super) struct Person {
     pub name: Option<String>,
     /// Standard claims that are kept as they are.
     pub claims: Vec<(&'static str, String)>,
+    /// When the provider asked who is there, where it says so.
+    pub authenticated_at: Option<Timestamp>,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -281,6 +283,7 @@ fn read(settings: &Provider, issuer: String, claims: &Map<String, Value>) -> Res
         email,
         name: text(claims, "name").and_then(tidy),
         claims: kept(claims),
+        authenticated_at: seconds(claims, "auth_time").map(Timestamp::from_seconds),
         expires_at: Timestamp::from_seconds(seconds(claims, "exp").unwrap_or_default()),
     })
 }

@@ -4,6 +4,7 @@
 //! provider is away (FE-11).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
@@ -89,6 +90,9 @@ impl Documents {
     }
 }
 
+/// No sign-in at a provider is older.
+const ANY_AGE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Where the browser goes, with everything that only its return can match.
 pub(super) fn authorization_url(
     app: &App,
@@ -112,7 +116,9 @@ pub(super) fn authorization_url(
     let mut request = client
         .authorize_url(CoreAuthenticationFlow::AuthorizationCode, move || state, move || nonce)
         .add_scopes(scopes.filter(|scope| *scope != "openid").map(|scope| Scope::new(scope.to_owned())))
-        .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+        // Whoever names an age gets `auth_time` (OpenID Connect Core §3.1.2.1): when the provider asked.
+        .set_max_age(if anew { Duration::ZERO } else { ANY_AGE });
     if anew {
         request = request.add_prompt(CoreAuthPrompt::Login);
     }

@@ -7,7 +7,8 @@ use actix_web::http::StatusCode;
 
 use crate::crypto::Secret;
 use crate::identity::factor::passkey::{self, PasskeyError};
-use crate::identity::factor::second::{self, Asked, FactorError, Shown};
+use crate::identity::factor::second::{self, Asked, Claimant, FactorError, Shown};
+use crate::identity::federation::link;
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
 use crate::web::page::{ClientCard, FactorAsked, FactorPage, FactorProblem};
@@ -36,6 +37,10 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         return visitor.deny(underway).await;
     }
     let Some(claimant) = &claim.claimant else { return Ok(claim.start_over(&visitor)) };
+    if let Claimant::SignedIn(_) = claimant {
+        // Whoever shows more is not shown the link that waits in this browser.
+        link::forget(&visitor.app, visitor.browser.binding.as_ref()).await?;
+    }
     let code = Secret::from_text(params.get("code").unwrap_or_default());
     let shown = match claim.asks {
         _ if params.get("credential").is_some() => {

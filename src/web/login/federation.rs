@@ -70,6 +70,7 @@ pub async fn callback(visitor: Visitor, provider: Path<String>) -> Result<HttpRe
     };
     match finished.outcome {
         Come::SignedIn { begun, .. } => {
+            federation::link::forget(app, browser.binding.as_ref()).await?;
             let others = visitor.accounts().await?;
             let Onward { request, page } = finished.onward;
             let request = request.map(|request| request.to_string());

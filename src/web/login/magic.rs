@@ -6,6 +6,7 @@ use actix_web::web::Path;
 
 use crate::crypto::Secret;
 use crate::grants::authorization::Underway;
+use crate::identity::federation;
 use crate::identity::link::{AskError, LinkError};
 use crate::identity::magic::{self, Asked, CodeError, Entered, Onward};
 use crate::protocol::Params;
@@ -21,7 +22,8 @@ use super::visitor::{Visitor, Welcome, no_referrer, retry_after};
 
 /// `POST /login/magic`: the same answer whoever has the address (PW-6).
 pub async fn ask(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
-    let situation = Situation::of(&visitor, &params).await?;
+    let mut situation = Situation::of(&visitor, &params).await?;
+    situation.settle_link(&visitor, &params).await?;
     let email = params.get("email").unwrap_or_default();
     let asked = Asked {
         email: email.to_owned(),
@@ -97,6 +99,7 @@ pub async fn redeem(
 ) -> Result<HttpResponse, PageFailure> {
     let token = Secret::from_text(token.into_inner());
     let (browser, remember) = (visitor.browser.binding.as_ref(), params.get("remember").is_some());
+    federation::link::forget(&visitor.app, browser).await?;
     match magic::redeem(&visitor.app, &token, browser, visitor.arrival(), remember, &visitor.origin).await {
         Ok(entered) => welcome(&visitor, &entered, remember).await,
         Err(error) => no_link(&visitor, error),

@@ -22,7 +22,8 @@ pub async fn options(visitor: Visitor, _: PageForm) -> Result<HttpResponse, Page
 
 /// `POST /login/passkey`.
 pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
-    let situation = Situation::of(&visitor, &params).await?;
+    let mut situation = Situation::of(&visitor, &params).await?;
+    situation.settle_link(&visitor, &params).await?;
     let answer = answer_of(&visitor, &params);
     match passkey::sign_in(&visitor.app, &answer, &visitor.arrival(), false, &visitor.origin).await {
         Ok(begun) => Ok(situation.welcome(&visitor, &begun, false).await),

@@ -40,10 +40,11 @@ pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
 
 /// `POST /login`.
 pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
-    let situation = Situation::of(&visitor, &params).await?;
+    let mut situation = Situation::of(&visitor, &params).await?;
     if let (Some("deny"), Some(underway)) = (params.get("action"), &situation.underway) {
         return visitor.deny(underway).await;
     }
+    situation.settle_link(&visitor, &params).await?;
     let (username, remember) = (params.get("username").unwrap_or_default(), params.get("remember").is_some());
     if let Some(provider) = provider_of(&visitor, username).await? {
         return Ok(visitor.go(&situation.way_to(&provider)));

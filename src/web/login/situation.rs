@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use crate::config::RegistrationMode;
 use crate::grants::authorization::{self, Underway};
 use crate::identity::factor::passkey;
-use crate::identity::federation::link::Waiting;
+use crate::identity::federation::link::{self, Waiting};
 use crate::identity::federation::providers::{self, Upstream};
 use crate::identity::session::{Begun, SignedIn};
 use crate::protocol::Params;
@@ -74,6 +74,17 @@ impl Situation {
             (None, None) => String::new(),
         };
         format!("/login/federation/{provider}{onward}")
+    }
+
+    /// Before a sign-in: a link that waits in this browser goes on waiting only if the form showed it (FE-7).
+    pub async fn settle_link(&mut self, visitor: &Visitor, params: &Params) -> Result<(), PageFailure> {
+        let binding = visitor.browser.binding.as_ref();
+        if params.get("link").is_some() {
+            self.waiting = link::waiting(&visitor.app, binding).await?;
+        } else {
+            link::forget(&visitor.app, binding).await?;
+        }
+        Ok(())
     }
 
     /// Goes on with whoever was signed in.

@@ -132,6 +132,11 @@ impl LoginProblem<'_> {
 }
 
 impl LoginPage<'_> {
+    /// Whether signing in here links an identity, as the page says.
+    fn is_link(&self) -> bool {
+        matches!(self.reason, LoginReason::Link { .. })
+    }
+
     /// Whether the fields themselves are what is wrong.
     fn fields_wrong(&self) -> bool {
         self.problem == Some(LoginProblem::Credentials)
