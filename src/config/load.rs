@@ -646,7 +646,7 @@ mod tests {
         assert_eq!(config.limits.login_failures.count, 3);
         assert_eq!(config.limits.login_failures.per, Duration::from_secs(900));
         assert_eq!(config.keys.master_key.as_ref().map(Secret::expose), Some(MASTER_KEY));
-        assert_eq!(config.mail_from().as_str(), "ada@example.com");
+        assert_eq!(config.mail_from().address.as_str(), "ada@example.com");
     }
 
     #[test]

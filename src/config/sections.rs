@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Host;
 
-use super::{Dialect, Issuer, Network, Provider, duration};
+use super::{Dialect, Issuer, Mailbox, Network, Provider, duration};
 use crate::crypto::Secret;
 use crate::model::EmailAddress;
 
@@ -103,11 +103,16 @@ impl Config {
         self.server.metrics_listen.is_none() && self.issuer.is_loopback()
     }
 
-    /// The address that mail comes from: `mail.from`, or `no-reply@` the issuer's host.
-    pub fn mail_from(&self) -> EmailAddress {
-        self.mail.from.clone().or_else(|| self.own_address()).unwrap_or_else(|| {
-            EmailAddress::parse("no-reply@localhost").expect("localhost is accepted as a domain")
-        })
+    /// Whom mail comes from: `mail.from`, or `no-reply@` the issuer's host; by the product's name unless another is set.
+    pub fn mail_from(&self) -> Mailbox {
+        let mut from = self.mail.from.clone().unwrap_or_else(|| {
+            let address = self.own_address().unwrap_or_else(|| {
+                EmailAddress::parse("no-reply@localhost").expect("localhost is accepted as a domain")
+            });
+            Mailbox { name: None, address }
+        });
+        from.name.get_or_insert_with(|| self.branding.product_name.clone());
+        from
     }
 
     /// `no-reply@` the issuer's host, if the host is a name that can stand in an address.
@@ -501,9 +506,8 @@ pub struct Mail {
     pub url: Option<Secret>,
     /// A file that holds the URL.
     pub url_file: Option<PathBuf>,
-    /// The sender's address. Unset: `no-reply@` the issuer's host.
-    #[serde(deserialize_with = "read::optional_email", serialize_with = "write::optional_email")]
-    pub from: Option<EmailAddress>,
+    /// The sender: `id@example.com` or `Example <id@example.com>`. Unset: `no-reply@` the issuer's host.
+    pub from: Option<Mailbox>,
 }
 
 /// `[log]`: what is logged, and how it is written.
@@ -583,8 +587,6 @@ mod read {
 
     use serde::de::{Deserialize, Deserializer, Error};
 
-    use crate::model::EmailAddress;
-
     pub fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(|_| {
@@ -600,13 +602,6 @@ mod read {
     ) -> Result<Option<SocketAddr>, D::Error> {
         address(deserializer).map(Some)
     }
-
-    pub fn optional_email<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<EmailAddress>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        EmailAddress::parse(&text).map(Some).map_err(|e| D::Error::custom(format_args!("`{text}` is {e}")))
-    }
 }
 
 /// How settings are listed.
@@ -614,7 +609,6 @@ pub(super) mod write {
     use serde::Serializer;
 
     use crate::crypto::Secret;
-    use crate::model::EmailAddress;
 
     pub fn secret<S: Serializer>(_: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str("(set)")
@@ -623,16 +617,6 @@ pub(super) mod write {
     pub fn optional_secret<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
         match secret {
             Some(_) => serializer.serialize_str("(set)"),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub fn optional_email<S: Serializer>(
-        email: &Option<EmailAddress>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match email {
-            Some(email) => serializer.serialize_str(email.as_str()),
             None => serializer.serialize_none(),
         }
     }
@@ -682,7 +666,7 @@ mod tests {
             ("http://127.0.0.1", "no-reply@localhost"),
         ] {
             let config = Config { issuer: issuer.parse().unwrap(), ..Config::default() };
-            assert_eq!(config.mail_from().as_str(), from);
+            assert_eq!(config.mail_from().to_string(), format!("Countersign <{from}>"));
         }
     }
 

@@ -52,8 +52,18 @@ pub struct Opened {
     pub name: String,
 }
 
+/// Why no link was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is nothing to prove: the address is one of the user's own.
+    #[error("the address is the user's own already")]
+    Yours,
+    #[error(transparent)]
+    Ask(#[from] AskError),
+}
+
 /// Sends a link to the address. Whether somebody else has it is told to its owner, not to who asks (PW-6).
-pub async fn ask(app: &App, asked: Asked, origin: &Origin) -> Result<(), AskError> {
+pub async fn ask(app: &App, asked: Asked, origin: &Origin) -> Result<(), ChangeError> {
     let email = EmailAddress::parse(&asked.email).map_err(|_| AskError::BadEmail)?;
     let posting = Posting {
         email,
@@ -65,7 +75,10 @@ pub async fn ask(app: &App, asked: Asked, origin: &Origin) -> Result<(), AskErro
         limits: app.limits(origin).clone(),
         scribe: app.scribe(origin),
     };
-    link::paced(app.db.write(move |db| posting.settle(db))).await??;
+    let settled = link::paced(app.db.write(move |db| posting.settle(db))).await.map_err(AskError::from)?;
+    if let Settled::Yours = settled.map_err(AskError::from)? {
+        return Err(ChangeError::Yours);
+    }
     app.mail_notify.notify_one();
     Ok(())
 }
@@ -200,6 +213,13 @@ enum Act {
     Replace(String),
 }
 
+/// What became of what was asked.
+enum Settled {
+    /// Somebody was written to, or is gone.
+    Done,
+    Yours,
+}
+
 /// A link on its way into the outbox.
 struct Posting {
     email: EmailAddress,
@@ -213,12 +233,16 @@ struct Posting {
 }
 
 impl Posting {
-    fn settle(&self, db: &mut Conn) -> Result<Result<(), Throttled>, store::Error> {
+    fn settle(&self, db: &mut Conn) -> Result<Result<Settled, Throttled>, store::Error> {
+        let own = users::emails(db, self.asked.user)?.into_iter().find(|e| e.folded == self.email.folded());
+        if own.is_some_and(|own| !self.is_to_be_verified(&own)) {
+            return Ok(Ok(Settled::Yours));
+        }
         let asked = MailAsked { email: &self.email, device: None, origin: &self.scribe.origin };
         if let Err(throttled) = link::count_mail(db, &self.limits, &asked, None, self.scribe.now)? {
             return Ok(Err(throttled));
         }
-        let Some(user) = users::find(db, self.asked.user)? else { return Ok(Ok(())) };
+        let Some(user) = users::find(db, self.asked.user)? else { return Ok(Ok(Settled::Done)) };
         let event = match users::find_by_email(db, &self.email)? {
             Some(owner) if owner.id != user.id => {
                 self.tell_owner(db, &owner)?;
@@ -239,7 +263,12 @@ impl Posting {
             }
         };
         self.scribe.write(db, event.user(user.id).session(self.asked.session))?;
-        Ok(Ok(()))
+        Ok(Ok(Settled::Done))
+    }
+
+    /// One's own address can be proven where it stands; to take the primary one's place it need not be sent for.
+    fn is_to_be_verified(&self, own: &users::Email) -> bool {
+        own.verified_at.is_none() && (own.is_primary || self.asked.place == Place::Beside)
     }
 
     fn send_link(&self, db: &mut Conn, user: &User, act: Act) -> Result<(), store::Error> {
@@ -260,7 +289,6 @@ impl Posting {
         let mail = message::VerifyEmail {
             language: self.asked.notices.language_of(user),
             product: &self.product,
-            name: &user.name,
             link: &self.issuer.at(&format!("/verify-email/{}", self.secret.expose())),
             lasts: self.lasts,
         };

@@ -386,7 +386,6 @@ impl Posting {
         let mail = message::NoAccount {
             language: self.asked.language,
             product: &self.product,
-            name: "",
             link: &self.issuer.at("/register"),
         };
         mail::enqueue(db, &self.scribe, &self.email, &mail.message(), None)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::change_email;
+use super::change_email::{self, ChangeError};
 use super::limits::{self, Bucket, Throttled};
 use super::link::{self, AskError, LinkError, Tries};
 use super::password::{Busy, Weak};
@@ -176,8 +176,8 @@ pub async fn at_once(
     };
     match change_email::ask(app, asked, origin).await {
         // The account is there; its page offers the mail again.
-        Ok(()) | Err(AskError::BadEmail | AskError::Throttled(_)) => {}
-        Err(AskError::Store(error)) => return Err(error.into()),
+        Ok(()) | Err(ChangeError::Yours | ChangeError::Ask(AskError::BadEmail | AskError::Throttled(_))) => {}
+        Err(ChangeError::Ask(AskError::Store(error))) => return Err(error.into()),
     }
     Ok(begun)
 }
@@ -413,7 +413,6 @@ impl Posting {
         let mail = message::VerifyRegistration {
             language: self.language,
             product: &self.product,
-            name: &self.pending.name,
             link: &self.issuer.at(&format!("/register/{}", self.secret.expose())),
             lasts: self.lasts,
         };

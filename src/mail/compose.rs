@@ -7,6 +7,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart};
 use lettre::{Address, error::Error as EmailError};
 
+use crate::config;
 use crate::model::EmailAddress;
 use crate::store::outbox;
 
@@ -24,9 +25,8 @@ pub(super) enum ComposeError {
 pub(super) struct Sender(Mailbox);
 
 impl Sender {
-    /// `name` is what people see, such as the product's.
-    pub(super) fn new(name: &str, address: &EmailAddress) -> Result<Self, AddressError> {
-        Ok(Self(Mailbox::new(Some(one_line(name)), wire_address(address)?)))
+    pub(super) fn new(from: &config::Mailbox) -> Result<Self, AddressError> {
+        Ok(Self(Mailbox::new(from.name.as_deref().map(one_line), wire_address(&from.address)?)))
     }
 
     pub(super) fn domain(&self) -> &str {
@@ -91,7 +91,8 @@ mod tests {
     }
 
     fn sender(name: &str) -> Sender {
-        Sender::new(name, &EmailAddress::parse("no-reply@bücher.example").unwrap()).unwrap()
+        let address = EmailAddress::parse("no-reply@bücher.example").unwrap();
+        Sender::new(&config::Mailbox { name: Some(name.to_owned()), address }).unwrap()
     }
 
     #[test]

@@ -23,8 +23,6 @@ pub struct Message {
 pub struct VerifyRegistration<'a> {
     pub language: Language,
     pub product: &'a str,
-    /// May be empty.
-    pub name: &'a str,
     /// The page behind the link asks before it acts (PW-7).
     pub link: &'a str,
     pub lasts: Duration,
@@ -57,8 +55,6 @@ pub struct Invitation<'a> {
 pub struct OrganisationInvitation<'a> {
     pub language: Language,
     pub product: &'a str,
-    /// Always empty: the mail does not tell whether there is an account.
-    pub name: &'a str,
     pub organisation: &'a str,
     pub link: &'a str,
     pub lasts: Duration,
@@ -94,8 +90,6 @@ pub struct ResetPassword<'a> {
 pub struct VerifyEmail<'a> {
     pub language: Language,
     pub product: &'a str,
-    /// May be empty.
-    pub name: &'a str,
     /// The page behind the link asks before it acts (PW-7).
     pub link: &'a str,
     pub lasts: Duration,
@@ -106,15 +100,17 @@ pub struct VerifyEmail<'a> {
 pub struct NoAccount<'a> {
     pub language: Language,
     pub product: &'a str,
-    /// Always empty: nothing is known of a stranger.
-    pub name: &'a str,
     /// The registration page.
     pub link: &'a str,
 }
 
-/// Gives a mail its three templates, which see the same fields.
+/// Gives a mail its three templates, which see the same fields. `name = ""` is for a mail to an address that nobody
+/// has proven: it greets no one, because a name would be text of a stranger's choice.
 macro_rules! templates {
-    ($mail:ident { $($field:ident: $type:ty),* } $subject:literal $text:literal $html:literal) => {
+    (
+        $mail:ident { $($field:ident: $type:ty),* $(; $fixed:ident = $value:literal)? }
+        $subject:literal $text:literal $html:literal
+    ) => {
         impl $mail<'_> {
             /// The mail in its language.
             pub fn message(&self) -> Message {
@@ -123,15 +119,15 @@ macro_rules! templates {
                 struct Subject<'a> { language: Language, product: &'a str }
                 #[derive(Template)]
                 #[template(path = $text, whitespace = "preserve")]
-                struct Text<'a> { $($field: $type),* }
+                struct Text<'a> { $($field: $type,)* $($fixed: &'static str)? }
                 #[derive(Template)]
                 #[template(path = $html)]
-                struct Html<'a> { $($field: $type),* }
+                struct Html<'a> { $($field: $type,)* $($fixed: &'static str)? }
 
                 Message {
                     subject: one_line(&render(&Subject { language: self.language, product: self.product })),
-                    text: render(&Text { $($field: self.$field),* }),
-                    html: render(&Html { $($field: self.$field),* }),
+                    text: render(&Text { $($field: self.$field,)* $($fixed: $value)? }),
+                    html: render(&Html { $($field: self.$field,)* $($fixed: $value)? }),
                 }
             }
         }
@@ -139,7 +135,7 @@ macro_rules! templates {
 }
 
 templates! {
-    VerifyRegistration { language: Language, product: &'a str, name: &'a str, link: &'a str, lasts: Duration }
+    VerifyRegistration { language: Language, product: &'a str, link: &'a str, lasts: Duration; name = "" }
     "mail/verify_registration/subject.txt" "mail/verify_registration/body.txt" "mail/verify_registration/body.html"
 }
 templates! {
@@ -152,7 +148,7 @@ templates! {
 }
 templates! {
     OrganisationInvitation {
-        language: Language, product: &'a str, name: &'a str, organisation: &'a str, link: &'a str, lasts: Duration
+        language: Language, product: &'a str, organisation: &'a str, link: &'a str, lasts: Duration; name = ""
     }
     "mail/organisation_invitation/subject.txt" "mail/organisation_invitation/body.txt"
     "mail/organisation_invitation/body.html"
@@ -169,11 +165,11 @@ templates! {
     "mail/reset_password/subject.txt" "mail/reset_password/body.txt" "mail/reset_password/body.html"
 }
 templates! {
-    VerifyEmail { language: Language, product: &'a str, name: &'a str, link: &'a str, lasts: Duration }
+    VerifyEmail { language: Language, product: &'a str, link: &'a str, lasts: Duration; name = "" }
     "mail/verify_email/subject.txt" "mail/verify_email/body.txt" "mail/verify_email/body.html"
 }
 templates! {
-    NoAccount { language: Language, product: &'a str, name: &'a str, link: &'a str }
+    NoAccount { language: Language, product: &'a str, link: &'a str; name = "" }
     "mail/no_account/subject.txt" "mail/no_account/body.txt" "mail/no_account/body.html"
 }
 
@@ -195,15 +191,14 @@ mod tests {
     fn all(language: Language, product: &str, name: &str) -> Vec<Message> {
         let lasts = Duration::from_secs(86_400);
         vec![
-            VerifyRegistration { language, product, name, link: LINK, lasts }.message(),
+            VerifyRegistration { language, product, link: LINK, lasts }.message(),
             AlreadyRegistered { language, product, name, link: LINK }.message(),
             Invitation { language, product, name, link: LINK, lasts }.message(),
-            OrganisationInvitation { language, product, name, organisation: name, link: LINK, lasts }
-                .message(),
+            OrganisationInvitation { language, product, organisation: name, link: LINK, lasts }.message(),
             SignInLink { language, product, name, link: LINK, code: "012345", lasts }.message(),
-            NoAccount { language, product, name, link: LINK }.message(),
+            NoAccount { language, product, link: LINK }.message(),
             ResetPassword { language, product, name, link: LINK, lasts }.message(),
-            VerifyEmail { language, product, name, link: LINK, lasts }.message(),
+            VerifyEmail { language, product, link: LINK, lasts }.message(),
             notice(language, product, name, Happened::NewDevice),
             notice(language, product, name, Happened::PasswordChanged),
             notice(language, product, name, Happened::EmailChanged),
@@ -257,9 +252,12 @@ mod tests {
 
     #[test]
     fn mails_speak_both_languages() {
-        let [verify, ..] = &all(Language::English, "Countersign", "Ada")[..] else { panic!("one at least") };
+        let [verify, registered, ..] = &all(Language::English, "Countersign", "Ada")[..] else {
+            panic!("two at least")
+        };
+        assert!(registered.text.starts_with("Hello Ada,\n\n"), "{}", registered.text);
         assert_eq!(verify.subject, "Confirm your e-mail address for Countersign");
-        assert!(verify.text.starts_with("Hello Ada,\n\nThank you"), "{}", verify.text);
+        assert!(verify.text.starts_with("Hello,\n\nThank you"), "{}", verify.text);
         assert!(verify.text.contains("\n\nThe link expires in 1 day"), "{}", verify.text);
         let [verify, _, invitation, ..] = &all(Language::German, "Countersign", "")[..] else {
             panic!("three at least")

@@ -2,23 +2,30 @@
 //!
 //! A node claims a message before it sends it, so two never send the same one. What the mail server puts off is
 //! tried again for a day, ever more seldom; what it refuses, and what has expired, is not. A message that hangs
-//! holds up one of `PARALLEL` places for at most `smtp::PATIENCE`.
+//! gives its place to the next one after `BRISK`, so that bad addresses never hold up the good ones for long.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::compose::Sender;
-use super::smtp::{Relay, SendError};
+use super::smtp::{PATIENCE, Relay, SendError};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::model::MessageId;
 use crate::store::{self, Conn, Db, outbox};
 
-/// Messages on their way at once.
+/// Messages on their way at once, while the mail server takes each in its stride.
 const PARALLEL: usize = 4;
+
+/// A message that takes longer goes on beside the others and no longer counts as one of them.
+const BRISK: Duration = Duration::from_secs(3);
+
+/// Messages on their way at once, with those that dawdle. Even if every message hangs, as many as begin in a
+/// `smtp::PATIENCE` have room, so that new ones always go out.
+const MOST: usize = PARALLEL * (PATIENCE.as_secs() / BRISK.as_secs()) as usize;
 
 /// How often the outbox is looked at when nobody tells of new mail: another node may have written it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -86,7 +93,7 @@ impl Worker {
     pub fn new(config: &Config, db: Db, clock: Clock, wake: Arc<Notify>) -> Result<Self, WorkerError> {
         let route = match &config.mail.url {
             Some(url) => {
-                let sender = Sender::new(&config.branding.product_name, &config.mail_from())
+                let sender = Sender::new(&config.mail_from())
                     .map_err(|error| WorkerError(format!("mail.from: {error}")))?;
                 let relay = Relay::new(url, sender.domain(), config.outbound.extra_ca_file.as_deref())
                     .map_err(WorkerError)?;
@@ -106,11 +113,15 @@ impl Worker {
             return;
         }
         let mut under_way = JoinSet::new();
+        let places = Arc::new(Semaphore::new(PARALLEL));
         loop {
-            match self.0.claim_due(PARALLEL - under_way.len()).await {
+            let free = places.available_permits().min(MOST - under_way.len());
+            match self.0.claim_due(free).await {
                 Ok(claimed) => {
                     for message in claimed {
-                        under_way.spawn(Arc::clone(&self.0).deliver(message));
+                        let place = Arc::clone(&places).acquire_owned().await;
+                        let place = place.expect("nobody closes the places");
+                        under_way.spawn(Arc::clone(&self.0).deliver_from(place, message));
                     }
                 }
                 Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
@@ -118,7 +129,7 @@ impl Worker {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
                 Some(ended) = under_way.join_next() => log_panic(ended),
-                () = self.0.wake.notified(), if under_way.len() < PARALLEL => {}
+                () = self.0.wake.notified() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
@@ -152,6 +163,17 @@ impl Post {
             return Ok(due);
         }
         self.db.write(move |db| claim_all(db, &due, now)).await
+    }
+
+    /// Delivers, and gives the place back when the message is through or dawdles.
+    async fn deliver_from(self: Arc<Self>, place: OwnedSemaphorePermit, message: outbox::Message) {
+        let wake = Arc::clone(&self.wake);
+        let mut delivery = std::pin::pin!(self.deliver(message));
+        if tokio::time::timeout(BRISK, &mut delivery).await.is_err() {
+            drop(place);
+            wake.notify_one();
+            delivery.await;
+        }
     }
 
     async fn deliver(self: Arc<Self>, message: outbox::Message) {

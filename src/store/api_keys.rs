@@ -3,7 +3,7 @@
 
 use diesel::prelude::*;
 
-use super::schema::{api_key_scopes, api_keys};
+use super::schema::{api_key_scopes, api_keys, organisations};
 use super::status::revoke_of_owners;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
@@ -91,6 +91,16 @@ pub fn list(
         query = query.filter(api_keys::id.gt(after));
     }
     Ok(query.order(api_keys::id.asc()).limit(limit).load(db)?)
+}
+
+/// Every key that this user made, the newest first, with the name of its organisation.
+pub fn of_creator(db: &mut Conn, user: UserId) -> Result<Vec<(ApiKey, String)>, Error> {
+    Ok(api_keys::table
+        .inner_join(organisations::table.on(organisations::id.eq(api_keys::organisation_id)))
+        .filter(api_keys::created_by.eq(user))
+        .order(api_keys::id.desc())
+        .select((ApiKey::as_select(), organisations::name))
+        .load(db)?)
 }
 
 /// Revokes a key of the organisation with the tokens that it was exchanged for. `false` if it was revoked before.

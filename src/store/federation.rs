@@ -292,13 +292,18 @@ pub fn organisation_of_session(db: &mut Conn, session: SessionId) -> Result<Opti
     Ok(owner.flatten())
 }
 
-/// Ends the sign-ins by this provider's word that wait for a second factor.
-pub fn end_waiting(db: &mut Conn, provider: &str) -> Result<(), Error> {
+/// Ends the sign-ins by this provider's word that wait for a second factor: everybody's, or one user's.
+pub fn end_waiting(db: &mut Conn, provider: &str, of: Option<UserId>) -> Result<(), Error> {
     let ids: Vec<SessionId> = session_providers::table
         .filter(session_providers::provider_id.eq(provider))
         .select(session_providers::session_id)
         .load(db)?;
-    diesel::delete(pending_sign_ins::table.filter(pending_sign_ins::id.eq_any(&ids))).execute(db)?;
+    let mut waiting =
+        diesel::delete(pending_sign_ins::table).into_boxed().filter(pending_sign_ins::id.eq_any(&ids));
+    if let Some(user) = of {
+        waiting = waiting.filter(pending_sign_ins::user_id.eq(user));
+    }
+    waiting.execute(db)?;
     Ok(())
 }
 

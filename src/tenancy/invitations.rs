@@ -178,7 +178,6 @@ impl Sending {
         let mail = message::OrganisationInvitation {
             language: self.guest.language,
             product: &self.product,
-            name: "",
             organisation: &organisation.name,
             link: &format!("{}/{}", self.base, self.secret.expose()),
             lasts: self.guest.lifetime,

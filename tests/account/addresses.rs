@@ -111,6 +111,23 @@ on_both_databases! {
         assert_eq!(emails(&app, ada).await[1], own("ada@old.example", false));
     }
 
+    async fn pw_13_an_address_of_ones_own_is_not_promised_to_be_changed(database) {
+        let app = TestApp::start(database).await;
+        app.user("ada").await;
+        let mut browser = app.signed_in("ada").await;
+        add(&app, &mut browser, "ada@work.example").await;
+        let sent = mails(&app).await.len();
+        for (path, form) in [("/account/email", "email-form"), ("/account/addresses", "address-form")] {
+            for own in ["Ada@work.example", "ada@example.com"] {
+                let page = browser.get(path).await;
+                let page = browser.submit(&page, form, &[("email", own)], None).await;
+                assert!(page.status == 422 && page.text().contains("yours already"), "{path} {own}: {}", page.text());
+                assert_eq!(page.form(form).field("email"), Some(own));
+            }
+        }
+        assert_eq!(mails(&app).await.len(), sent);
+    }
+
     async fn ak_1_the_addresses_of_others_cannot_be_touched(database) {
         let app = TestApp::start(database).await;
         let ada = app.user("ada").await;

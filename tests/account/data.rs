@@ -23,11 +23,11 @@ pub(super) async fn tables_about_users(app: &TestApp, database: Database) -> Vec
     let sql = match database {
         Database::Sqlite => {
             "SELECT m.name || ' ' || c.name AS text FROM sqlite_master m, pragma_table_info(m.name) c \
-             WHERE m.type = 'table' AND (c.name = 'user_id' OR c.name IN ('link_to', 'accepted_by', 'invited_by') OR (m.name = 'users' AND c.name = 'id')) ORDER BY 1"
+             WHERE m.type = 'table' AND (c.name = 'user_id' OR c.name IN ('link_to', 'accepted_by', 'invited_by', 'created_by') OR (m.name = 'users' AND c.name = 'id')) ORDER BY 1"
         }
         Database::Postgres => {
             "SELECT table_name || ' ' || column_name AS text FROM information_schema.columns WHERE table_schema = 'public' \
-             AND (column_name IN ('user_id', 'link_to', 'accepted_by', 'invited_by') OR (table_name = 'users' AND column_name = 'id')) ORDER BY 1"
+             AND (column_name IN ('user_id', 'link_to', 'accepted_by', 'invited_by', 'created_by') OR (table_name = 'users' AND column_name = 'id')) ORDER BY 1"
         }
     };
     let found = app.read(move |db| texts(db, sql)).await;

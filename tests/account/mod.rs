@@ -1,6 +1,7 @@
 //! The account area: what somebody signed in sees and changes of their own account, and nobody of another's.
 
 mod addresses;
+mod api_keys;
 mod applications;
 mod data;
 mod deletion;
@@ -15,7 +16,7 @@ use countersign::store;
 use crate::support::{Browser, Page, TestApp};
 
 /// Every page of the area, and every act.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "/account",
     "/account/profile",
     "/account/addresses",
@@ -25,10 +26,11 @@ const PAGES: [&str; 11] = [
     "/account/providers",
     "/account/sessions",
     "/account/applications",
+    "/account/api-keys",
     "/account/data",
     "/account/delete",
 ];
-const ACTS: [&str; 16] = [
+const ACTS: [&str; 19] = [
     "/account/profile",
     "/account/addresses",
     "/account/addresses/primary",
@@ -43,12 +45,15 @@ const ACTS: [&str; 16] = [
     "/account/sessions/end",
     "/account/sessions/end-all",
     "/account/applications/remove",
+    "/account/api-keys",
+    "/account/api-keys/rotate",
+    "/account/api-keys/revoke",
     "/account/data",
     "/account/delete",
 ];
 
 /// The acts that want a proof of just now, with the page that asks for it.
-const SENSITIVE: [(&str, &str); 9] = [
+const SENSITIVE: [(&str, &str); 11] = [
     ("/account/addresses", "/account/addresses"),
     ("/account/addresses/primary", "/account/addresses"),
     ("/account/addresses/remove", "/account/addresses"),
@@ -56,6 +61,8 @@ const SENSITIVE: [(&str, &str); 9] = [
     ("/account/email", "/account/email"),
     ("/account/providers/link", "/account/providers"),
     ("/account/providers/unlink", "/account/providers"),
+    ("/account/api-keys", "/account/api-keys"),
+    ("/account/api-keys/rotate", "/account/api-keys"),
     ("/account/data", "/account/data"),
     ("/account/delete", "/account/delete"),
 ];

@@ -50,9 +50,17 @@ on_both_databases! {
         }
         assert_eq!(world.owner("42").await, Some(ada));
 
+        // Whoever came in by it elsewhere is out with it; the browser at work and other ways in stay.
+        let (mut by_google, mut by_password) = (app.browser(), app.signed_in("ada").await);
+        world.sign_in(&mut by_google).await;
+        assert!(by_google.get("/account").await.url.ends_with("/account"));
         let page = press(&mut browser, &page, "/account/providers/unlink", "identity", &theirs).await;
         assert!(page.has_id("no-identities"), "{}", page.text());
         assert_eq!(world.owner("42").await, None);
+        assert!(by_google.get("/account").await.url.contains("/login"), "signed out");
+        for browser in [&mut browser, &mut by_password] {
+            assert!(browser.get("/account").await.url.ends_with("/account"), "still signed in");
+        }
         mail_about(app, "A way to sign in").await;
     }
 

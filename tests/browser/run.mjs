@@ -11,7 +11,7 @@
 // { name }, { label }, { text } or { role, name }.
 //
 //   goto url · fill target value · check target · uncheck target · select target value · click target · press key
-//   back · reload · clear_cookies · new_page (another tab of the same browser; later steps are there)
+//   back · reload · cookie name value (as if we had set it) · clear_cookies · new_page (another tab of the same browser; later steps are there)
 //   authenticator (gives the page one that has passkeys, verifies its owner, and answers at once)
 //   no_autofill (pages from now on cannot offer passkeys while a name is typed)
 //   wait_for target · expect_url url (a prefix, or a pattern between slashes) · expect_title text

@@ -39,6 +39,9 @@ export const STEPS = {
   async reload({ page }) {
     await page.reload({ waitUntil: 'load' })
   },
+  async cookie({ context, job }, { name, value }) {
+    await context.addCookies([{ name, value, url: job.base }])
+  },
   async clear_cookies({ context }) {
     await context.clearCookies()
   },

@@ -6,6 +6,7 @@ use countersign::audit::Origin;
 use countersign::crypto::Secret;
 use countersign::identity::federation::link::{self, UnlinkError};
 use countersign::identity::federation::{self, Onward, Start};
+use countersign::model::SessionId;
 
 use super::*;
 use crate::factors;
@@ -207,9 +208,12 @@ on_both_databases! {
         let linked = link::list(app, ada).await.expect("the database answers");
         assert_eq!(linked.len(), 1);
         assert_eq!((linked[0].provider.as_str(), linked[0].label.as_str()), ("Google", "private@gmail.com"));
-        let stolen = link::unlink(app, eve, linked[0].id, notices(&world.app), &origin).await;
+        let nowhere = SessionId::new(app.clock.now(), &app.random);
+        let stolen = link::unlink(app, eve, nowhere, linked[0].id, notices(&world.app), &origin).await;
         assert!(matches!(stolen, Err(UnlinkError::NoSuchIdentity)), "{stolen:?}");
-        link::unlink(app, ada, linked[0].id, notices(&world.app), &origin).await.expect("there is a password");
+        link::unlink(app, ada, nowhere, linked[0].id, notices(&world.app), &origin)
+            .await
+            .expect("there is a password");
         assert_eq!(world.owner("42").await, None);
         let told = told(&world.app, "ada@example.com").await;
         for subject in ["A new way to sign in to Countersign", "A way to sign in to Countersign was removed"] {
@@ -221,7 +225,7 @@ on_both_databases! {
         world.sign_in(&mut world.app.browser()).await;
         let only = world.owner("43").await.expect("an account");
         let linked = link::list(app, only).await.expect("the database answers");
-        let refused = link::unlink(app, only, linked[0].id, notices(&world.app), &origin).await;
+        let refused = link::unlink(app, only, nowhere, linked[0].id, notices(&world.app), &origin).await;
         assert!(matches!(refused, Err(UnlinkError::LastWay)), "{refused:?}");
     }
 

@@ -190,6 +190,21 @@ on_both_databases! {
         post.workers.drain(..).for_each(|worker| worker.abort());
     }
 
+    async fn cr_6_many_bad_addresses_hold_up_nobody(database) {
+        let mut post = Post::new(database).await;
+        for n in 0..6 {
+            let to = format!("hang{n}@test.example");
+            post.server.treat(&to, Treatment::Hang);
+            post.enqueue(&to, None).await;
+        }
+        post.enqueue("ada@test.example", None).await;
+        post.start();
+        // Every place is held by one that hangs at first, and then no more.
+        post.until("ada@test.example", |row| row.sent_at.is_some()).await;
+        assert_eq!(post.row("hang0@test.example").await.last_error, None);
+        post.workers.drain(..).for_each(|worker| worker.abort());
+    }
+
     async fn cr_6_an_expired_link_is_not_sent(database) {
         let mut post = Post::new(database).await;
         post.enqueue("late@test.example", Some(HOUR)).await;

@@ -176,8 +176,8 @@ on_both_databases! {
         let before = app.audit().await;
         for _ in 0..2 {
             for path in ["/", "/login", "/login?other=1", "/logout", "/oauth2/logout", "/account", "/account/profile", "/account/addresses",
-                "/account/providers", "/account/sessions", "/account/applications", "/account/data", "/account/delete", "/register", "/account/sessions/end",
-                "/account/sessions/end-all", "/account/applications/remove", "/register/nonsense", "/setup/nonsense", "/dev/mail"] {
+                "/account/providers", "/account/sessions", "/account/applications", "/account/api-keys", "/account/data", "/account/delete", "/register", "/account/sessions/end",
+                "/account/sessions/end-all", "/account/applications/remove", "/account/api-keys/rotate", "/register/nonsense", "/setup/nonsense", "/dev/mail"] {
                 for method in [reqwest::Method::GET, reqwest::Method::HEAD] {
                     browser.once(method, path, None).await;
                 }

@@ -30,9 +30,15 @@ pub struct Callback {
 
 impl Application {
     pub async fn start(app: &TestApp, name: &str) -> Self {
+        Self::start_with(app, name, false).await
+    }
+
+    /// `in_organisation`: whoever signs in does so for one of their organisations.
+    pub async fn start_with(app: &TestApp, name: &str, in_organisation: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("the port is known").port();
         let client = TestClient::register(app, name, |registration| {
+            registration.require_organization = in_organisation;
             let members = [
                 ("application_type", json!("native")),
                 ("token_endpoint_auth_method", json!(ClientAuthMethod::None.as_str())),

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use countersign::audit::Origin;
-use countersign::model::{EmailAddress, FederatedIdentityId};
+use countersign::model::{EmailAddress, FederatedIdentityId, Language};
 use countersign::store;
 use countersign::store::federation::Identity;
+use countersign::tenancy::actor::Actor;
+use countersign::tenancy::invitations::{self, Guest};
 use countersign::tenancy::links;
 
 use super::application::Application;
 use super::journey::Journey;
 use super::start;
-use crate::support::{Database, PASSWORD, TestApp};
+use crate::federation::World;
+use crate::support::{Database, PASSWORD, TestApp, TestOrganisation};
 
 /// Declares a test for each language.
 macro_rules! in_each_language {
@@ -74,6 +77,50 @@ async fn a_full_account(app: &TestApp) {
         Ok(())
     });
     added.await.expect("stored");
+}
+
+/// Invites, and gives the path of the mailed link.
+async fn invite(app: &TestApp, to: &TestOrganisation, email: &str) -> String {
+    let guest = Guest {
+        email: EmailAddress::parse(email).expect("an address"),
+        workspace: None,
+        roles: ["member".to_owned()].into(),
+        language: Language::default(),
+        lifetime: Duration::from_secs(3_600),
+    };
+    let sent = invitations::send(&app.app, Actor::Operator, to.id, guest, &Origin::command_line()).await;
+    sent.expect("it is sent");
+    let mail = app.read(|db| store::outbox::newest(db, 10)).await;
+    let mail = mail.into_iter().find(|mail| mail.recipient == email).expect("a mail");
+    let line = mail.body_text.lines().find(|line| line.starts_with(&app.issuer)).expect("a link");
+    line[app.issuer.len()..].to_owned()
+}
+
+/// Somebody came from a provider whose address belongs to an account: the sign-in page says what it will link.
+async fn a_link_waits(locale: &'static str) {
+    let world = World::of(Database::Sqlite, "google").await;
+    world.app.user("ada").await;
+    let mut browser = world.app.browser();
+    let page = world.sign_in(&mut browser).await;
+    let path = page.url.strip_prefix(&world.app.issuer).expect("a page of ours");
+    let journey = Journey::new(&world.app)
+        .speaking(locale)
+        .goto("/livez")
+        .cookie("cs-browser", &browser.cookies["cs-browser"])
+        .goto(path)
+        .see("#login-link")
+        .inspect("login-linking");
+    journey.run().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_waits_english() {
+    a_link_waits("en-GB").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_waits_german() {
+    a_link_waits("de-DE").await;
 }
 
 in_each_language! {
@@ -254,6 +301,59 @@ in_each_language! {
             .goto("/account/delete")
             .see("#delete-error")
             .inspect("account-delete-last");
+        journey.run().await;
+    }
+
+    async fn belonging(app, locale) {
+        let ada = app.read(|db| store::users::find_by_login(db, "ada@example.com")).await.expect("ada").id;
+        let mut organisations = Vec::new();
+        for slug in ["analytical-engines", "a-very-long-name-of-an-organisation-that-has-several-parts"] {
+            let organisation = app.organisation(slug).await;
+            app.member(&organisation, ada, &["admin"]).await;
+            organisations.push(organisation);
+        }
+        let third = app.organisation("third").await;
+        let known = invite(&app, &third, "ada@example.com").await;
+        let stranger = invite(&app, &third, "grace@example.com").await;
+        let application = Application::start_with(&app, "calendar", true).await;
+        let flow = application.client.flow("openid");
+        let mut journey = Journey::new(&app)
+            .speaking(locale)
+            .goto(&stranger)
+            .see("#invitation-join-form")
+            .inspect("invitation-join")
+            .fill("name", "Grace Hopper")
+            .fill("password", "short")
+            .click("#invitation-join")
+            .see("#password-error")
+            .inspect("invitation-join-wrong")
+            .goto(&known)
+            .see("#invitation-sign-in")
+            .inspect("invitation-sign-in")
+            .goto("/login")
+            .sign_in("ada")
+            .goto(&known)
+            .see("#invitation-form")
+            .inspect("invitation");
+        journey = journey
+            .goto(&flow.path())
+            .see("#organization-form")
+            .inspect("organisation-choice")
+            .goto("/account/api-keys")
+            .see("#no-keys")
+            .inspect("account-api-keys-empty")
+            .fill("name", "Importer of everything that the engines have ever computed")
+            .fill("scopes", "events:read \"quoted\"")
+            .click("#api-key-submit")
+            .see("#scopes-error")
+            .inspect("account-api-keys-wrong")
+            .fill("scopes", "events:read members:read")
+            .click("#api-key-submit")
+            .see("#new-key")
+            .inspect("account-api-keys-new")
+            .goto("/account/api-keys")
+            .see("#api-keys")
+            .inspect("account-api-keys");
         journey.run().await;
     }
 

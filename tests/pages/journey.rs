@@ -91,6 +91,11 @@ impl Journey {
         self.step(json!({ "do": "reload" }))
     }
 
+    /// The page is in the browser of somebody who went there by other means.
+    pub fn cookie(self, name: &str, value: &str) -> Self {
+        self.step(json!({ "do": "cookie", "name": name, "value": value }))
+    }
+
     pub fn forget_cookies(self) -> Self {
         self.step(json!({ "do": "clear_cookies" }))
     }

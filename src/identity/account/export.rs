@@ -240,7 +240,24 @@ fn organisations(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> 
             "accepted_at": maybe(invitation.accepted_at),
         })
     });
-    Ok(vec![section("memberships", memberships), section("invitations", invitations)])
+    let mut keys = Vec::new();
+    for (key, organisation) in store::api_keys::of_creator(db, user)? {
+        keys.push(json!({
+            "id": key.id,
+            "name": key.name,
+            "organisation": { "id": key.organisation_id, "name": organisation },
+            "scopes": store::api_keys::scopes(db, key.id)?,
+            "created_at": time(key.created_at),
+            "expires_at": maybe(key.expires_at),
+            "last_used_at": maybe(key.last_used_at),
+            "revoked_at": maybe(key.revoked_at),
+        }));
+    }
+    Ok(vec![
+        section("memberships", memberships),
+        section("invitations", invitations),
+        section("api_keys", keys),
+    ])
 }
 
 fn traces(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> {

@@ -14,7 +14,7 @@ use crate::crypto::Secret;
 use crate::identity::notice::Notices;
 use crate::identity::session::{self, Arrival, Begun};
 use crate::mail::message::Happened;
-use crate::model::{AuditAction, FederatedIdentityId, UserId};
+use crate::model::{AuditAction, FederatedIdentityId, SessionId, UserId};
 use crate::store::{self, Conn, federation as rows, passkeys, users};
 
 /// A link that waits for a sign-in in this browser.
@@ -173,10 +173,12 @@ pub enum UnlinkError {
     Store(#[from] store::Error),
 }
 
-/// Removes a link. The caller has asked for the password, or whatever else there is, again (FE-9).
+/// Removes a link, and ends what began with it but the session at work. The caller has asked for the password, or
+/// whatever else there is, again (FE-9).
 pub async fn unlink(
     app: &App,
     user: UserId,
+    at_work: SessionId,
     identity: FederatedIdentityId,
     notices: Notices,
     origin: &Origin,
@@ -193,6 +195,8 @@ pub async fn unlink(
                 return Ok(Err(UnlinkError::LastWay));
             }
             rows::remove_identity(db, user, identity)?;
+            let others = providers::OthersOf { user, but: at_work };
+            providers::end_what_rests_on(db, &found.provider_id, Some(others), &scribe)?;
             let event = Event::success(AuditAction::IdentityUnlinked).user(user);
             scribe.write(db, event.detail("provider", found.provider_id.as_str()))?;
             let upstream = active.iter().find(|one| one.settings.id == found.provider_id);

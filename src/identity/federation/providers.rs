@@ -7,7 +7,7 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::config::{Config, Provider, RegistrationMode};
 use crate::crypto::{MasterKey, Secret};
 use crate::identity::session;
-use crate::model::{AuditAction, FirstSignIn, OrganisationId, ProviderValueKind, Status};
+use crate::model::{AuditAction, FirstSignIn, OrganisationId, ProviderValueKind, SessionId, Status, UserId};
 use crate::store::federation::{self as rows, ProviderValues};
 use crate::store::{self, Conn};
 
@@ -226,7 +226,7 @@ pub async fn set_status(app: &App, id: &str, status: Status, origin: &Origin) ->
             return Ok(false);
         }
         if status == Status::Disabled {
-            end_what_rests_on(db, id, scribe)?;
+            end_what_rests_on(db, id, None, scribe)?;
         }
         scribe.write(db, event(AuditAction::ProviderChanged, id).detail("status", status.as_str()))?;
         Ok(true)
@@ -241,7 +241,7 @@ pub async fn remove(app: &App, id: &str, origin: &Origin) -> Result<(), Provider
         if !rows::remove_provider(db, id)? {
             return Ok(false);
         }
-        end_what_rests_on(db, id, scribe)?;
+        end_what_rests_on(db, id, None, scribe)?;
         scribe.write(db, event(AuditAction::ProviderRemoved, id))?;
         Ok(true)
     })
@@ -272,7 +272,7 @@ pub async fn end_of_removed(app: &App, origin: &Origin) -> Result<usize, store::
             let mut ended = 0;
             for provider in rows::providers_in_use(db)? {
                 if !active.contains(&provider) {
-                    ended += end_what_rests_on(db, &provider, &scribe)?;
+                    ended += end_what_rests_on(db, &provider, None, &scribe)?;
                 }
             }
             Ok(ended)
@@ -280,12 +280,27 @@ pub async fn end_of_removed(app: &App, origin: &Origin) -> Result<usize, store::
         .await
 }
 
+/// Whose sign-ins end: this user's, but not the session at work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OthersOf {
+    pub user: UserId,
+    pub but: SessionId,
+}
+
 /// Sessions that were begun by this provider's word, sign-ins that wait for a second factor after it, and every grant
-/// that began in them.
-fn end_what_rests_on(db: &mut Conn, id: &str, scribe: &Scribe) -> Result<usize, store::Error> {
-    rows::end_waiting(db, id)?;
+/// that began in them: everybody's, or one user's.
+pub(super) fn end_what_rests_on(
+    db: &mut Conn,
+    id: &str,
+    whose: Option<OthersOf>,
+    scribe: &Scribe,
+) -> Result<usize, store::Error> {
+    rows::end_waiting(db, id, whose.map(|whose| whose.user))?;
     let mut count = 0;
     for (session, user) in rows::sessions_by_provider(db, id)? {
+        if whose.is_some_and(|whose| user != whose.user || session == whose.but) {
+            continue;
+        }
         count += usize::from(session::end(db, session, user, scribe)?);
         rows::revoke_grants_begun_in(db, session, scribe.now)?;
     }

@@ -117,6 +117,13 @@ fn check(new: NewKey) -> Result<NewKey, ApiKeyError> {
     Ok(NewKey { name, scopes, ..new })
 }
 
+/// What is done to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Touch {
+    Replace,
+    End,
+}
+
 /// On whose behalf, and how it is told.
 struct Making {
     actor: Actor,
@@ -152,7 +159,7 @@ impl Making {
         overlap: Duration,
     ) -> Result<Described, ApiKeyError> {
         let now = self.scribe.now;
-        let (of, old) = self.find(db, organisation, id)?;
+        let (of, old) = self.find(db, organisation, id, Touch::Replace)?;
         if !old.is_live(now) {
             return Err(ApiKeyError::Over);
         }
@@ -177,24 +184,29 @@ impl Making {
     }
 
     fn revoke(&self, db: &mut Conn, organisation: OrganisationId, id: ApiKeyId) -> Result<(), ApiKeyError> {
-        let (of, key) = self.find(db, organisation, id)?;
+        let (of, key) = self.find(db, organisation, id, Touch::End)?;
         if api_keys::revoke(db, organisation, id, self.scribe.now)? {
             self.record(db, AuditAction::ApiKeyRevoked, &key, &of)?;
         }
         Ok(())
     }
 
-    /// A key that the actor may touch: one's own, or any with the permission.
+    /// A key that the actor may touch: any with the permission, and to end it one's own.
     fn find(
         &self,
         db: &mut Conn,
         organisation: OrganisationId,
         id: ApiKeyId,
+        touch: Touch,
     ) -> Result<(Organisation, ApiKey), ApiKeyError> {
         let of = organisations::find(db, organisation)?.ok_or(ApiKeyError::NoSuchOrganisation)?;
         let key = api_keys::find_in(db, organisation, id)?;
-        let workspace = key.as_ref().and_then(|key| key.workspace_id);
-        authority(db, self.actor, organisation, workspace, Permission::ApiKeysWrite)??;
+        let is_own =
+            key.as_ref().is_some_and(|key| key.created_by.is_some() && key.created_by == self.actor.user());
+        if !(is_own && touch == Touch::End) {
+            let workspace = key.as_ref().and_then(|key| key.workspace_id);
+            authority(db, self.actor, organisation, workspace, Permission::ApiKeysWrite)??;
+        }
         Ok((of, key.ok_or(ApiKeyError::NoSuchKey)?))
     }
 

@@ -2,11 +2,12 @@
 //!
 //! A key acts as a machine (`svc_…`), which stays the same when the key is replaced. A member's key ends with its member
 //! and allows no more than the member may do at the moment of use; what an operator made belongs to the organisation
-//! itself: its service accounts. Making and ending keys is in [`manage`], presenting them in [`present`], and whether one
+//! itself: its service accounts. Making and ending keys is in [`manage`], a person's own in [`own`], presenting them in [`present`], and whether one
 //! may be used now is decided by [`crate::tenancy::admission`]. No function here takes a key for whoever acts, so a key
 //! makes no keys.
 
 pub mod manage;
+pub mod own;
 pub mod present;
 
 use std::time::Duration;

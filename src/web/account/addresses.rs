@@ -4,15 +4,15 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::identity::account::addresses::{self, AddressError};
-use crate::identity::change_email::{self, Asked, Place};
-use crate::identity::link::AskError;
+use crate::identity::change_email::{self, Asked, ChangeError, Place};
 use crate::identity::session::SignedIn;
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
 use crate::web::login::joining::Complaint;
 use crate::web::login::visitor::{Visitor, person, retry_after};
 use crate::web::page::{
-    AccountAddress, AddressProblem, AddressesPage, ChangeEmailPage, LinkSentPage, Section, SentKind,
+    AccountAddress, AddressProblem, AddressesPage, ChangeEmailPage, FieldError, FieldErrors, LinkSentPage,
+    Section, SentKind,
 };
 use crate::web::respond::Csp;
 
@@ -41,7 +41,7 @@ pub async fn add(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpRes
     }
     match ask(&visitor, &account, email, Place::Beside).await {
         Ok(()) => Ok(sent(&visitor, &account, email)),
-        Err(error) => page(&visitor, &account, email, Complaint::not_asked(error)?, None).await,
+        Err(error) => page(&visitor, &account, email, not_asked(error)?, None).await,
     }
 }
 
@@ -58,7 +58,7 @@ pub async fn resend(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
     }
     match ask(&visitor, &account, address, Place::Beside).await {
         Ok(()) => Ok(sent(&visitor, &account, address)),
-        Err(error) => page(&visitor, &account, "", Complaint::not_asked(error)?, None).await,
+        Err(error) => page(&visitor, &account, "", not_asked(error)?, None).await,
     }
 }
 
@@ -151,11 +151,11 @@ pub async fn replace(visitor: Visitor, PageForm(params): PageForm) -> Result<Htt
     let email = params.get("email").unwrap_or_default();
     match ask(&visitor, &account, email, Place::OfPrimary).await {
         Ok(()) => Ok(sent(&visitor, &account, email)),
-        Err(error) => email_form(&visitor, &account, email, Complaint::not_asked(error)?).await,
+        Err(error) => email_form(&visitor, &account, email, not_asked(error)?).await,
     }
 }
 
-async fn ask(visitor: &Visitor, account: &SignedIn, email: &str, place: Place) -> Result<(), AskError> {
+async fn ask(visitor: &Visitor, account: &SignedIn, email: &str, place: Place) -> Result<(), ChangeError> {
     let asked = Asked {
         user: account.user.id,
         session: account.session.id,
@@ -164,6 +164,16 @@ async fn ask(visitor: &Visitor, account: &SignedIn, email: &str, place: Place) -
         notices: visitor.notices(),
     };
     change_email::ask(&visitor.app, asked, &visitor.origin).await
+}
+
+fn not_asked(error: ChangeError) -> Result<Complaint, PageFailure> {
+    match error {
+        ChangeError::Yours => {
+            let errors = FieldErrors { email: Some(FieldError::EmailYours), ..FieldErrors::default() };
+            Ok(Complaint { status: StatusCode::UNPROCESSABLE_ENTITY, errors, ..Complaint::default() })
+        }
+        ChangeError::Ask(error) => Complaint::not_asked(error),
+    }
 }
 
 fn sent(visitor: &Visitor, account: &SignedIn, email: &str) -> HttpResponse {

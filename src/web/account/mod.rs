@@ -4,6 +4,7 @@
 //! with [`Visitor::confirmed`], which wants a proof of just now (SE-7).
 
 mod addresses;
+mod api_keys;
 mod applications;
 mod data;
 mod overview;
@@ -38,6 +39,7 @@ pub fn routes(config: &mut ServiceConfig) {
         resource("/account/providers").route(read().to(providers::show)),
         resource("/account/sessions").route(read().to(sessions::show)),
         resource("/account/applications").route(read().to(applications::show)),
+        resource("/account/api-keys").route(read().to(api_keys::show)).route(post().to(api_keys::create)),
         resource("/account/data").route(read().to(data::show)).route(post().to(data::export)),
         resource("/account/delete").route(read().to(data::show_end)).route(post().to(data::delete)),
     ];
@@ -55,6 +57,8 @@ pub fn routes(config: &mut ServiceConfig) {
         change("/account/sessions/end", post().to(sessions::end)),
         change("/account/sessions/end-all", post().to(sessions::end_elsewhere)),
         change("/account/applications/remove", post().to(applications::remove)),
+        change("/account/api-keys/rotate", post().to(api_keys::rotate)),
+        change("/account/api-keys/revoke", post().to(api_keys::revoke)),
     ];
     for (path, route) in acts {
         config.service(resource(path).route(route));

@@ -51,8 +51,8 @@ pub async fn unlink(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         Err(elsewhere) => return Ok(elsewhere),
     };
     let identity = params.get("identity").unwrap_or_default().parse().map_err(|_| PageFailure::NotFound)?;
-    let (app, user) = (&visitor.app, account.user.id);
-    match link::unlink(app, user, identity, visitor.notices(), &visitor.origin).await {
+    let (app, user, session) = (&visitor.app, account.user.id, account.session.id);
+    match link::unlink(app, user, session, identity, visitor.notices(), &visitor.origin).await {
         Ok(()) => Ok(visitor.go(PAGE)),
         Err(UnlinkError::Store(error)) => Err(error.into()),
         Err(UnlinkError::NoSuchIdentity) => Err(PageFailure::NotFound),

@@ -24,6 +24,8 @@ pub enum FieldError {
     EmailInvalid,
     /// Only whoever sets the instance up is told (PW-6).
     EmailTaken,
+    /// One of the user's own.
+    EmailYours,
     /// PW-2.
     PasswordTooShort {
         min: usize,
@@ -65,6 +67,7 @@ impl FieldError {
             Self::NotOffered => "field.not_offered",
             Self::EmailInvalid => "field.email_invalid",
             Self::EmailTaken => "field.email_taken",
+            Self::EmailYours => "field.email_yours",
             Self::PasswordTooShort { min } => {
                 return ui.with("field.password_too_short", &[("min", &min.to_string())]);
             }

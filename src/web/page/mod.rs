@@ -24,10 +24,11 @@ mod register;
 mod welcome;
 
 pub use account::{
-    AccountAddress, AccountApplication, AccountDeed, AccountDeletedPage, AccountIdentity, AccountSession,
-    AddressProblem, AddressesPage, Advice, ApplicationsPage, ChangeEmailPage, ChangePasswordPage, DataPage,
-    DeletePage, LinkingProblem, OverviewPage, ProfileErrors, ProfileFields, ProfilePage, ProvidersPage,
-    Section, SecurityPage, SecurityPasskey, SecurityProblem, SessionsPage, Stays,
+    AccountAddress, AccountApplication, AccountDeed, AccountDeletedPage, AccountIdentity, AccountKey,
+    AccountSession, AddressProblem, AddressesPage, Advice, ApiKeysPage, ApplicationsPage, ChangeEmailPage,
+    ChangePasswordPage, DataPage, DeletePage, KeyForm, KeyPlace, KeyProblem, LinkingProblem, NewKeyText,
+    OverviewPage, ProfileErrors, ProfileFields, ProfilePage, ProvidersPage, Section, SecurityPage,
+    SecurityPasskey, SecurityProblem, SessionsPage, Stays,
 };
 pub use chooser::{ChooserAccount, ChooserPage};
 pub use consent::{ConsentPage, Lifetime, Permission};

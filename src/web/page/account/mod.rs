@@ -14,6 +14,7 @@ macro_rules! stands_in {
 }
 
 mod addresses;
+mod api_keys;
 mod applications;
 mod data;
 mod overview;
@@ -25,6 +26,7 @@ mod sessions;
 mod words;
 
 pub use addresses::{AccountAddress, AddressProblem, AddressesPage, ChangeEmailPage};
+pub use api_keys::{AccountKey, ApiKeysPage, KeyForm, KeyPlace, KeyProblem, NewKeyText};
 pub use applications::{AccountApplication, ApplicationsPage};
 pub use data::{AccountDeletedPage, DataPage, DeletePage, Stays};
 pub use overview::{AccountDeed, Advice, OverviewPage};
@@ -47,6 +49,7 @@ pub enum Section {
     Providers,
     Sessions,
     Applications,
+    ApiKeys,
     Data,
 }
 
@@ -61,6 +64,7 @@ impl Section {
         Self::Providers,
         Self::Sessions,
         Self::Applications,
+        Self::ApiKeys,
         Self::Data,
     ];
 
@@ -74,6 +78,7 @@ impl Section {
             Self::Providers => "/account/providers",
             Self::Sessions => "/account/sessions",
             Self::Applications => "/account/applications",
+            Self::ApiKeys => "/account/api-keys",
             Self::Data => "/account/data",
         }
     }
@@ -88,6 +93,7 @@ impl Section {
             Self::Providers => "providers.title",
             Self::Sessions => "account.sessions",
             Self::Applications => "account.applications",
+            Self::ApiKeys => "api_keys.title",
             Self::Data => "data.title",
         })
     }
