@@ -422,7 +422,7 @@ pub struct Limits {
     pub login_failures: Limit,
     /// Failed sign-ins from one address.
     pub login_per_address: Limit,
-    /// Failed sign-ins to one account from anywhere; a public issuer allows at most 100.
+    /// Failed sign-ins to one account from anywhere, half of them from one address; a public issuer allows at most 100.
     pub login_per_account: Limit,
     /// Registrations from one address.
     pub registration_per_address: Limit,

@@ -41,25 +41,21 @@ pub fn address_key(ip: Option<IpAddr>) -> Vec<u8> {
     }
 }
 
-/// Counts one try in each bucket. If any of them is full the try must not be made; it stays counted in the others,
-/// which only makes them stricter.
+/// Counts one try in each bucket, up to one that is full: then the try must not be made. The narrowest comes first, so
+/// that whoever is refused by it does not fill those that others are counted by as well (RL-4).
 pub fn reserve(
     db: &mut Conn,
     tries: &[(Bucket, Limit)],
     now: Timestamp,
 ) -> Result<Result<(), Throttled>, store::Error> {
-    let mut verdict = Ok(());
     for (bucket, limit) in tries {
         let count = limits::count(db, &bucket.0, now, now.plus(limit.per))?;
         if count.tries > i64::from(limit.count) {
             let retry_after = count.resets_at.since(now).max(Duration::from_secs(1));
-            verdict = match verdict {
-                Err(Throttled { retry_after: longer }) if longer >= retry_after => verdict,
-                _ => Err(Throttled { retry_after }),
-            };
+            return Ok(Err(Throttled { retry_after }));
         }
     }
-    Ok(verdict)
+    Ok(Ok(()))
 }
 
 /// Gives counted tries back: they succeeded.

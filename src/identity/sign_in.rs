@@ -1,7 +1,8 @@
 //! Signing in with a password.
 //!
 //! Tries are counted before they are made, an unknown account costs as much time as a known one, and every failure
-//! has the same answer (PW-6). Failures from strangers never stop the owner who comes from a known device (RL-4).
+//! has the same answer (PW-6). Failures from strangers never stop the owner who comes from a known device (RL-4), and
+//! failures from one network address never stop somebody at another: it makes up half of what an account may take.
 
 use std::time::Duration;
 
@@ -19,8 +20,6 @@ use crate::store::users::User;
 use crate::store::{self, Conn, users};
 use crate::tenancy::admission;
 
-/// After this many failures of one account within a day, from wherever, each further one adds a pause for strangers.
-const PAUSE_AFTER: i64 = 20;
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 /// What somebody typed, and where.
@@ -51,7 +50,10 @@ pub enum SignInError {
 /// Signs in whoever knows the password.
 pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Result<Begun, SignInError> {
     let scribe = app.scribe(origin);
-    let counted = Counted::of(&attempt, &scribe.origin);
+    let counted = Counted {
+        by: Buckets::of(&attempt, &scribe.origin),
+        share: share_of(app.limits(origin).login_per_account),
+    };
     let candidate = {
         let (counted, login, device) =
             (counted.clone(), attempt.login.clone(), attempt.arrival.device.clone());
@@ -87,8 +89,7 @@ pub(super) fn forgive(db: &mut Conn, user: &User, origin: &Origin) -> Result<(),
     let mut names: Vec<String> = user.username.iter().cloned().collect();
     names.extend(users::emails(db, user.id)?.into_iter().map(|email| email.folded));
     for name in names {
-        let counted = Counted { account: name.into_bytes(), address: limits::address_key(origin.ip) };
-        limits::clear(db, &[counted.by_account_and_address(), counted.by_account(), counted.pause()])?;
+        Buckets { account: name.into_bytes(), address: limits::address_key(origin.ip) }.forget(db)?;
     }
     Ok(())
 }
@@ -100,15 +101,28 @@ struct Candidate {
     phc: Option<String>,
 }
 
-/// What this attempt is counted by.
+/// How this attempt is counted.
 #[derive(Clone, Debug)]
 struct Counted {
+    by: Buckets,
+    /// What one address may take of the failures that the account may have.
+    share: Limit,
+}
+
+/// Half, so that one address alone never locks others out.
+fn share_of(per_account: Limit) -> Limit {
+    Limit { count: (per_account.count / 2).max(1), ..per_account }
+}
+
+/// What an attempt is counted by.
+#[derive(Clone, Debug)]
+struct Buckets {
     /// The name typed, in the one form in which names are compared, whether an account has it or not.
     account: Vec<u8>,
     address: Vec<u8>,
 }
 
-impl Counted {
+impl Buckets {
     fn of(attempt: &Attempt, origin: &Origin) -> Self {
         let account = match EmailAddress::parse(&attempt.login) {
             Ok(email) => email.folded().to_owned(),
@@ -117,15 +131,20 @@ impl Counted {
         Self { account: account.into_bytes(), address: limits::address_key(origin.ip) }
     }
 
-    fn by_account_and_address(&self) -> Bucket {
+    fn account_and_address(&self) -> Bucket {
         Bucket::new("login account+address", &[&self.account, &self.address])
     }
 
-    fn by_address(&self) -> Bucket {
+    /// The same for as long as the account itself counts.
+    fn share(&self) -> Bucket {
+        Bucket::new("login account+address share", &[&self.account, &self.address])
+    }
+
+    fn address(&self) -> Bucket {
         Bucket::new("login address", &[&self.address])
     }
 
-    fn by_account(&self) -> Bucket {
+    fn account(&self) -> Bucket {
         Bucket::new("login account", &[&self.account])
     }
 
@@ -133,7 +152,13 @@ impl Counted {
         Bucket::new("login pause", &[&self.account])
     }
 
-    fn by_device(&self, device: &KnownDevice) -> Bucket {
+    /// The owner was here.
+    fn forget(&self, db: &mut Conn) -> Result<(), store::Error> {
+        let buckets = [self.account_and_address(), self.share(), self.account(), self.pause()];
+        limits::clear(db, &buckets)
+    }
+
+    fn device(&self, device: &KnownDevice) -> Bucket {
         Bucket::new("login account+device", &[&self.account, device.id()])
     }
 }
@@ -150,21 +175,23 @@ fn reserve(
     let known = device.filter(|device| user.as_ref().is_some_and(|user| device.knows(user.id)));
     let tries = match known {
         // The owner's own device has a counter of its own, which strangers cannot fill.
-        Some(device) => vec![(counted.by_device(device), limits.login_failures)],
+        Some(device) => vec![(counted.by.device(device), limits.login_failures)],
         None => vec![
-            (counted.by_account_and_address(), limits.login_failures),
-            (counted.by_address(), limits.login_per_address),
-            (counted.by_account(), limits.login_per_account),
+            (counted.by.account_and_address(), limits.login_failures),
+            (counted.by.share(), counted.share),
+            (counted.by.address(), limits.login_per_address),
+            (counted.by.account(), limits.login_per_account),
         ],
     };
-    if let Err(throttled) = limits::reserve(db, &tries, now)? {
-        return Ok(Err(throttled));
-    }
+    // What is refused for the pause is not made, and so not counted.
     if known.is_none()
         && !limits.are_lifted()
-        && let Some(retry_after) = limits::running(db, counted.pause(), now)?
+        && let Some(retry_after) = limits::running(db, counted.by.pause(), now)?
     {
         return Ok(Err(Throttled { retry_after }));
+    }
+    if let Err(throttled) = limits::reserve(db, &tries, now)? {
+        return Ok(Err(throttled));
     }
     let Some(user) = user else { return Ok(Ok(None)) };
     Ok(Ok(Some(Candidate { phc: users::password(db, user.id)?, user: user.id })))
@@ -191,8 +218,8 @@ fn succeed(
             return Ok(None);
         }
     };
-    limits::refund(db, &[counted.by_address()])?;
-    limits::clear(db, &[counted.by_account_and_address(), counted.by_account(), counted.pause()])?;
+    limits::refund(db, &[counted.by.address()])?;
+    counted.by.forget(db)?;
     if let (Verdict::RightButOld { phc: new }, Some(old)) = (verdict, &candidate.phc) {
         users::upgrade_password(db, candidate.user, old, new)?;
     }
@@ -206,13 +233,14 @@ fn fail(
     reason: &str,
     scribe: &Scribe,
 ) -> Result<(), store::Error> {
-    let failures = limits::tries(db, counted.by_account())?;
-    if failures > PAUSE_AFTER {
-        let exponent = u32::try_from((failures - PAUSE_AFTER).min(10)).unwrap_or(10);
+    // More than one address has been wrong about this account: each further failure adds a pause, wherever it is from.
+    let beyond = limits::tries(db, counted.by.account())? - i64::from(counted.share.count);
+    if beyond > 0 {
+        let exponent = u32::try_from(beyond.min(10)).unwrap_or(10);
         let pause = Duration::from_secs(2_u64.pow(exponent)).min(LONGEST_PAUSE);
         let once = Limit { count: 1, per: pause };
         // Counting begins the pause; whether it is full does not matter.
-        let _ = limits::reserve(db, &[(counted.pause(), once)], scribe.now)?;
+        let _ = limits::reserve(db, &[(counted.by.pause(), once)], scribe.now)?;
     }
     let user = candidate.map(|candidate| candidate.user);
     scribe.write(db, Event::failure(AuditAction::SignIn).user(user).detail("reason", reason))

@@ -205,7 +205,14 @@ on_both_databases! {
         mock.claim(json!({ "aud": "https://graph.microsoft.com" }));
         assert_eq!(bring(&mock.id_token(None)).await.expect(401)["code"], "UNAUTHORIZED");
         assert_eq!(bring("EwB4A8l6BAAU").await.expect(401)["code"], "UNAUTHORIZED");
-        mock.claim(json!({ "scp": "access_as_user" }));
+        for claims in [json!({}), json!({ "azp": "another" }), json!({ "azp": null })] {
+            let mut all = json!({ "scp": "access_as_user" });
+            all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            mock.claim(all);
+            let refused = bring(&mock.id_token(None)).await;
+            assert_eq!(refused.expect(401)["code"], "UNAUTHORIZED", "it is for another application: {claims}");
+        }
+        mock.claim(json!({ "scp": "access_as_user", "azp": "countersign" }));
         let first = bring(&mock.id_token(None)).await;
         assert_eq!(first.expect(200)["data"]["isNewUser"], true);
 

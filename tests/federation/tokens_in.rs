@@ -76,6 +76,22 @@ on_both_databases! {
         assert!(world.app.read(|db| store::users::list(db, None, 10)).await.is_empty());
     }
 
+    async fn lg_3_a_google_credential_without_a_verified_address_is_refused(database) {
+        let world = World::of(database, "google").await;
+        for claims in [
+            json!({ "email_verified": false }),
+            json!({ "email_verified": "true" }),
+            json!({ "email_verified": 1 }),
+            json!({ "email_verified": null }),
+            json!({ "email": null }),
+        ] {
+            world.mock.claim(claims.clone());
+            let refused = bring(&world, &world.mock.id_token(None), None).await;
+            assert!(matches!(refused, Err(FederationError::Refused(_))), "{claims} {refused:?}");
+        }
+        assert!(world.app.read(|db| store::users::list(db, None, 10)).await.is_empty());
+    }
+
     async fn lg_3_a_nonce_that_the_application_knows_must_be_there(database) {
         let world = World::of(database, "google").await;
         let token = world.mock.id_token(Some("n0nce"));
@@ -98,15 +114,29 @@ on_both_databases! {
             json!({ "iss": format!("https://sts.windows.net/{TENANT}/") }),
             json!({ "tid": null }),
             json!({ "idtyp": "app" }),
+            // Ours is the audience, but another application was given the token, or it does not say which.
+            json!({ "azp": "another" }),
+            json!({ "azp": "another", "appid": "countersign" }),
+            json!({ "azp": "countersign", "appid": "another" }),
+            json!({ "azp": null }),
+            json!({ "azp": ["countersign"] }),
+            // An ID token, or one that no person gave.
+            json!({ "scp": null }),
+            json!({ "scp": "" }),
         ] {
-            world.mock.claim(claims.clone());
+            let mut all = json!({ "scp": "access_as_user", "azp": "countersign" });
+            all.as_object_mut().expect("an object").extend(claims.as_object().expect("an object").clone());
+            world.mock.claim(all);
             let refused = bring_access(&world, &world.mock.id_token(None)).await;
             assert!(matches!(refused, Err(FederationError::Refused(_))), "{claims} {refused:?}");
         }
         let opaque = bring_access(&world, "EwB4A8l6BAAU…").await;
         assert!(matches!(opaque, Err(FederationError::Refused(_))), "{opaque:?}");
 
-        world.mock.claim(json!({ "scp": "access_as_user", "azp": "the application's own id" }));
+        // Version 1.0 says it in another word.
+        world.mock.claim(json!({ "scp": "access_as_user", "appid": "countersign", "jti": "1.0" }));
+        bring_access(&world, &world.mock.id_token(None)).await.expect("it is for us");
+        world.mock.claim(json!({ "sub": "44", "oid": "44", "scp": "access_as_user", "azp": "countersign" }));
         let token = world.mock.id_token(None);
         assert!(bring_access(&world, &token).await.expect("it is for us").is_new);
         let again = bring_access(&world, &token).await;

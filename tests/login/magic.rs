@@ -200,6 +200,14 @@ on_both_databases! {
         assert!(sent[0].body_text.contains(&app.url("/register")) && code_in(&sent[0]).is_none());
     }
 
+    async fn whoever_asks_for_the_page_of_an_answer_begins_anew(database) {
+        let app = TestApp::start(database).await;
+        for path in ["/login/magic", "/login/code"] {
+            let page = app.browser().get(path).await;
+            assert!(page.status == 200 && page.url.ends_with("/login"), "{path}: {} {}", page.status, page.url);
+        }
+    }
+
     async fn pw_11_one_plain_address_is_asked_for(database) {
         let app = TestApp::start(database).await;
         app.user("ada").await;

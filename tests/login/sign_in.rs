@@ -68,6 +68,40 @@ on_both_databases! {
         assert!(page.text().contains("ada@example.com"));
     }
 
+    async fn rl_4_failures_from_one_address_do_not_lock_out_another(database) {
+        let settings = Settings::with(|config| {
+            config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+            config.limits.login_per_account.count = 6;
+        });
+        let app = TestApp::start_with(database, settings).await;
+        app.user("ada").await;
+        let at = |address: &str| {
+            let mut browser = app.browser();
+            browser.headers.push(("x-forwarded-for", address.to_owned()));
+            browser
+        };
+        let guess = async |address: &str| {
+            let mut stranger = at(address);
+            let page = stranger.get("/login").await;
+            let mut compared = 0;
+            for _ in 0..8 {
+                compared += usize::from(stranger.answer_login(&page, "ada", "wrong").await.status == 401);
+            }
+            compared
+        };
+        // One address has three of the six tries, and no more when the owner was here meanwhile.
+        assert_eq!(guess("203.0.113.1").await, 3);
+        at("198.51.100.7").sign_in("ada").await;
+        assert_eq!(guess("203.0.113.1").await, 0);
+        // Of two together each further one begins a pause for strangers, wherever they are.
+        assert_eq!((guess("203.0.113.2").await, guess("203.0.113.3").await), (3, 1));
+        let mut owner = at("198.51.100.7");
+        let page = owner.get("/login").await;
+        assert_eq!(owner.answer_login(&page, "ada", PASSWORD).await.header("retry-after"), "2");
+        app.advance(std::time::Duration::from_secs(2));
+        owner.sign_in("ada").await;
+    }
+
     async fn ch_1_a_form_of_another_site_or_another_browser_is_refused(database) {
         let app = TestApp::start(database).await;
         app.user("ada").await;

@@ -250,14 +250,44 @@ fn check_claims(
     if claims.contains_key("nbf") && seconds(claims, "nbf").is_none_or(|nbf| nbf > now + SKEW) {
         return Err(refused("it is not valid yet"));
     }
-    if kind == Kind::FromCode
-        && claims.contains_key("azp")
-        && text(claims, "azp") != Some(&settings.client_id)
-    {
-        return Err(refused("it was issued to another application"));
+    match kind {
+        Kind::FromCode => check_presenter(settings, claims, &["azp"]),
+        Kind::Brought => check_address(settings, claims),
+        Kind::AccessToken => check_access(settings, claims),
     }
-    if kind == Kind::AccessToken && text(claims, "idtyp") == Some("app") {
-        return Err(refused("it speaks for an application, not for a person"));
+}
+
+/// To whom the token was issued, if it says so by one of these names (OpenID Connect Core §3.1.3.7).
+fn check_presenter(settings: &Provider, claims: &Map<String, Value>, names: &[&str]) -> Result<(), Fault> {
+    let mut said = names.iter().filter(|name| claims.contains_key(**name));
+    if said.all(|name| text(claims, name) == Some(&settings.client_id)) {
+        Ok(())
+    } else {
+        Err(refused("it was issued to another application"))
+    }
+}
+
+/// What an application brings of Google's names an address that Google has seen to be the person's: whoever has none
+/// has nothing to be known by. Whether Google may say so of the domain is another question ([`is_theirs`]).
+fn check_address(settings: &Provider, claims: &Map<String, Value>) -> Result<(), Fault> {
+    let is_seen = text(claims, "email").is_some() && claims.get("email_verified") == Some(&Value::Bool(true));
+    if settings.kind == ProviderKind::Google && !is_seen {
+        return Err(refused("its address is not verified"));
+    }
+    Ok(())
+}
+
+/// An access token of Microsoft's proves a person only if a person gave it to this very application: its audience may be
+/// an API that others call as well. Version 2.0 says `azp`, version 1.0 `appid`, and neither is ever left out.
+fn check_access(settings: &Provider, claims: &Map<String, Value>) -> Result<(), Fault> {
+    const ISSUED_TO: [&str; 2] = ["azp", "appid"];
+    check_presenter(settings, claims, &ISSUED_TO)?;
+    if !ISSUED_TO.iter().any(|name| claims.contains_key(*name)) {
+        return Err(refused("it does not say which application it was issued to"));
+    }
+    let is_a_persons = text(claims, "scp").is_some_and(|scopes| !scopes.trim().is_empty());
+    if !is_a_persons || text(claims, "idtyp") == Some("app") {
+        return Err(refused("it is no access token that a person gave"));
     }
     Ok(())
 }

@@ -20,6 +20,11 @@ use super::next::Next;
 use super::situation::{Form, Situation};
 use super::visitor::{Visitor, Welcome, no_referrer, retry_after};
 
+/// `GET` of either: whoever asks the browser for the address of the page they are on begins anew.
+pub async fn back(visitor: Visitor) -> HttpResponse {
+    visitor.go("/login")
+}
+
 /// `POST /login/magic`: the same answer whoever has the address (PW-6).
 pub async fn ask(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
     let mut situation = Situation::of(&visitor, &params).await?;

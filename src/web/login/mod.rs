@@ -38,11 +38,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource(["", "/"]).route(read().to(landing::show)))
         .service(resource("/login").route(read().to(sign_in::show)).route(post().to(sign_in::submit)))
         .configure(factors)
-        .service(resource("/login/magic").route(post().to(magic::ask)))
+        .service(resource("/login/magic").route(read().to(magic::back)).route(post().to(magic::ask)))
         .service(
             resource("/login/magic/{token}").route(read().to(magic::show)).route(post().to(magic::redeem)),
         )
-        .service(resource("/login/code").route(post().to(magic::submit_code)))
+        .service(resource("/login/code").route(read().to(magic::back)).route(post().to(magic::submit_code)))
         .service(resource("/login/federation/{provider}").route(get().to(federation::start)))
         .service(
             resource("/login/federation/{provider}/callback")
