@@ -426,7 +426,7 @@ pub struct Limits {
     pub login_per_account: Limit,
     /// Registrations from one address.
     pub registration_per_address: Limit,
-    /// Mails to one mail address.
+    /// Mails to one mail address, asked for from one network address; from all of them twice as many.
     pub mail_per_address: Limit,
     /// Mails asked for from one network address.
     pub mail_per_ip: Limit,

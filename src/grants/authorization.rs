@@ -120,7 +120,7 @@ async fn views(
                         id: account.session.id,
                         user: account.user.id,
                         names,
-                        auth_time: account.session.auth_time,
+                        auth_time: proven_at(db, account)?,
                         methods: account.methods.clone(),
                         has_factor: Enrolled::of(db, account.user.id)?.any(),
                         required: admission::required_of(db, &account.user, Some(&client), rules)?,
@@ -158,6 +158,17 @@ fn organisations(
 /// A remembered item is a scope, a claim asked for by name, or an organisation that the client may know of.
 const CLAIM: &str = "claim:";
 const ORGANISATION: &str = "organization:";
+
+/// Since when the login counts: a provider that does not say when it asked is believed to have asked long ago, although
+/// the session began just now.
+fn proven_at(db: &mut Conn, account: &SignedIn) -> Result<Timestamp, store::Error> {
+    let began = account.session.auth_time;
+    if !account.methods.contains(&AuthMethod::Federated) {
+        return Ok(began);
+    }
+    let oldest = store::sessions::proofs(db, account.session.id)?.into_iter().map(|(_, at)| at).min();
+    Ok(oldest.map_or(began, |oldest| oldest.min(began)))
+}
 
 fn remembered(
     db: &mut Conn,

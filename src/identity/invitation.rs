@@ -37,17 +37,14 @@ pub async fn open(
     let (reference, accounts, now) = (reference.clone(), accounts.to_vec(), app.clock.now());
     let tries = Tries::of(app, origin);
     let found = app.db.write(move |db| {
-        if let Err(throttled) = tries.count(db, now)? {
-            return Ok(Err(throttled));
-        }
         let found = match &reference {
             Reference::Mailed(secret) => by_mail(db, secret, &accounts, now)?,
             Reference::Known(id) => by_account(db, *id, &accounts, now)?,
         };
-        if found.is_some() {
-            tries.refund(db)?;
+        match found {
+            Some(found) => Ok(Ok(Some(found))),
+            None => tries.missed(db, now),
         }
-        Ok(Ok(found))
     });
     found.await??.ok_or(RegistrationError::LinkExpired)
 }

@@ -66,12 +66,14 @@ impl Tries {
         Self(bucket, app.limits(origin).link_tries)
     }
 
-    pub fn count(self, db: &mut Conn, now: Timestamp) -> Result<Result<(), Throttled>, store::Error> {
-        limits::reserve(db, &[(self.0, self.1)], now)
-    }
-
-    pub fn refund(self, db: &mut Conn) -> Result<(), store::Error> {
-        limits::refund(db, &[self.0])
+    /// Counts a wrong link. A right one is looked up first and never counted, so that nobody who guesses from the same
+    /// network keeps its owner from it (RL-4): 256 random bits are not guessed.
+    pub fn missed<T>(
+        self,
+        db: &mut Conn,
+        now: Timestamp,
+    ) -> Result<Result<Option<T>, Throttled>, store::Error> {
+        Ok(limits::reserve(db, &[(self.0, self.1)], now)?.map(|()| None))
     }
 }
 
@@ -84,16 +86,12 @@ pub(super) async fn look(
 ) -> Result<Link, LinkError> {
     let (digest, now) = (token.digest(), app.clock.now());
     let found = app.db.write(move |db| {
-        if let Err(throttled) = tries.count(db, now)? {
-            return Ok(Err(throttled));
-        }
         for purpose in purposes {
             if let Some(link) = links::peek(db, &digest, *purpose, now)? {
-                tries.refund(db)?;
                 return Ok(Ok(Some(link)));
             }
         }
-        Ok(Ok(None))
+        tries.missed(db, now)
     });
     found.await??.ok_or(LinkError::Expired)
 }
@@ -106,14 +104,10 @@ pub(super) fn spend(
     tries: Tries,
     now: Timestamp,
 ) -> Result<Result<Option<Link>, Throttled>, store::Error> {
-    if let Err(throttled) = tries.count(db, now)? {
-        return Ok(Err(throttled));
+    match links::consume(db, &token.digest(), purpose, now)? {
+        Some(link) => Ok(Ok(Some(link))),
+        None => tries.missed(db, now),
     }
-    let link = links::consume(db, &token.digest(), purpose, now)?;
-    if link.is_some() {
-        tries.refund(db)?;
-    }
-    Ok(Ok(link))
 }
 
 /// Does the work at its own pace, but answers no sooner than [`PACE`].
@@ -123,7 +117,8 @@ pub(super) async fn paced<T>(work: impl Future<Output = T>) -> T {
 
 /// Counts one mail to the address, asked for from the network address (RL-3).
 ///
-/// The owner's own device has a counter of its own, which strangers cannot fill (RL-4).
+/// The owner's own device has a counter of its own, which strangers cannot fill, and one stranger alone makes up half of
+/// what an address gets from anywhere, so that the owner on a new device is left the other half (RL-4).
 pub(super) fn count_mail(
     db: &mut Conn,
     limits: &Limits,
@@ -135,13 +130,16 @@ pub(super) fn count_mail(
     let known = asked.device.filter(|device| owner.is_some_and(|owner| device.knows(owner.id)));
     let tries = match known {
         Some(device) => vec![(Bucket::new("mail to+device", &[to, device.id()]), limits.mail_per_address)],
-        None => vec![
-            (Bucket::new("mail to", &[to]), limits.mail_per_address),
-            (
-                Bucket::new("mail asked for by address", &[&limits::address_key(asked.origin.ip)]),
-                limits.mail_per_ip,
-            ),
-        ],
+        None => {
+            let from = limits::address_key(asked.origin.ip);
+            let anywhere = limits.mail_per_address;
+            let anywhere = Limit { count: anywhere.count.saturating_mul(2), ..anywhere };
+            vec![
+                (Bucket::new("mail to from", &[to, &from]), limits.mail_per_address),
+                (Bucket::new("mail to", &[to]), anywhere),
+                (Bucket::new("mail asked for by address", &[&from]), limits.mail_per_ip),
+            ]
+        }
     };
     limits::reserve(db, &tries, now)
 }

@@ -166,7 +166,7 @@ fn settle_reset(
     users::set_password(db, user, phc, scribe.now)?;
     end_everything(db, user, scribe)?;
     links::void_of_user(db, user, scribe.now)?;
-    sign_in::forgive(db, admission.user(), &scribe.origin)?;
+    sign_in::forgive(db, admission.user().id, &scribe.origin)?;
     scribe.write(db, Event::success(AuditAction::PasswordChanged).user(user).detail("by", "reset link"))?;
     notices.tell(db, admission.user(), Happened::PasswordChanged, scribe)?;
     let detail = Detail::parse(&link.detail)?;

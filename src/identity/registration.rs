@@ -212,19 +212,15 @@ pub async fn confirm(
     let (digest, scribe, browser) = (token.digest(), app.scribe(origin), browser.cloned());
     let (tries, terms) = (Tries::of(app, origin), Terms::of(app, false));
     let joined = app.db.write(move |db| {
-        if let Err(throttled) = tries.count(db, scribe.now)? {
-            return Ok(Err(throttled));
-        }
         let Some(link) = links::peek(db, &digest, LinkPurpose::Register, scribe.now)? else {
-            return Ok(Ok(None));
+            return tries.missed(db, scribe.now);
         };
         let pending = Pending::parse(&link.detail)?;
         if !pending.is_of(browser.as_ref())
             || links::consume(db, &digest, LinkPurpose::Register, scribe.now)?.is_none()
         {
-            return Ok(Ok(None));
+            return tries.missed(db, scribe.now);
         }
-        tries.refund(db)?;
         let prepared = pending.prepared()?;
         let begun = join(db, &prepared, &[AuthMethod::Mail], &arrival, terms, &scribe)?;
         Ok(Ok(begun.map(|begun| Joined { begun, request: pending.request })))

@@ -13,10 +13,9 @@ use super::session::{self, Arrival, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
-use crate::config::Limit;
+use crate::config::{Limit, Limits};
 use crate::crypto::Secret;
 use crate::model::{AuditAction, AuthMethod, EmailAddress, Outcome, UserId};
-use crate::store::users::User;
 use crate::store::{self, Conn, users};
 use crate::tenancy::admission;
 
@@ -50,17 +49,17 @@ pub enum SignInError {
 /// Signs in whoever knows the password.
 pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Result<Begun, SignInError> {
     let scribe = app.scribe(origin);
-    let counted = Counted {
-        by: Buckets::of(&attempt, &scribe.origin),
-        share: share_of(app.limits(origin).login_per_account),
+    let reserved = {
+        let trying = Trying {
+            login: attempt.login.clone(),
+            device: attempt.arrival.device.clone(),
+            address: limits::address_key(scribe.origin.ip),
+            limits: app.limits(origin).clone(),
+            now: scribe.now,
+        };
+        app.db.write(move |db| trying.reserve(db)).await?
     };
-    let candidate = {
-        let (counted, login, device) =
-            (counted.clone(), attempt.login.clone(), attempt.arrival.device.clone());
-        let (limits, now) = (app.limits(origin).clone(), scribe.now);
-        app.db.write(move |db| reserve(db, &counted, &limits, &login, device.as_ref(), now)).await?
-    };
-    let candidate = candidate.map_err(|throttled| {
+    let (candidate, counted) = reserved.map_err(|throttled| {
         app.metrics.sign_in(AuthMethod::Password, Outcome::Denied);
         SignInError::Throttled(throttled)
     })?;
@@ -85,13 +84,8 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
 }
 
 /// Forgets the failures that keep the owner out here, who has proven otherwise to be one and knows the password.
-pub(super) fn forgive(db: &mut Conn, user: &User, origin: &Origin) -> Result<(), store::Error> {
-    let mut names: Vec<String> = user.username.iter().cloned().collect();
-    names.extend(users::emails(db, user.id)?.into_iter().map(|email| email.folded));
-    for name in names {
-        Buckets { account: name.into_bytes(), address: limits::address_key(origin.ip) }.forget(db)?;
-    }
-    Ok(())
+pub(super) fn forgive(db: &mut Conn, user: UserId, origin: &Origin) -> Result<(), store::Error> {
+    Buckets::of_user(user, limits::address_key(origin.ip)).forget(db)
 }
 
 /// The account that was named, if there is one.
@@ -117,18 +111,22 @@ fn share_of(per_account: Limit) -> Limit {
 /// What an attempt is counted by.
 #[derive(Clone, Debug)]
 struct Buckets {
-    /// The name typed, in the one form in which names are compared, whether an account has it or not.
+    /// The account, however it was named (PW-12); or, in the one form in which names are compared, a name that none has.
     account: Vec<u8>,
     address: Vec<u8>,
 }
 
 impl Buckets {
-    fn of(attempt: &Attempt, origin: &Origin) -> Self {
-        let account = match EmailAddress::parse(&attempt.login) {
+    fn of_user(user: UserId, address: Vec<u8>) -> Self {
+        Self { account: [b"account ".as_slice(), user.as_bytes()].concat(), address }
+    }
+
+    fn of_nobody(login: &str, address: Vec<u8>) -> Self {
+        let name = match EmailAddress::parse(login) {
             Ok(email) => email.folded().to_owned(),
-            Err(_) => users::fold_username(&attempt.login),
+            Err(_) => users::fold_username(login),
         };
-        Self { account: account.into_bytes(), address: limits::address_key(origin.ip) }
+        Self { account: [b"name ".as_slice(), name.as_bytes()].concat(), address }
     }
 
     fn account_and_address(&self) -> Bucket {
@@ -163,38 +161,52 @@ impl Buckets {
     }
 }
 
-fn reserve(
-    db: &mut Conn,
-    counted: &Counted,
-    limits: &crate::config::Limits,
-    login: &str,
-    device: Option<&KnownDevice>,
+/// An attempt before the password is compared.
+struct Trying {
+    login: String,
+    device: Option<KnownDevice>,
+    address: Vec<u8>,
+    limits: Limits,
     now: Timestamp,
-) -> Result<Result<Option<Candidate>, Throttled>, store::Error> {
-    let user = users::find_by_login(db, login)?;
-    let known = device.filter(|device| user.as_ref().is_some_and(|user| device.knows(user.id)));
-    let tries = match known {
-        // The owner's own device has a counter of its own, which strangers cannot fill.
-        Some(device) => vec![(counted.by.device(device), limits.login_failures)],
-        None => vec![
-            (counted.by.account_and_address(), limits.login_failures),
-            (counted.by.share(), counted.share),
-            (counted.by.address(), limits.login_per_address),
-            (counted.by.account(), limits.login_per_account),
-        ],
-    };
-    // What is refused for the pause is not made, and so not counted.
-    if known.is_none()
-        && !limits.are_lifted()
-        && let Some(retry_after) = limits::running(db, counted.by.pause(), now)?
-    {
-        return Ok(Err(Throttled { retry_after }));
+}
+
+impl Trying {
+    /// Counts the attempt, and finds the account that it is about.
+    fn reserve(
+        &self,
+        db: &mut Conn,
+    ) -> Result<Result<(Option<Candidate>, Counted), Throttled>, store::Error> {
+        let (limits, now) = (&self.limits, self.now);
+        let user = users::find_by_login(db, &self.login)?.map(|user| user.id);
+        let by = match user {
+            Some(user) => Buckets::of_user(user, self.address.clone()),
+            None => Buckets::of_nobody(&self.login, self.address.clone()),
+        };
+        let counted = Counted { by, share: share_of(limits.login_per_account) };
+        let known = self.device.as_ref().filter(|device| user.is_some_and(|user| device.knows(user)));
+        let tries = match known {
+            // The owner's own device has a counter of its own, which strangers cannot fill.
+            Some(device) => vec![(counted.by.device(device), limits.login_failures)],
+            None => vec![
+                (counted.by.account_and_address(), limits.login_failures),
+                (counted.by.share(), counted.share),
+                (counted.by.address(), limits.login_per_address),
+                (counted.by.account(), limits.login_per_account),
+            ],
+        };
+        // What is refused for the pause is not made, and so not counted.
+        if known.is_none()
+            && !limits.are_lifted()
+            && let Some(retry_after) = limits::running(db, counted.by.pause(), now)?
+        {
+            return Ok(Err(Throttled { retry_after }));
+        }
+        if let Err(throttled) = limits::reserve(db, &tries, now)? {
+            return Ok(Err(throttled));
+        }
+        let Some(user) = user else { return Ok(Ok((None, counted))) };
+        Ok(Ok((Some(Candidate { phc: users::password(db, user)?, user }), counted)))
     }
-    if let Err(throttled) = limits::reserve(db, &tries, now)? {
-        return Ok(Err(throttled));
-    }
-    let Some(user) = user else { return Ok(Ok(None)) };
-    Ok(Ok(Some(Candidate { phc: users::password(db, user.id)?, user: user.id })))
 }
 
 fn succeed(

@@ -13,14 +13,19 @@ use lettre::message::Message;
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, MailBodyParameter, MailParameter};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::crypto::Secret;
 
-/// From connecting to the answer after the last line. Measured by a monotonic clock (CR-7).
+/// From connecting to the moment when the server wants to have the message. Measured by a monotonic clock (CR-7).
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// For the message and the answer to its last line: whoever gives up soon sends again what was taken (RFC 5321
+/// §4.5.3.2.6, which would wait twice as long).
+pub(super) const LAST_PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Mail servers drop connections that do nothing; most wait longer than this.
 const IDLE: Duration = Duration::from_secs(20);
@@ -51,6 +56,7 @@ pub(super) struct Relay {
     credentials: Option<Credentials>,
     hello: ClientId,
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
+    patience: Duration,
 }
 
 impl Relay {
@@ -85,35 +91,51 @@ impl Relay {
             credentials: credentials(&url)?,
             hello: ClientId::Domain(hello.to_owned()),
             idle: Mutex::default(),
+            patience: PATIENCE,
             host,
         })
     }
 
     /// Hands one message over. When it takes too long, the connection is closed with the future.
     pub(super) async fn send(&self, message: &Message) -> Result<(), SendError> {
-        match tokio::time::timeout(PATIENCE, self.send_patiently(message)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(SendError::Later(format!(
-                "the mail server did not take it within {} seconds",
-                PATIENCE.as_secs()
-            ))),
-        }
-    }
-
-    async fn send_patiently(&self, message: &Message) -> Result<(), SendError> {
-        // A refusal before the message is even named is about us or the server, so it never condemns the message.
-        let mut connection =
-            self.connection().await.map_err(|error| SendError::Later(format!("connecting: {error}")))?;
-        match connection.send(message.envelope(), &message.formatted()).await {
-            Ok(_) => {
+        let slow = |patience: Duration| {
+            SendError::Later(format!("the mail server did not take it within {} seconds", patience.as_secs()))
+        };
+        let content = message.formatted();
+        let announced = self.announce(message, content.is_ascii());
+        let mut connection = match tokio::time::timeout(self.patience, announced).await {
+            Ok(outcome) => outcome?,
+            Err(_) => return Err(slow(self.patience)),
+        };
+        match tokio::time::timeout(LAST_PATIENCE, connection.message(&content)).await {
+            Ok(Ok(_)) => {
                 self.keep(connection);
                 Ok(())
             }
-            Err(error) if error.is_permanent() && !is_about_us(&error) => {
-                Err(SendError::Refused(error.to_string()))
-            }
-            Err(error) => Err(SendError::Later(error.to_string())),
+            Ok(Err(error)) => Err(judged(&error)),
+            Err(_) => Err(slow(LAST_PATIENCE)),
         }
+    }
+
+    /// Connects and names sender and recipient, up to the server's word that it wants the message.
+    async fn announce(&self, message: &Message, is_ascii: bool) -> Result<AsyncSmtpConnection, SendError> {
+        // A refusal before the message is even named is about us or the server, so it never condemns the message.
+        let mut connection =
+            self.connection().await.map_err(|error| SendError::Later(format!("connecting: {error}")))?;
+        let envelope = message.envelope();
+        let mut parameters = Vec::new();
+        if !is_ascii {
+            // What a server without the extension says to it decides.
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        let said = connection.command(Mail::new(envelope.from().cloned(), parameters)).await;
+        said.map_err(|error| judged(&error))?;
+        for to in envelope.to() {
+            let said = connection.command(Rcpt::new(to.clone(), Vec::new())).await;
+            said.map_err(|error| judged(&error))?;
+        }
+        connection.command(Data).await.map_err(|error| judged(&error))?;
+        Ok(connection)
     }
 
     async fn connection(&self) -> Result<AsyncSmtpConnection, smtp::Error> {
@@ -152,6 +174,15 @@ impl Relay {
 
     fn keep(&self, connection: AsyncSmtpConnection) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
+    }
+}
+
+/// What an answer to the sender, the recipient or the message means for it.
+fn judged(error: &smtp::Error) -> SendError {
+    if error.is_permanent() && !is_about_us(error) {
+        SendError::Refused(error.to_string())
+    } else {
+        SendError::Later(error.to_string())
     }
 }
 
@@ -281,6 +312,15 @@ mod tests {
         server.treat("bob@test.example", Treatment::Busy);
         assert_eq!(send(&relay, "bob@test.example").await, Some(true));
         assert_eq!(send(&relay, "eve@test.example").await, None);
+    }
+
+    #[tokio::test]
+    async fn cr_6_what_a_slow_server_has_taken_is_not_sent_again() {
+        let server = SmtpServer::start();
+        server.treat("slow@test.example", Treatment::Dawdle);
+        let relay = Relay { patience: Duration::from_millis(200), ..relay(&server.url()).unwrap() };
+        assert_eq!(send(&relay, "slow@test.example").await, None);
+        assert_eq!((server.mails().len(), server.connections()), (1, 1));
     }
 
     #[tokio::test]

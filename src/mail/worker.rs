@@ -11,7 +11,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::compose::Sender;
-use super::smtp::{PATIENCE, Relay, SendError};
+use super::smtp::{LAST_PATIENCE, Relay, SendError};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::model::MessageId;
@@ -24,8 +24,8 @@ const PARALLEL: usize = 4;
 const BRISK: Duration = Duration::from_secs(3);
 
 /// Messages on their way at once, with those that dawdle. Even if every message hangs, as many as begin in a
-/// `smtp::PATIENCE` have room, so that new ones always go out.
-const MOST: usize = PARALLEL * (PATIENCE.as_secs() / BRISK.as_secs()) as usize;
+/// `LAST_PATIENCE` have room, so that new ones always go out.
+const MOST: usize = PARALLEL * (LAST_PATIENCE.as_secs() / BRISK.as_secs()) as usize;
 
 /// How often the outbox is looked at when nobody tells of new mail: another node may have written it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -33,9 +33,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the end of the process waits for messages on their way.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
-/// After this, a message that a node claimed and did not finish is tried by any node. Longer than sending may take,
-/// by more than the clocks of two nodes may differ.
+/// After this, a message that a node claimed and did not finish is tried by any node. A node that still sends says so
+/// every `HOLD_EVERY`; what is between is more than the clocks of two nodes may differ.
 const LOST_AFTER: Duration = Duration::from_secs(2 * 60);
+const HOLD_EVERY: Duration = Duration::from_secs(30);
 
 /// Pauses after the first tries; the last of them from then on.
 const PAUSES: [Duration; 5] = [
@@ -167,12 +168,22 @@ impl Post {
 
     /// Delivers, and gives the place back when the message is through or dawdles.
     async fn deliver_from(self: Arc<Self>, place: OwnedSemaphorePermit, message: outbox::Message) {
-        let wake = Arc::clone(&self.wake);
+        let (post, id) = (Arc::clone(&self), message.id);
         let mut delivery = std::pin::pin!(self.deliver(message));
         if tokio::time::timeout(BRISK, &mut delivery).await.is_err() {
             drop(place);
-            wake.notify_one();
-            delivery.await;
+            post.wake.notify_one();
+            while tokio::time::timeout(HOLD_EVERY, &mut delivery).await.is_err() {
+                post.hold(id).await;
+            }
+        }
+    }
+
+    /// Says to the other nodes that the message is still under way here.
+    async fn hold(&self, id: MessageId) {
+        let until = self.clock.now().plus(LOST_AFTER);
+        if let Err(error) = self.db.write(move |db| outbox::hold(db, id, until)).await {
+            tracing::warn!(message = %id, %error, "a message under way may be sent again by another node");
         }
     }
 

@@ -164,6 +164,14 @@ macro_rules! mark_among {
     }};
 }
 
+/// Revokes every key that this user made, with the tokens that they were exchanged for: the account is somebody else's.
+pub fn revoke_of_creator(db: &mut Conn, user: UserId, now: Timestamp) -> Result<(), Error> {
+    revoke_tokens_of_creator(db, user, now)?;
+    let live = api_keys::table.filter(api_keys::created_by.eq(user)).filter(api_keys::revoked_at.is_null());
+    diesel::update(live).set(api_keys::revoked_at.eq(now)).execute(db)?;
+    Ok(())
+}
+
 /// Marks the tokens of all keys that this user made: the account was disabled or is about to be removed.
 pub fn revoke_tokens_of_creator(db: &mut Conn, user: UserId, now: Timestamp) -> Result<(), Error> {
     mark_among!(db, now, api_keys::table.filter(api_keys::created_by.eq(user)));

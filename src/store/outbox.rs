@@ -37,7 +37,8 @@ pub fn due(db: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<Message>, Er
         .filter(outbox::due_at.le(now))
         .filter(outbox::sent_at.is_null())
         .filter(outbox::failed_at.is_null())
-        .order((outbox::due_at.asc(), outbox::id.asc()))
+        // New mail before what was tried before: retries take the room that is left.
+        .order((outbox::attempts.asc(), outbox::due_at.asc(), outbox::id.asc()))
         .limit(limit)
         .select(Message::as_select())
         .load(db)?)
@@ -55,6 +56,14 @@ pub fn claim(db: &mut Conn, message: &Message, lost_at: Timestamp) -> Result<boo
         .set((outbox::attempts.eq(message.attempts + 1), outbox::due_at.eq(lost_at)))
         .execute(db)?;
     Ok(claimed == 1)
+}
+
+/// Puts off when a message that is under way counts as lost.
+pub fn hold(db: &mut Conn, id: MessageId, lost_at: Timestamp) -> Result<(), Error> {
+    let under_way =
+        outbox::table.find(id).filter(outbox::sent_at.is_null()).filter(outbox::failed_at.is_null());
+    diesel::update(under_way).set(outbox::due_at.eq(lost_at)).execute(db)?;
+    Ok(())
 }
 
 pub fn mark_sent(db: &mut Conn, id: MessageId, now: Timestamp) -> Result<(), Error> {

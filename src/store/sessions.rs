@@ -122,6 +122,11 @@ pub fn renew(
 /// Notes that what was proven in the session was proven then, and not when the session began or was renewed.
 pub fn backdate(db: &mut Conn, id: SessionId, proven_at: Timestamp) -> Result<(), Error> {
     diesel::update(sessions::table.find(id)).set(sessions::auth_time.eq(proven_at)).execute(db)?;
+    backdate_proofs(db, id, proven_at)
+}
+
+/// The same where nobody knows when: the session says when it began, and its proofs count as that old.
+pub fn backdate_proofs(db: &mut Conn, id: SessionId, proven_at: Timestamp) -> Result<(), Error> {
     let proofs = session_methods::table.filter(session_methods::session_id.eq(id));
     diesel::update(proofs).set(session_methods::proven_at.eq(proven_at)).execute(db)?;
     Ok(())

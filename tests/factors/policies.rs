@@ -165,6 +165,8 @@ on_both_databases! {
         let page = browser.get(&confirm).await;
         let page = answer(&mut browser, &page, &ada.code(&app)).await;
         assert!(page.url.ends_with("/account/security"), "{}", page.url);
+        browser.submit(&page, "recovery-form", &[], None).await;
+        assert!(other.get("/account").await.has_id("login-form"), "SE-5: new codes end other sessions");
         browser.submit(&page, "totp-remove-form", &[], None).await;
         assert!(app.read(move |db| countersign::store::factors::totp(db, user)).await.is_none());
         assert!(other.get("/account").await.has_id("login-form"), "SE-5: other sessions have ended");

@@ -7,6 +7,9 @@ use countersign::crypto::Secret;
 use countersign::identity::federation::link::{self, UnlinkError};
 use countersign::identity::federation::{self, Onward, Start};
 use countersign::model::SessionId;
+use countersign::tenancy::actor::Actor;
+use countersign::tenancy::api_keys::{NewKey, manage};
+use countersign::tenancy::users;
 
 use super::*;
 use crate::factors;
@@ -54,6 +57,10 @@ on_both_databases! {
     async fn se_7_a_provider_that_did_not_ask_just_now_proves_nothing_of_just_now(database) {
         let world = World::of(database, "google").await;
         let now = world.app.clock.now().seconds();
+        world.sign_in(&mut world.app.browser()).await;
+        let user = world.owner("42").await.expect("an account");
+        let password = Secret::from_text(PASSWORD);
+        users::set_password(&world.app.app, user, &password, &Origin::command_line()).await.expect("a password");
         for (auth_time, reaches) in [(json!(null), false), (json!(now - 3600), false), (json!(now), true)] {
             world.mock.claim(json!({ "auth_time": auth_time }));
             let mut browser = world.app.browser();
@@ -63,7 +70,40 @@ on_both_databases! {
             assert!(is_signed_in(&mut browser).await);
             let page = browser.get("/account/delete").await;
             assert_eq!(page.has_id("delete-form"), reaches, "{auth_time}: {}", page.url);
+            if auth_time.is_null() {
+                // Whoever tries it again is told why it leads nowhere, and what does.
+                let address = leave(&mut browser, "/login/federation/google?next=/account/delete").await;
+                let page = world.come_back(&mut browser, &world.mock.consent(&address)).await;
+                assert!(page.has_id("login-error") && page.text().contains("Google does not say"), "{}", page.text());
+                let page = browser.submit(&page, "login-form", &[("password", PASSWORD)], None).await;
+                assert!(page.has_id("delete-form"), "{}: {}", page.url, page.text());
+            }
         }
+    }
+
+    async fn se_7_whoever_has_nothing_but_an_undated_provider_is_not_shut_out(database) {
+        let world = World::of(database, "google").await;
+        world.mock.claim(json!({ "auth_time": null }));
+        let mut browser = world.app.browser();
+        world.sign_in(&mut browser).await;
+        assert!(browser.get("/account/delete").await.has_id("delete-form"));
+
+        // An application that wants a sign-in of just now gets one, dated when it was.
+        let client = TestClient::register(&world.app, "calendar", |r| r.first_party = true).await;
+        world.app.advance(std::time::Duration::from_secs(600));
+        let flow = client.flow("openid").with("max_age", "60");
+        let page = browser.get(&flow.path()).await;
+        let request = page.form("login-form").field("request").expect("the request").to_owned();
+        let address = leave(&mut browser, &format!("/login/federation/google?request={request}")).await;
+        let page = world.come_back(&mut browser, &world.mock.consent(&address)).await;
+        let tokens = client.redeem(&flow, &page.query()["code"]).await.expect_tokens();
+        let auth_time = crate::support::claims(tokens.id_token.as_deref().expect("an ID token"))["auth_time"].clone();
+        assert_eq!(auth_time, json!(world.app.clock.now().seconds()));
+
+        // One that demands a second factor lets them get it.
+        let bank = TestClient::register(&world.app, "bank", |r| r.require_mfa = true).await;
+        let page = browser.get(&bank.flow("openid").path()).await;
+        assert!(page.has_id("totp-start-form"), "{}: {}", page.url, page.text());
     }
 
     async fn fe_7_an_open_session_is_no_proof_and_the_request_goes_on(database) {
@@ -141,6 +181,19 @@ on_both_databases! {
         let mut attacker = world.app.browser();
         let tokens = client.sign_in(&mut attacker, "ada", "openid offline_access").await;
         assert!(is_signed_in(&mut attacker).await);
+        let acme = world.app.organisation("acme").await;
+        world.app.member(&acme, trap, &["admin"]).await;
+        let new = NewKey {
+            name: "trap".to_owned(),
+            workspace: None,
+            scopes: vec!["members:read".to_owned()],
+            lasts: None,
+            prefix: None,
+        };
+        let key = manage::create(&world.app.app, Actor::Member(trap), acme.id, new, &Origin::command_line()).await;
+        let key = key.expect("a key").text;
+        let ask = || world.app.http.get(world.app.url("/forward-auth")).header("x-api-key", key.expose()).send();
+        assert_eq!(ask().await.expect("an answer").status(), 200);
 
         let mut browser = world.app.browser();
         world.sign_in(&mut browser).await;
@@ -149,6 +202,7 @@ on_both_databases! {
         assert_eq!(emails(&world.app, trap).await, [("ada@example.com".to_owned(), true)]);
 
         assert!(!is_signed_in(&mut attacker).await);
+        assert_eq!(ask().await.expect("an answer").status(), 401);
         assert_eq!(client.introspect(&tokens.access_token).await["active"], false);
         client.refresh(tokens.refresh_token()).await.expect_error("invalid_grant");
         let page = attacker.get("/login").await;
@@ -181,7 +235,7 @@ on_both_databases! {
         world.mock.claim(json!({ "email": "private@gmail.com" }));
         let mut browser = world.app.signed_in("ada").await;
         let binding = Secret::from_text(browser.cookies["cs-browser"].clone());
-        let begin = || Start { provider: "google", binding: &binding, onward: Onward::default(), anew: true, link_to: Some(ada) };
+        let begin = || Start { provider: "google", binding: &binding, device: None, onward: Onward::default(), anew: true, link_to: Some(ada) };
 
         // Signed out meanwhile: nothing is linked.
         let url = federation::start(app, begin(), &origin).await.expect("the provider answers");
@@ -200,7 +254,7 @@ on_both_databases! {
         let eve = world.app.user("eve").await;
         let mut other = world.app.signed_in("eve").await;
         let binding = Secret::from_text(other.cookies["cs-browser"].clone());
-        let start = Start { provider: "google", binding: &binding, onward: Onward::default(), anew: true, link_to: Some(eve) };
+        let start = Start { provider: "google", binding: &binding, device: None, onward: Onward::default(), anew: true, link_to: Some(eve) };
         let url = federation::start(app, start, &origin).await.expect("the provider answers");
         let page = world.come_back(&mut other, &world.mock.consent(url.as_str())).await;
         assert_sorry(&page, 409, "belongs to another account");

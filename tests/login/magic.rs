@@ -254,6 +254,50 @@ on_both_databases! {
         assert!(app.audit().await.contains(&"user.email_verified success".to_owned()));
     }
 
+    async fn rl_4_whoever_guesses_links_keeps_nobody_from_a_good_one(database) {
+        let settings = Settings::with(|config| config.limits.link_tries.count = 3);
+        let app = TestApp::start_with(database, settings).await;
+        app.user("ada").await;
+        let mut owner = app.browser();
+        let page = owner.get("/login").await;
+        ask(&mut owner, &page, "ada@example.com").await;
+        let good = link(&app, &mails(&app).await[0]);
+        let statuses: Vec<u16> = {
+            let mut stranger = app.browser();
+            let mut statuses = Vec::new();
+            for _ in 0..5 {
+                statuses.push(stranger.get("/login/magic/guess").await.status);
+            }
+            statuses
+        };
+        assert_eq!(statuses, [410, 410, 410, 429, 429]);
+        let page = owner.get(&good).await;
+        assert!(page.status == 200 && page.has_id("magic-confirm-form"), "{}: {}", page.status, page.text());
+        assert_eq!(owner.submit(&page, "magic-confirm-form", &[], None).await.status, 200);
+    }
+
+    async fn rl_4_one_stranger_alone_does_not_use_up_the_owners_mails_elsewhere(database) {
+        let settings = Settings::with(|config| config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()]);
+        let app = TestApp::start_with(database, settings).await;
+        app.user("ada").await;
+        let from = async |address: &str| {
+            let mut browser = app.browser();
+            browser.headers.push(("x-forwarded-for", address.to_owned()));
+            let page = browser.get("/login").await;
+            ask(&mut browser, &page, "ada@example.com").await.status
+        };
+        let mut taken = 0;
+        for _ in 0..5 {
+            taken += usize::from(from("203.0.113.1").await == 200);
+        }
+        assert_eq!(taken, 3);
+        // The owner, on a device that nobody knows yet.
+        for _ in 0..3 {
+            assert_eq!(from("198.51.100.7").await, 200);
+        }
+        assert_eq!(from("198.51.100.8").await, 429, "from anywhere");
+    }
+
     async fn rl_3_three_mails_an_hour_and_rl_4_strangers_do_not_use_up_the_owners(database) {
         let app = TestApp::start(database).await;
         app.user("ada").await;

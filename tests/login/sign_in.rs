@@ -102,6 +102,20 @@ on_both_databases! {
         owner.sign_in("ada").await;
     }
 
+    async fn pw_12_an_account_has_one_throttle_whatever_it_is_called(database) {
+        let settings = Settings::with(|config| config.limits.login_failures.count = 3);
+        let app = TestApp::start_with(database, settings).await;
+        app.user_with("ada", |new| new.username = Some("countess".to_owned())).await;
+        let mut stranger = app.browser();
+        let page = stranger.get("/login").await;
+        let mut statuses = Vec::new();
+        for name in ["ada@example.com", "countess", "COUNTESS", " Ada@Example.com", "countess"] {
+            let fields = [("username", name), ("password", "wrong")];
+            statuses.push(stranger.submit(&page, "login-form", &fields, None).await.status);
+        }
+        assert_eq!(statuses, [401, 401, 401, 429, 429]);
+    }
+
     async fn ch_1_a_form_of_another_site_or_another_browser_is_refused(database) {
         let app = TestApp::start(database).await;
         app.user("ada").await;

@@ -20,6 +20,8 @@ pub enum Treatment {
     RefuseContent,
     /// The content is kept and no answer given.
     Hang,
+    /// The content is kept, and the answer takes a while.
+    Dawdle,
     /// The content is kept, and the connection closed without an answer.
     Vanish,
 }
@@ -257,6 +259,11 @@ impl Session {
                         Some(Treatment::Vanish) => {
                             self.take(mail);
                             return Ok(());
+                        }
+                        Some(Treatment::Dawdle) => {
+                            self.take(mail.clone());
+                            std::thread::sleep(std::time::Duration::from_millis(600));
+                            self.say("250 taken")?;
                         }
                         _ => {
                             self.take(mail.clone());

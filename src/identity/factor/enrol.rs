@@ -106,8 +106,8 @@ impl Confirming {
     }
 }
 
-/// What follows from a factor that was added: its owner is told. The first one ends whatever was signed in without it
-/// (SE-5), and comes with recovery codes.
+/// What follows from a factor that was added: its owner is told, and whatever else is signed in ends (SE-5). The first
+/// one comes with recovery codes.
 pub(super) fn secure(
     db: &mut Conn,
     passed: &Passed,
@@ -120,10 +120,10 @@ pub(super) fn secure(
     let event = Event::success(AuditAction::FactorAdded).user(user.id).session(passed.begun.id);
     scribe.write(db, event.detail("kind", kind.as_str()))?;
     notices.tell(db, user, Happened::FactorAdded { kind }, scribe)?;
+    session::end_all(db, user.id, Some(passed.begun.id), scribe)?;
+    grants::revoke_of_user(db, user.id, scribe.now)?;
     if before.any() {
         return Ok(Vec::new());
     }
-    session::end_all(db, user.id, Some(passed.begun.id), scribe)?;
-    grants::revoke_of_user(db, user.id, scribe.now)?;
     recovery::replace(db, user.id, &scribe.random, scribe.now)
 }

@@ -162,6 +162,8 @@ pub async fn regenerate(
             if !Enrolled::of(db, user)?.any() {
                 return Ok(Err(ManageError::Unknown));
             }
+            session::end_all(db, user, Some(session), &scribe)?;
+            grants::revoke_of_user(db, user, scribe.now)?;
             let codes = recovery::replace(db, user, &scribe.random, scribe.now)?;
             let event = Event::success(AuditAction::RecoveryCodesMade).user(user).session(session);
             scribe.write(db, event)?;

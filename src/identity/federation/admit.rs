@@ -164,6 +164,7 @@ impl Settlement {
         grants::revoke_of_user(db, user, self.scribe.now)?;
         rows::void_links_of(db, user)?;
         rows::void_credentials(db, user, email, self.scribe.now)?;
+        store::api_keys::revoke_of_creator(db, user, self.scribe.now)?;
         users::mark_email_verified(db, user, email, self.scribe.now)?;
         let event = Event::success(AuditAction::AccountReclaimed).user(user);
         self.scribe.write(db, event.detail("provider", self.upstream.settings.id.as_str()))

@@ -17,10 +17,13 @@ mod token;
 pub mod token_in;
 mod upstream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
+use super::device::KnownDevice;
+use super::factor::Enrolled;
 use super::limits::{self, Bucket, Throttled};
 use super::session::{self, Arrival, Begun, Terms};
 use crate::app::App;
@@ -84,6 +87,8 @@ pub struct Start<'a> {
     pub provider: &'a str,
     /// Of the browser (AR-6).
     pub binding: &'a Secret,
+    /// Whether the browser is known, and as which.
+    pub device: Option<&'a KnownDevice>,
     pub onward: Onward,
     /// Whether the provider is to ask who is there, even if it knows: somebody has to prove it anew.
     pub anew: bool,
@@ -165,7 +170,7 @@ async fn begin(
     origin: &Origin,
 ) -> Result<Url, FederationError> {
     let scribe = app.scribe(origin);
-    let tries = [tries(app, origin)];
+    let tries = [tries(app, start.device, origin)];
     app.db
         .write(move |db| limits::reserve(db, &tries, scribe.now))
         .await?
@@ -313,7 +318,7 @@ async fn take_in(
         link::to_account(app, upstream, person, user, &arrival, origin).await?;
         return Ok(Come::Linked);
     }
-    let (bucket, _) = tries(app, origin);
+    let (bucket, _) = tries(app, arrival.device.as_ref(), origin);
     let settlement = Settlement {
         upstream: upstream.clone(),
         policy: upstream.first_sign_in(app.config.registration_mode()),
@@ -323,25 +328,32 @@ async fn take_in(
         terms: Terms::of(app, false),
         scribe: app.scribe(origin),
     };
-    let settled = app.db.write(move |db| {
+    let settlement = Arc::new(settlement);
+    let settled = settle_twice(app, move |db| {
         let settled = settlement.settle(db)?;
         if let Settled::SignedIn { .. } = settled {
             limits::refund(db, &[bucket])?;
         }
         Ok(settled)
     });
-    match taken_is_again(settled.await)? {
+    match settled.await? {
         Settled::SignedIn { begun, is_new } => Ok(Come::SignedIn { begun, is_new }),
         Settled::MustLink => Ok(Come::MustLink),
         Settled::Refused(error) => Err(error.into()),
     }
 }
 
-/// Two first sign-ins of one person that arrive together: the later one finds the account made, and begins again.
-fn taken_is_again(outcome: Result<Settled, store::Error>) -> Result<Settled, FederationError> {
-    match outcome {
-        Err(store::Error::Taken(_)) => Err(FederationError::Stale),
-        other => Ok(other?),
+/// Two first sign-ins of one person that arrive together: the later one finds the account made when it is settled again.
+async fn settle_twice<T: Send + 'static>(
+    app: &App,
+    settle: impl Fn(&mut Conn) -> Result<T, store::Error> + Clone + Send + 'static,
+) -> Result<T, FederationError> {
+    match app.db.write(settle.clone()).await {
+        Err(store::Error::Taken(_)) => match app.db.write(settle).await {
+            Err(store::Error::Taken(_)) => Err(FederationError::Stale),
+            again => Ok(again?),
+        },
+        first => Ok(first?),
     }
 }
 
@@ -368,9 +380,13 @@ async fn note(
     app.db.write(move |db| scribe.write(db, event.clone())).await
 }
 
-/// Sign-ins that one network address began and that did not end well (RL-3).
-fn tries(app: &App, origin: &Origin) -> (Bucket, Limit) {
-    let bucket = Bucket::new("federation address", &[&limits::address_key(origin.ip)]);
+/// Sign-ins that one network address began and that did not end well (RL-3). A known device counts for itself: what
+/// others at the same address begin does not keep it out (RL-4).
+fn tries(app: &App, device: Option<&KnownDevice>, origin: &Origin) -> (Bucket, Limit) {
+    let bucket = match device {
+        Some(device) => Bucket::new("federation device", &[device.id()]),
+        None => Bucket::new("federation address", &[&limits::address_key(origin.ip)]),
+    };
     (bucket, app.config.limits.login_per_address)
 }
 
@@ -384,6 +400,11 @@ impl Failed {
     }
 }
 
+/// Whether the user can prove here, without the provider, who they are.
+fn has_own_proof(db: &mut Conn, user: UserId) -> Result<bool, store::Error> {
+    Ok(store::users::password(db, user)?.is_some() || Enrolled::of(db, user)?.any())
+}
+
 /// Begins a session of an admitted user by this provider's word. Nothing else begins one here.
 fn begin_session(
     db: &mut Conn,
@@ -395,12 +416,18 @@ fn begin_session(
     scribe: &Scribe,
 ) -> Result<Begun, store::Error> {
     let begun = session::begin(db, admission, &[AuthMethod::Federated], arrival, terms, scribe)?;
-    // Nobody was asked here: the proof is as old as the provider's. One that does not say when it asked proves who is
-    // there, and not that somebody was asked just now (SE-7, AZ-11).
-    let undated = scribe.now.minus(RECENT + Duration::from_secs(1));
-    let proven_at = authenticated_at.unwrap_or(undated);
-    if proven_at < scribe.now && !begun.awaiting_factor {
-        store::sessions::backdate(db, begun.id, proven_at)?;
+    match authenticated_at {
+        _ if begun.awaiting_factor => {}
+        // Nobody was asked here: the proof is as old as the provider's (AZ-11).
+        Some(at) if at < scribe.now => store::sessions::backdate(db, begun.id, at)?,
+        Some(_) => {}
+        // One that does not say when it asked proves who is there, and not that somebody was asked just now. Whoever has
+        // a password or a factor proves the rest with it (SE-7); of whoever has nothing else, nothing better is to be had.
+        None if has_own_proof(db, begun.user)? => {
+            let long_ago = scribe.now.minus(RECENT + Duration::from_secs(1));
+            store::sessions::backdate_proofs(db, begun.id, long_ago)?;
+        }
+        None => {}
     }
     rows::note_session(db, begun.id, provider, scribe.now.plus(terms.max))?;
     Ok(begun)

@@ -3,9 +3,11 @@
 //! The application got it by the provider's own library; it proves somebody to us only if it was made for us. Each is
 //! good once, and is put through the same decision as a browser that comes back from the provider.
 
+use std::sync::Arc;
+
 use super::admit::{Settled, Settlement};
 use super::token::{Kind, NonceCheck};
-use super::{FederationError, PATIENCE, note, out_of_time, providers, taken_is_again, upstream};
+use super::{FederationError, PATIENCE, note, out_of_time, providers, settle_twice, upstream};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::clock::Timestamp;
@@ -114,16 +116,15 @@ impl Once {
 }
 
 async fn settle_once(app: &App, settlement: Settlement, once: Once) -> Result<SignedIn, FederationError> {
-    let settled = app.db.write(move |db| {
+    let settlement = Arc::new(settlement);
+    let settled = settle_twice(app, move |db| {
         if !store::grants::present_once(db, &once.digest, once.until)? {
             return Ok(None);
         }
         settlement.settle(db).map(Some)
     });
-    let settled = match settled.await {
-        Ok(None) => return Err(FederationError::Refused("the token was used before".to_owned())),
-        Ok(Some(settled)) => taken_is_again(Ok(settled))?,
-        Err(error) => taken_is_again(Err(error))?,
+    let Some(settled) = settled.await? else {
+        return Err(FederationError::Refused("the token was used before".to_owned()));
     };
     match settled {
         Settled::SignedIn { begun, is_new } => Ok(SignedIn { begun, is_new }),

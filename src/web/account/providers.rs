@@ -34,6 +34,7 @@ pub async fn link(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpRe
     let start = Start {
         provider: params.get("provider").unwrap_or_default(),
         binding: visitor.binding(),
+        device: visitor.browser.device.as_ref(),
         onward: Onward { request: None, page: Some(PAGE.to_owned()) },
         anew: true,
         link_to: Some(account.user.id),

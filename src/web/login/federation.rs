@@ -7,6 +7,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::Path;
 
 use crate::identity::federation::{self, Come, Failed, FederationError, Onward, Returned, Start};
+use crate::identity::reauthentication::{self, Due};
+use crate::identity::session::Begun;
 use crate::model::RequestId;
 use crate::protocol::Params;
 use crate::protocol::authorize::{AuthorizationRequest, Prompt};
@@ -35,6 +37,7 @@ pub async fn start(visitor: Visitor, provider: Path<String>) -> Result<HttpRespo
     let start = Start {
         provider: &provider,
         binding: visitor.binding(),
+        device: visitor.browser.device.as_ref(),
         anew: next.is_some() || underway.as_ref().is_some_and(|underway| asks_again(&underway.request)),
         onward: Onward {
             request: underway.map(|underway| underway.row.id),
@@ -78,7 +81,19 @@ pub async fn callback(visitor: Visitor, provider: Path<String>) -> Result<HttpRe
             let underway = visitor.underway_if_any(request.as_deref()).await?;
             let welcome =
                 Welcome { begun: &begun, others: &others, remember: false, underway: underway.as_ref() };
-            Ok(visitor.welcome(welcome, next.as_ref().map_or("/", Next::as_str)).await)
+            let onward = next.as_ref().map_or("/", Next::as_str);
+            if others.iter().any(|other| other.user.id == begun.user)
+                && proof_is_due(&visitor, &begun).await?
+            {
+                // Without a word, whoever is to confirm who they are would stand before the same page again.
+                let asked_by = match &underway {
+                    Some(underway) => format!("request={}", underway.row.id),
+                    None => format!("next={onward}"),
+                };
+                let explained = format!("/login?{asked_by}&undated={provider}");
+                return Ok(visitor.welcome(Welcome { underway: None, ..welcome }, &explained).await);
+            }
+            Ok(visitor.welcome(welcome, onward).await)
         }
         Come::MustLink => Ok(visitor.go(&link_page(finished.onward.request))),
         Come::Linked => {
@@ -86,6 +101,14 @@ pub async fn callback(visitor: Visitor, provider: Path<String>) -> Result<HttpRe
             Ok(visitor.go(next.as_ref().map_or("/account", Next::as_str)))
         }
     }
+}
+
+/// Whether the provider's word was not enough to change what matters: it did not say when it asked.
+async fn proof_is_due(visitor: &Visitor, begun: &Begun) -> Result<bool, PageFailure> {
+    let (app, now) = (&visitor.app, visitor.app.clock.now());
+    let (user, session) = (begun.user, begun.id);
+    let due = app.db.read(move |db| reauthentication::due_in(db, user, session, now)).await?;
+    Ok(due == Some(Due::SignIn))
 }
 
 /// `POST /login/federation/{id}/callback`: from providers that answer by a form (OAuth 2.0 Form Post Response Mode).

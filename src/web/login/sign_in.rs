@@ -4,13 +4,14 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::crypto::Secret;
-use crate::identity::federation::link;
+use crate::identity::federation::{link, providers};
 use crate::identity::sign_in::{Attempt, SignInError, with_password};
 use crate::model::EmailAddress;
+use crate::protocol::Params;
 use crate::tenancy::domains;
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
-use crate::web::page::LoginProblem;
+use crate::web::page::{LoginProblem, ProviderProblem};
 
 use super::Visitor;
 use super::situation::{Form, Situation};
@@ -34,8 +35,19 @@ pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
         Some(waiting) => waiting.account.clone(),
         None => situation.hint.clone().filter(|_| !wants_other).unwrap_or_default(),
     };
-    let form = Form { username: &username, remember: false, problem: None };
+    let undated = undated(&visitor, &params).await?;
+    let problem = undated
+        .as_deref()
+        .map(|provider| LoginProblem::Provider { provider, problem: ProviderProblem::Undated });
+    let form = Form { username: &username, remember: false, problem };
     Ok(situation.page(&visitor, StatusCode::OK, &form))
+}
+
+/// The provider that somebody has just come back from who is asked for more.
+async fn undated(visitor: &Visitor, params: &Params) -> Result<Option<String>, PageFailure> {
+    let Some(id) = params.get("undated") else { return Ok(None) };
+    let provider = providers::find_active(&visitor.app, id).await?;
+    Ok(provider.map(|upstream| upstream.settings.label()))
 }
 
 /// `POST /login`.

@@ -95,6 +95,8 @@ pub enum ProviderProblem {
     LinkedElsewhere,
     /// Disabled meanwhile (FE-10).
     Disabled,
+    /// It says who it is, but not when it asked: that is no proof of just now (SE-7).
+    Undated,
     Throttled {
         wait: Duration,
     },
@@ -111,6 +113,7 @@ impl ProviderProblem {
             Self::NotInvited => "provider.not_invited",
             Self::LinkedElsewhere => "provider.linked_elsewhere",
             Self::Disabled => "provider.disabled",
+            Self::Undated => "provider.undated",
             Self::Throttled { wait } => return ui.with("login.throttled", &[("span", &ui.span(wait))]),
         };
         ui.with(key, &[("provider", provider)])
