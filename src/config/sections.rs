@@ -350,11 +350,14 @@ pub struct Password {
     pub passes: u32,
     /// Lanes computed side by side.
     pub lanes: u32,
+    /// Whether programs may send a password in JSON to sign somebody in: to `/api/v1` and to dialects. An organisation may
+    /// forbid it for itself.
+    pub json_sign_in: bool,
 }
 
 impl Default for Password {
     fn default() -> Self {
-        Self { min_length: 12, memory_kib: 19_456, passes: 2, lanes: 1 }
+        Self { min_length: 12, memory_kib: 19_456, passes: 2, lanes: 1, json_sign_in: true }
     }
 }
 
