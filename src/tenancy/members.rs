@@ -397,7 +397,7 @@ fn check_administered_without(db: &mut Conn, member: &Member, held: &[Held]) -> 
 }
 
 fn told(action: AuditAction, actor: Actor, user: UserId, place: Place, roles: &[Role]) -> Event {
-    let mut event = Event::success(action).user(user).actor(actor.user()).organisation(place.organisation);
+    let mut event = Event::success(action).user(user).actor(actor).organisation(place.organisation);
     if !roles.is_empty() {
         event = event.detail("roles", roles.iter().map(|role| role.key.clone()).collect::<Vec<_>>());
     }

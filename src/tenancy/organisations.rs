@@ -192,7 +192,7 @@ fn change_stored(
     found.password_login_allowed = change.password_login_allowed.unwrap_or(found.password_login_allowed);
     organisations::update(db, &found, scribe.now)?;
     let event = Event::success(AuditAction::OrganisationChanged)
-        .actor(actor.user())
+        .actor(actor)
         .organisation(organisation)
         .detail("require_mfa", found.require_mfa)
         .detail("password_login_allowed", found.password_login_allowed);
