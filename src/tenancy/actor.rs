@@ -91,8 +91,8 @@ fn rank_of_member(
     Ok(reaching.filter(|held| allows(held.role.id)).map(|held| held.role.rank).max())
 }
 
-/// A key needs the scope, and its creator the permission: it reaches as far as they do. One of the organisation itself
-/// gives and touches the roles that allow nothing beyond its scopes. No key makes or ends keys (AK-2).
+/// A key needs the scope, and its creator the permission. It gives and touches the roles that allow nothing beyond its
+/// scopes, and never what ranks above its creator. No key makes or ends keys (AK-2).
 fn rank_of_key(
     db: &mut Conn,
     id: ApiKeyId,
@@ -107,12 +107,16 @@ fn rank_of_key(
     if !reaches || !scopes.iter().any(|scope| scope == permission.as_str()) {
         return Ok(None);
     }
-    if let Some(creator) = key.created_by {
-        return rank_of_member(db, creator, organisation, workspace, permission);
-    }
     let permissions = store::roles::permissions(db, organisation)?;
     let within = |role: &Role| {
         permissions.iter().filter(|(of, _)| *of == role.id).all(|(_, named)| scopes.contains(named))
     };
-    Ok(Some(store::roles::all(db, organisation)?.iter().filter(|role| within(role)).map(|role| role.rank).max().unwrap_or(0)))
+    let roles = store::roles::all(db, organisation)?;
+    let own = roles.iter().filter(|role| within(role)).map(|role| role.rank).max().unwrap_or_default();
+    Ok(match key.created_by {
+        None => Some(own),
+        Some(creator) => {
+            rank_of_member(db, creator, organisation, workspace, permission)?.map(|rank| rank.min(own))
+        }
+    })
 }

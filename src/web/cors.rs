@@ -46,7 +46,7 @@ pub async fn for_api_clients(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let sent = Sent {
         methods: "GET, POST, PUT, PATCH, DELETE",
-        headers: "Authorization, Content-Type, X-Organization-ID, X-Workspace-ID",
+        headers: "Authorization, Content-Type, Idempotency-Key, X-Organization-ID, X-Workspace-ID",
     };
     for_registered(sent, request, next).await
 }
@@ -77,7 +77,7 @@ async fn for_registered(
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let exposed = HeaderValue::from_static("WWW-Authenticate, Retry-After, X-Request-Id");
+        let exposed = HeaderValue::from_static("WWW-Authenticate, Retry-After, X-Request-Id, Idempotency-Replayed");
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
     Ok(response)

@@ -81,11 +81,16 @@ faults! {
     /// An account has the address and must be linked to by its owner (FE-7).
     AccountExists = "account_exists", 409, "An account with this address exists: sign in to it to link the two.";
     RegistrationClosed = "registration_closed", 403, "Registration is closed.";
+    /// Read, and not to be done as it is.
+    InvalidValue = "invalid_value", 422, "A value cannot be taken.";
+    IdempotencyKeyReused = "idempotency_key_reused", 422, "This idempotency key was sent with another request.";
+    InProgress = "in_progress", 409, "The first request with this idempotency key has not been answered.";
     RateLimited = "rate_limited", 429, "Too many attempts. Try again later.";
     NotFound = "not_found", 404, "There is nothing here.";
     MethodNotAllowed = "method_not_allowed", 405, "This method is not allowed here.";
     RequestTimeout = "request_timeout", 408, "The body took too long.";
     BodyTooLarge = "body_too_large", 413, "The body is too long.";
+    UriTooLong = "uri_too_long", 414, "The address is too long.";
     UnsupportedMediaType = "unsupported_media_type", 415, "The body is of a type that is not taken here.";
     HeadersTooLarge = "headers_too_large", 431, "The headers are too long.";
     Internal = "internal", 500, "Something went wrong here.";

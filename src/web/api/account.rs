@@ -1,10 +1,12 @@
 //! What somebody sees and changes of themselves by the API, and the mails that it sends.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
 
-use super::ask::{Body, Call, Member};
+use super::ask::{Call, Sent};
+use super::caller::Member;
+use super::refuse::value;
 use super::session::{done, grant};
 use super::tell::Me;
 use super::typed::{asked, told};
@@ -37,7 +39,7 @@ asked! {
     }
     /// `POST /password/forgot`.
     Forgot {
-        email: String,
+        email: String where { "format": "email", "maxLength": 254 },
         /// Where the person goes on to when the password is set: an address that the API's client registered.
         redirect_url: Option<String>,
     }
@@ -48,7 +50,7 @@ asked! {
     }
     /// `POST /magic-link`.
     AskLink {
-        email: String,
+        email: String where { "format": "email", "maxLength": 254 },
     }
 }
 
@@ -60,6 +62,7 @@ told! {
     /// Where the caller is signed in.
     Sessions {
         items: Vec<SessionTold>,
+        next: Option<String>,
     }
     SessionTold {
         id: String,
@@ -76,7 +79,7 @@ pub async fn me(member: Member) -> HttpResponse {
     respond::json_no_store(StatusCode::OK, &Me::from(&member.subject))
 }
 
-pub async fn change_me(member: Member, Body(said): Body<Changed>) -> Result<HttpResponse, Refused> {
+pub async fn change_me(Sent { by: member, asked: said, .. }: Sent<Member, Changed>) -> Result<HttpResponse, Refused> {
     let say = move |profile: &mut Profile| {
         for (field, said) in [
             (&mut profile.name, &said.name),
@@ -93,7 +96,7 @@ pub async fn change_me(member: Member, Body(said): Body<Changed>) -> Result<Http
         }
     };
     let call = &member.call;
-    profile::change(&call.app, member.user(), say, &call.origin).await?;
+    profile::change(&call.app, member.user(), say, &call.origin).await.map_err(value)?;
     let (_, subject) = first_party::caller(&call.app, &call.product, call.token()?).await?;
     let subject = first_party::narrow(&call.app, subject, call.wanted.clone()).await??;
     Ok(respond::json_no_store(StatusCode::OK, &Me::from(&subject)))
@@ -101,8 +104,7 @@ pub async fn change_me(member: Member, Body(said): Body<Changed>) -> Result<Http
 
 /// Everything else of the account is signed out; what asks for this stays.
 pub async fn change_password(
-    member: Member,
-    Body(asked): Body<ChangePassword>,
+    Sent { by: member, asked, .. }: Sent<Member, ChangePassword>,
 ) -> Result<HttpResponse, Refused> {
     let change = Change {
         user: member.user(),
@@ -117,7 +119,7 @@ pub async fn change_password(
     Ok(done())
 }
 
-pub async fn forgot_password(call: Call, Body(asked): Body<Forgot>) -> Result<HttpResponse, Refused> {
+pub async fn forgot_password(Sent { by: call, asked, .. }: Sent<Call, Forgot>) -> Result<HttpResponse, Refused> {
     let return_to = match asked.redirect_url.as_deref() {
         None => None,
         Some(url) => Some(RegisteredRedirect::of(&call.product.client, url).ok_or(Fault::RedirectRefused)?),
@@ -129,17 +131,17 @@ pub async fn forgot_password(call: Call, Body(asked): Body<Forgot>) -> Result<Ht
         request: None,
         return_to,
     };
-    recovery::request(&call.app, asked, &call.origin).await?;
+    recovery::request(&call.app, asked, &call.origin).await.map_err(value)?;
     Ok(accepted())
 }
 
-pub async fn reset_password(call: Call, Body(asked): Body<Reset>) -> Result<HttpResponse, Refused> {
+pub async fn reset_password(Sent { by: call, asked, .. }: Sent<Call, Reset>) -> Result<HttpResponse, Refused> {
     let (token, password) = (&asked.token, &asked.new_password);
     recovery::reset(&call.app, token, password, call.notices(), &call.origin).await?;
     Ok(done())
 }
 
-pub async fn ask_link(call: Call, Body(asked): Body<AskLink>) -> Result<HttpResponse, Refused> {
+pub async fn ask_link(Sent { by: call, asked, .. }: Sent<Call, AskLink>) -> Result<HttpResponse, Refused> {
     let asked = magic::Asked {
         email: asked.email,
         language: call.language,
@@ -149,7 +151,7 @@ pub async fn ask_link(call: Call, Body(asked): Body<AskLink>) -> Result<HttpResp
         onward: Onward::default(),
         lasts: call.app.config.lifetimes.magic,
     };
-    magic::ask(&call.app, asked, &call.origin).await?;
+    magic::ask(&call.app, asked, &call.origin).await.map_err(value)?;
     Ok(accepted())
 }
 
@@ -157,9 +159,16 @@ fn accepted() -> HttpResponse {
     respond::json_no_store(StatusCode::ACCEPTED, &Accepted { status: "accepted".to_owned() })
 }
 
-pub async fn sessions(member: Member) -> Result<HttpResponse, Refused> {
+/// The newest first.
+pub async fn sessions(member: Member, request: HttpRequest) -> Result<HttpResponse, Refused> {
+    let list = member.list("sessions");
+    let page = list.page::<SessionId>(&request)?;
+    let mut live = sessions::list(&member.call.app, member.user()).await?;
+    live.sort_by_key(|seen| std::cmp::Reverse(seen.session.id));
+    live.retain(|seen| page.after.is_none_or(|after| seen.session.id < after));
+    let (found, next) = list.cut(live, page.limit, |seen| seen.session.id);
     let current = member.subject.session;
-    let items = sessions::list(&member.call.app, member.user()).await?.into_iter().map(|seen| {
+    let items = found.into_iter().map(|seen| {
         let session = seen.session;
         SessionTold {
             current: current == Some(session.id),
@@ -171,7 +180,7 @@ pub async fn sessions(member: Member) -> Result<HttpResponse, Refused> {
             user_agent: session.user_agent,
         }
     });
-    Ok(respond::json_no_store(StatusCode::OK, &Sessions { items: items.collect() }))
+    Ok(respond::json_no_store(StatusCode::OK, &Sessions { items: items.collect(), next }))
 }
 
 /// Ends one of the caller's own sessions. Of another's there is nothing to be found.

@@ -1,4 +1,4 @@
-//! What a call brings: a body of one type, the token of its caller, and the organisation that it is about.
+//! What a call brings: a credential, the organisation that it is about, and a body of one type.
 //!
 //! A header that a proxy could mistake for another (sent twice, or with `_` for `-`) is refused rather than chosen from
 //! (OR-1), and so is a call with two credentials.
@@ -12,14 +12,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Map;
 
 use super::BASE;
+use super::once::Once;
 use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::Secret;
-use crate::grants::first_party::{self, Product, Refresh, Subject};
-use crate::grants::introspection::LiveAccessToken;
+use crate::grants::first_party::{Product, Refresh, Subject};
 use crate::identity::notice::Notices;
 use crate::identity::session::{Api, Arrival};
-use crate::model::{Language, OrganisationId, SessionId, Slug, UserId, WorkspaceId, language};
+use crate::model::{Language, OrganisationId, Slug, WorkspaceId, language};
 use crate::tenancy::clients;
 use crate::tenancy::membership::Selection;
 use crate::web::extract::{self, Credential};
@@ -30,22 +30,33 @@ use crate::web::visit::app;
 /// The longest body. Nothing here needs more.
 const LONGEST: usize = 64 * 1024;
 
-/// A JSON body.
-#[derive(Debug)]
-pub struct Body<T>(pub T);
+/// Who calls, and then what they send: a body is not read before it is known whose it is.
+pub struct Sent<C, T> {
+    pub by: C,
+    pub asked: T,
+    /// For what is made once however often it is asked for.
+    pub once: Once,
+}
 
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+impl<C, T> FromRequest for Sent<C, T>
+where
+    C: FromRequest<Error = Refused>,
+    C::Future: 'static,
+    T: DeserializeOwned + 'static,
+{
     type Error = Refused;
     type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (is_json, payload) = (is_json(request.headers()), payload.take());
+        let (caller, payload) = (C::from_request(request, &mut Payload::None), payload.take());
+        let request = request.clone();
         Box::pin(async move {
-            if !is_json {
+            let by = caller.await?;
+            if !is_json(request.headers()) {
                 return Err(Fault::UnsupportedMediaType.into());
             }
-            let bytes = json::collect(payload, LONGEST).await?;
-            read(&bytes).map(Self)
+            let body = json::collect(payload, LONGEST).await?;
+            Ok(Self { by, asked: read(&body)?, once: Once::of(&request, &body) })
         })
     }
 }
@@ -87,6 +98,8 @@ pub struct Call {
     /// What the headers say it is about.
     pub wanted: Selection,
     token: Option<Secret>,
+    /// Of a machine.
+    pub key: Option<Secret>,
 }
 
 impl FromRequest for Call {
@@ -98,10 +111,10 @@ impl FromRequest for Call {
         Box::pin(async move {
             let (app, headers) = (app(&request).clone(), request.headers());
             check_names(headers)?;
-            let token = match Credential::read(headers) {
-                Ok(Some(Credential::Bearer(token))) => Some(token),
-                // A key neither signs in nor acts for a person (AK-2).
-                Ok(Some(Credential::ApiKey(_)) | None) => None,
+            let (token, key) = match Credential::read(headers) {
+                Ok(Some(Credential::Bearer(token))) => (Some(token), None),
+                Ok(Some(Credential::ApiKey(key))) => (None, Some(key)),
+                Ok(None) => (None, None),
                 Err(error) if headers.contains_key("x-api-key") && headers.contains_key("authorization") => {
                     return Err(Refused::with_detail(Fault::TwoCredentials, sentence(error.description())));
                 }
@@ -112,7 +125,7 @@ impl FromRequest for Call {
             let wanted =
                 selection(header(headers, "x-organization-id")?, header(headers, "x-workspace-id")?)?;
             let language = language::negotiate::<&str>(&[], accepted);
-            Ok(Self { product: product(&app).await?, app, origin, language, wanted, token })
+            Ok(Self { product: product(&app).await?, app, origin, language, wanted, token, key })
         })
     }
 }
@@ -137,7 +150,7 @@ async fn product(app: &App) -> Result<Product, Refused> {
 fn check_names(headers: &HeaderMap) -> Result<(), Refused> {
     let is_odd = |name: &str| {
         name.contains('_')
-            && ["x-organization-id", "x-workspace-id", "x-api-key"].contains(&name.replace('_', "-").as_str())
+            && ["x-organization-id", "x-workspace-id", "x-api-key", "idempotency-key"].contains(&name.replace('_', "-").as_str())
     };
     match headers.keys().find(|name| is_odd(name.as_str())) {
         Some(name) => Err(unreadable(name.as_str())),
@@ -146,7 +159,7 @@ fn check_names(headers: &HeaderMap) -> Result<(), Refused> {
 }
 
 /// The one header of this name, trimmed. Empty counts as absent.
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refused> {
+pub fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refused> {
     let value = extract::one(headers, name).map_err(|_| unreadable(name))?;
     Ok(value.map(str::trim).filter(|value| !value.is_empty()))
 }
@@ -200,39 +213,6 @@ impl Call {
 /// This API adds no claims.
 pub fn no_claims(_: &Subject) -> Map<String, serde_json::Value> {
     Map::new()
-}
-
-/// A call of somebody who is signed in, in the organisation and workspace that the headers name.
-pub struct Member {
-    pub call: Call,
-    pub live: LiveAccessToken,
-    pub subject: Subject,
-}
-
-impl FromRequest for Member {
-    type Error = Refused;
-    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let call = Call::from_request(request, payload);
-        Box::pin(async move {
-            let call = call.await?;
-            let (live, subject) = first_party::caller(&call.app, &call.product, call.token()?).await?;
-            let subject = first_party::narrow(&call.app, subject, call.wanted.clone()).await??;
-            Ok(Self { call, live, subject })
-        })
-    }
-}
-
-impl Member {
-    pub fn user(&self) -> UserId {
-        self.subject.user.id
-    }
-
-    /// The session that the token is of.
-    pub fn session(&self) -> Result<SessionId, Refused> {
-        self.subject.session.ok_or_else(|| Fault::TokenInvalid.into())
-    }
 }
 
 #[cfg(test)]

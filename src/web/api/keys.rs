@@ -4,9 +4,12 @@
 use std::time::Duration;
 
 use actix_web::HttpResponse;
+use serde_json::{Value, json};
 
-use super::ask::Body;
-use super::organizations::{Here, made, ok, workspace};
+use super::ask::Sent;
+use super::caller::Here;
+use super::once::Made;
+use super::organizations::{ok, workspace};
 use super::session::done;
 use super::typed::{asked, told};
 use crate::identity::reauthentication;
@@ -15,19 +18,21 @@ use crate::store::api_keys::ApiKey;
 use crate::tenancy::api_keys::{Created, Described, NewKey, manage};
 use crate::web::fault::{Fault, Refused};
 
+const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 86_400);
+
 asked! {
     /// `POST …/api-keys`.
     NewApiKey {
-        name: String,
-        scopes: Vec<String>,
+        name: String where { "minLength": 1, "maxLength": 200 },
+        scopes: Vec<String> where { "minItems": 1, "maxItems": 50 },
         workspace: Option<String>,
         /// Seconds. Without: until it is revoked.
-        expires_in: Option<u64>,
+        expires_in: Option<u64> where { "minimum": 1, "maximum": 315619200 },
     }
     /// `POST …/api-keys/{key}/rotate`.
     Rotate {
         /// Seconds that the present key lives on.
-        overlap: Option<u64>,
+        overlap: Option<u64> where { "maximum": 2592000 },
     }
 }
 
@@ -50,10 +55,16 @@ told! {
         last_used_at: Option<String>,
         revoked_at: Option<String>,
     }
-    /// With its text, which is shown this once.
+    /// With its text, which is shown this once: when the same is asked for again with an idempotency key, it is null.
     KeyMade {
-        key: String,
+        key: Option<String>,
         described: KeyTold,
+    }
+}
+
+impl Made for KeyMade {
+    fn again(&self) -> Value {
+        json!({ "key": null, "described": self.described })
     }
 }
 
@@ -73,14 +84,17 @@ fn told(key: &ApiKey, scopes: &[String]) -> KeyTold {
     }
 }
 
-fn shown(created: &Created) -> HttpResponse {
-    let described = told(&created.key, &created.scopes);
-    made(&KeyMade { key: created.text.expose().to_owned(), described })
+impl From<Created> for KeyMade {
+    fn from(created: Created) -> Self {
+        let described = told(&created.key, &created.scopes);
+        Self { key: Some(created.text.expose().to_owned()), described }
+    }
 }
 
 /// Whoever makes or ends keys has signed in within the last minutes (SE-7).
 async fn check_recent(here: &Here) -> Result<(), Refused> {
-    let (user, session, now) = (here.member.user(), here.member.session()?, here.app().clock.now());
+    let member = here.person()?;
+    let (user, session, now) = (member.user(), member.session()?, here.app().clock.now());
     let due = here.app().db.read(move |db| reauthentication::due_in(db, user, session, now)).await?;
     match due {
         None => Ok(()),
@@ -100,7 +114,7 @@ pub async fn list(here: Here) -> Result<HttpResponse, Refused> {
     Ok(ok(&ApiKeys { items: items.collect(), next }))
 }
 
-pub async fn create(here: Here, Body(asked): Body<NewApiKey>) -> Result<HttpResponse, Refused> {
+pub async fn create(Sent { by: here, asked, once }: Sent<Here, NewApiKey>) -> Result<HttpResponse, Refused> {
     check_recent(&here).await?;
     let new = NewKey {
         name: asked.name,
@@ -109,17 +123,23 @@ pub async fn create(here: Here, Body(asked): Body<NewApiKey>) -> Result<HttpResp
         lasts: asked.expires_in.map(Duration::from_secs),
         prefix: None,
     };
-    let created = manage::create(here.app(), here.actor(), here.organisation, new, here.origin()).await?;
-    Ok(shown(&created))
+    let (app, actor, of) = (here.call().app.clone(), here.actor(), here.organisation);
+    let make = async move |origin| Ok(KeyMade::from(manage::create(&app, actor, of, new, &origin).await?));
+    once.make(here.call(), &here.identity(), make).await
 }
 
-pub async fn rotate(here: Here, Body(asked): Body<Rotate>) -> Result<HttpResponse, Refused> {
+pub async fn rotate(Sent { by: here, asked, once }: Sent<Here, Rotate>) -> Result<HttpResponse, Refused> {
     check_recent(&here).await?;
-    const LONGEST: u64 = 30 * 86_400;
-    let overlap = Duration::from_secs(asked.overlap.unwrap_or_default().min(LONGEST));
-    let (app, actor, id) = (here.app(), here.actor(), here.named("key")?);
-    let created = manage::rotate(app, actor, here.organisation, id, overlap, here.origin()).await?;
-    Ok(shown(&created))
+    let overlap = Duration::from_secs(asked.overlap.unwrap_or_default());
+    if overlap > LONGEST_OVERLAP {
+        let why = "`overlap` must be at most 30 days.";
+        return Err(Refused::with_detail(Fault::InvalidValue, why));
+    }
+    let (app, actor, of) = (here.call().app.clone(), here.actor(), here.organisation);
+    let id = here.named("key")?;
+    let make =
+        async move |origin| Ok(KeyMade::from(manage::rotate(&app, actor, of, id, overlap, &origin).await?));
+    once.make(here.call(), &here.identity(), make).await
 }
 
 pub async fn revoke(here: Here) -> Result<HttpResponse, Refused> {

@@ -7,11 +7,17 @@
 
 mod account;
 mod ask;
+mod caller;
+mod describe;
+mod invitations;
 mod keys;
+mod members;
+mod once;
 mod organizations;
 mod page;
 mod problem;
 mod refuse;
+mod roles;
 mod session;
 mod table;
 mod tell;
@@ -39,7 +45,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         let refuse = move || async move { problem::method_not_allowed(path) };
         scope = scope.service(resource.default_service(web::to(refuse)));
     }
-    scope = scope.service(web::resource("/openapi.json").route(web::get().to(table::describe)));
+    scope = scope.service(web::resource("/openapi.json").route(web::get().to(describe::describe)));
     let elsewhere = || async { Err::<HttpResponse, Refused>(Fault::NotFound.into()) };
     cfg.service(scope.default_service(web::to(elsewhere)));
 }
@@ -51,7 +57,8 @@ pub fn refuse(request: &HttpRequest, issuer: &Issuer, status: u16) -> Option<Htt
         return None;
     }
     let fault = match status {
-        400 | 414 => Fault::InvalidRequest,
+        400 => Fault::InvalidRequest,
+        414 => Fault::UriTooLong,
         405 => Fault::MethodNotAllowed,
         413 => Fault::BodyTooLarge,
         415 => Fault::UnsupportedMediaType,

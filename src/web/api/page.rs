@@ -1,6 +1,6 @@
 //! Lists in pages: after a key, never by number, so that nothing is left out or shown twice while others write.
 //!
-//! A cursor is opaque and ours: made for one list of one organisation, and refused at any other (OR-7).
+//! A cursor is opaque and ours: made for one list of one organisation or person, and refused at any other (OR-7).
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -12,7 +12,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::crypto::{MasterKey, constant_time_eq};
-use crate::model::OrganisationId;
 use crate::web::fault::{Fault, Refused};
 
 const USUAL: i64 = 50;
@@ -21,11 +20,12 @@ const MOST: i64 = 100;
 const TAG: usize = 16;
 
 /// Which list, and whose.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct List<'a> {
     pub master: &'a MasterKey,
     pub kind: &'static str,
-    pub organisation: OrganisationId,
+    /// The organisation or the person.
+    pub of: String,
 }
 
 /// What part of a list is asked for.
@@ -52,7 +52,7 @@ impl List<'_> {
         }
         let after = match asked.cursor {
             None => None,
-            Some(cursor) => Some(self.read(&cursor).ok_or_else(|| refuse("`cursor` is none of this list."))?),
+            Some(cursor) => Some(self.read(&cursor).ok_or_else(|| Refused::with_detail(Fault::InvalidValue, "`cursor` is none of this list."))?),
         };
         Ok(Page { after, limit })
     }
@@ -71,7 +71,7 @@ impl List<'_> {
     }
 
     fn tag(&self, id: &str) -> [u8; TAG] {
-        let message = format!("{} {} {id}", self.kind, self.organisation);
+        let message = format!("{} {} {id}", self.kind, self.of);
         let whole = self.master.tag(b"page cursor", message.as_bytes());
         let mut tag = [0; TAG];
         tag.copy_from_slice(&whole[..TAG]);
@@ -102,14 +102,14 @@ mod tests {
     #[test]
     fn or_7_a_cursor_is_good_for_its_own_list_only() {
         let master = MasterKey::generate(&Random::system());
-        let of = |byte: u8| OrganisationId::from_bytes(&[byte; 16]).unwrap();
-        let list = List { master: &master, kind: "members", organisation: of(7) };
+        let of = |byte: u8| format!("org_{byte}");
+        let list = List { master: &master, kind: "members", of: of(7) };
         let id = MembershipId::from_bytes(&[7; 16]).unwrap();
         let cursor = list.write(&id.to_string());
         assert_eq!(list.read::<MembershipId>(&cursor), Some(id));
         assert_eq!(list.read::<UserId>(&cursor), None);
-        assert_eq!(List { kind: "api-keys", ..list }.read::<MembershipId>(&cursor), None);
-        assert_eq!(List { organisation: of(8), ..list }.read::<MembershipId>(&cursor), None);
+        assert_eq!(List { kind: "api-keys", ..list.clone() }.read::<MembershipId>(&cursor), None);
+        assert_eq!(List { of: of(8), ..list.clone() }.read::<MembershipId>(&cursor), None);
         for bad in ["", "AAAA", &id.to_string(), &cursor[1..], &format!("{cursor}A")] {
             assert_eq!(list.read::<MembershipId>(bad), None, "{bad}");
         }

@@ -11,9 +11,17 @@ use super::table;
 use crate::web::fault::{Fault, Refused};
 use crate::web::respond;
 
+/// 400 is for what cannot be read as the description has it; for what can, and cannot be done, it is 422 here.
+fn status(fault: Fault) -> u16 {
+    match fault {
+        Fault::WeakPassword | Fault::WrongPassword | Fault::LinkExpired | Fault::RedirectRefused => 422,
+        other => other.status(),
+    }
+}
+
 impl ResponseError for Refused {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(status(self.fault)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -21,7 +29,7 @@ impl ResponseError for Refused {
         let mut body = json!({
             "type": format!("urn:countersign:problem:{code}"),
             "title": self.fault.message(),
-            "status": self.fault.status(),
+            "status": status(self.fault),
             "code": code,
         });
         if let Some(detail) = &self.detail {
@@ -35,7 +43,7 @@ impl ResponseError for Refused {
             headers.insert(RETRY_AFTER, respond::seconds(wait));
         }
         // Never `Basic`: a browser would ask for a password itself.
-        if matches!(self.fault, Fault::TokenMissing | Fault::TokenInvalid | Fault::TokenExpired) {
+        if matches!(self.fault, Fault::TokenMissing | Fault::TokenInvalid | Fault::TokenExpired | Fault::ApiKeyInvalid) {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         answer

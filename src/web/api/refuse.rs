@@ -10,7 +10,16 @@ use crate::tenancy::workspaces::WorkspaceError;
 use crate::web::fault::{Fault, Refused};
 
 fn invalid(why: impl Into<String>) -> Refused {
-    Refused::with_detail(Fault::InvalidRequest, why)
+    Refused::with_detail(Fault::InvalidValue, why)
+}
+
+/// What a use case says about a value: the body itself could be read.
+pub fn value(refused: impl Into<Refused>) -> Refused {
+    let refused = refused.into();
+    match refused.fault {
+        Fault::InvalidRequest => Refused { fault: Fault::InvalidValue, ..refused },
+        _ => refused,
+    }
 }
 
 fn conflict(why: &str) -> Refused {
@@ -34,6 +43,7 @@ impl From<OrganisationError> for Refused {
             OrganisationError::SlugTaken => conflict(TAKEN),
             OrganisationError::NoSuchOrganisation => Fault::OrganisationDenied.into(),
             OrganisationError::NotPermitted(refused) => refused.into(),
+            OrganisationError::Throttled(throttled) => Self::throttled(throttled.retry_after),
             OrganisationError::Store(error) => error.into(),
         }
     }

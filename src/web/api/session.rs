@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
 
-use super::ask::{Body, Call, Member, no_claims};
+use super::ask::{Call, Sent, no_claims};
+use super::caller::Member;
 use super::tell::{SignedIn, Vouched};
 use super::typed::asked;
 use crate::crypto::Secret;
@@ -54,7 +55,7 @@ asked! {
     }
 }
 
-pub async fn sign_in(call: Call, Body(asked): Body<SignIn>) -> Result<HttpResponse, Refused> {
+pub async fn sign_in(Sent { by: call, asked, .. }: Sent<Call, SignIn>) -> Result<HttpResponse, Refused> {
     let wanted = call.place(asked.organization.as_deref(), asked.workspace.as_deref())?;
     let attempt =
         Attempt { login: asked.login, password: asked.password, remember: false, arrival: call.arrival() };
@@ -63,14 +64,14 @@ pub async fn sign_in(call: Call, Body(asked): Body<SignIn>) -> Result<HttpRespon
     Ok(tell(&issued))
 }
 
-pub async fn refresh(call: Call, Body(asked): Body<Refresh>) -> Result<HttpResponse, Refused> {
+pub async fn refresh(Sent { by: call, asked, .. }: Sent<Call, Refresh>) -> Result<HttpResponse, Refused> {
     let token = &asked.refresh_token;
     let issued = first_party::rotate(&call.app, &call.product, token, &no_claims, &call.origin).await?;
     Ok(tell(&issued))
 }
 
 /// Tokens for another organisation or workspace, in the same session. What was given for the former one ends.
-pub async fn switch(member: Member, Body(asked): Body<Switch>) -> Result<HttpResponse, Refused> {
+pub async fn switch(Sent { by: member, asked, .. }: Sent<Member, Switch>) -> Result<HttpResponse, Refused> {
     let call = &member.call;
     let wanted = call.place(asked.organization.as_deref(), asked.workspace.as_deref())?;
     let way = Way::From(grant(&member)?);
@@ -88,7 +89,7 @@ pub fn grant(member: &Member) -> Result<GrantId, Refused> {
 }
 
 /// Ends the session. Ending twice is ending once.
-pub async fn sign_out(call: Call, Body(asked): Body<SignOut>) -> Result<HttpResponse, Refused> {
+pub async fn sign_out(Sent { by: call, asked, .. }: Sent<Call, SignOut>) -> Result<HttpResponse, Refused> {
     let in_body = asked.refresh_token.as_ref();
     let held: Vec<&Secret> = match (call.token(), in_body) {
         (Ok(token), in_body) => std::iter::once(token).chain(in_body).collect(),
@@ -106,7 +107,7 @@ pub async fn sign_out(call: Call, Body(asked): Body<SignOut>) -> Result<HttpResp
     if closed { Ok(done()) } else { Err(Fault::TokenInvalid.into()) }
 }
 
-pub async fn redeem(call: Call, Body(asked): Body<Redeem>) -> Result<HttpResponse, Refused> {
+pub async fn redeem(Sent { by: call, asked, .. }: Sent<Call, Redeem>) -> Result<HttpResponse, Refused> {
     let wanted = call.place(asked.organization.as_deref(), asked.workspace.as_deref())?;
     let app = &call.app;
     let entered = magic::redeem(app, &asked.token, None, call.arrival(), false, &call.origin).await?;
@@ -117,9 +118,8 @@ pub async fn redeem(call: Call, Body(asked): Body<Redeem>) -> Result<HttpRespons
 }
 
 pub async fn upstream(
-    call: Call,
     provider: Path<String>,
-    Body(asked): Body<Upstream>,
+    Sent { by: call, asked, .. }: Sent<Call, Upstream>,
 ) -> Result<HttpResponse, Refused> {
     let wanted = call.place(asked.organization.as_deref(), asked.workspace.as_deref())?;
     let (app, arrival, origin) = (&call.app, call.arrival(), &call.origin);
@@ -133,7 +133,7 @@ pub async fn upstream(
         }
         _ => {
             let why = "Send either `id_token` or `access_token`.";
-            return Err(Refused::with_detail(Fault::InvalidRequest, why));
+            return Err(Refused::with_detail(Fault::InvalidValue, why));
         }
     };
     let begun = &signed_in.begun;

@@ -14,12 +14,12 @@ pub trait Typed {
 
 /// A body that is read: of these fields, and no others.
 macro_rules! asked {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $field:ident: $kind:ty,)* })+) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $field:ident: $kind:ty $(where $within:tt)?,)* })+) => {$(
         $(#[$doc])*
         #[derive(Debug, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct $name { $($(#[$about])* pub $field: $kind,)* }
-        crate::web::api::typed::describe!($name { $($field: $kind,)* });
+        crate::web::api::typed::describe!($name { $($field: $kind $(where $within)?,)* });
     )+};
 }
 
@@ -34,16 +34,15 @@ macro_rules! told {
 }
 
 macro_rules! describe {
-    ($name:ident { $($field:ident: $kind:ty,)* }) => {
+    ($name:ident { $($field:ident: $kind:ty $(where $within:tt)?,)* }) => {
         impl crate::web::api::typed::Typed for $name {
             fn schema() -> serde_json::Value {
                 let mut properties = serde_json::Map::new();
                 let mut required: Vec<&str> = Vec::new();
                 $(
-                    properties.insert(
-                        stringify!($field).to_owned(),
-                        <$kind as crate::web::api::typed::Typed>::schema(),
-                    );
+                    let schema = <$kind as crate::web::api::typed::Typed>::schema();
+                    $(let schema = crate::web::api::typed::narrow(schema, &serde_json::json!($within));)?
+                    properties.insert(stringify!($field).to_owned(), schema);
                     if <$kind as crate::web::api::typed::Typed>::REQUIRED {
                         required.push(stringify!($field));
                     }
@@ -59,6 +58,18 @@ macro_rules! describe {
     };
 }
 pub(super) use {asked, describe, told};
+
+/// Says more about what a field takes, also of one that may be null.
+pub fn narrow(mut schema: Value, within: &Value) -> Value {
+    let at = match schema.get("anyOf") {
+        Some(_) => &mut schema["anyOf"][0],
+        None => &mut schema,
+    };
+    for (name, value) in within.as_object().into_iter().flatten() {
+        at[name.as_str()] = value.clone();
+    }
+    schema
+}
 
 impl Typed for String {
     fn schema() -> Value {
