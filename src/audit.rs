@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::config::Limits;
 use crate::crypto::{Digest, Random};
-use crate::model::{ApiKeyId, AuditAction, AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId};
+use crate::model::{
+    ApiKeyId, AuditAction, AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId,
+};
 use crate::store::{self, Conn};
 
 /// Where a request came from.

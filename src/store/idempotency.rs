@@ -41,9 +41,10 @@ pub fn take(db: &mut Conn, call: &Held, now: Timestamp) -> Result<Taken, Error> 
     if upsert::insert_idempotency_key(db, call)? == 1 {
         return Ok(Taken::Now);
     }
-    let given_up = keys::expires_at
-        .le(now)
-        .or(keys::made_at.is_null().and(keys::held_until.le(now)).and(keys::fingerprint.eq(call.fingerprint)));
+    let given_up = keys::expires_at.le(now).or(keys::made_at
+        .is_null()
+        .and(keys::held_until.le(now))
+        .and(keys::fingerprint.eq(call.fingerprint)));
     let taken = diesel::update(keys::table.find(call.digest).filter(given_up))
         .set((
             keys::fingerprint.eq(call.fingerprint),

@@ -77,7 +77,8 @@ async fn for_registered(
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let exposed = HeaderValue::from_static("WWW-Authenticate, Retry-After, X-Request-Id, Idempotency-Replayed");
+        let exposed =
+            HeaderValue::from_static("WWW-Authenticate, Retry-After, X-Request-Id, Idempotency-Replayed");
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
     Ok(response)

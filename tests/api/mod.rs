@@ -1,11 +1,15 @@
 //! `/api/v1`: the JSON API for applications of the same house.
 
+mod described;
+mod machines;
+mod once;
 mod organizations;
 mod sessions;
 mod shape;
 
 use countersign::audit::Origin;
 use countersign::tenancy::actor::Actor;
+use countersign::tenancy::api_keys::{NewKey, manage};
 use countersign::tenancy::organisations::{self, Change};
 use serde_json::{Value, json};
 
@@ -68,6 +72,20 @@ impl Api {
         rest.split_whitespace().next().expect("a token").to_owned()
     }
 
+    /// A key of the organisation itself.
+    async fn key(&self, of: &TestOrganisation, scopes: &[&str]) -> String {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let new = NewKey { name: "machine".to_owned(), workspace: None, scopes, lasts: None, prefix: None };
+        let made = manage::create(&self.app.app, Actor::Operator, of.id, new, &Origin::command_line()).await;
+        made.expect("the key is made").text.expose().to_owned()
+    }
+
+    /// With a key instead of a token.
+    async fn by_key(&self, method: &str, path: &str, key: &str, body: Value) -> Answer {
+        let request = self.request(method, path).header("x-api-key", key);
+        Answer::of(if body.is_null() { request } else { request.json(&body) }).await
+    }
+
     async fn forbid_passwords(&self, of: &TestOrganisation) {
         let change = Change { password_login_allowed: Some(false), ..Change::default() };
         organisations::change(&self.app.app, Actor::Operator, of.id, change, &Origin::command_line())
@@ -78,7 +96,11 @@ impl Api {
 
 impl Answer {
     async fn of(request: reqwest::RequestBuilder) -> Self {
-        let answer = request.send().await.expect("the server answers");
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let answer = client.execute(request).await.expect("the server answers");
+        described::check(&client, &method, &url, answer.status().as_u16()).await;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await.expect("text");
         let body = match text.is_empty() {

@@ -51,7 +51,7 @@ on_both_databases! {
         let both = api.request("GET", "/me").bearer_auth("t").header("x-api-key", "k");
         Answer::of(both).await.refused(400, "two_credentials");
         let long = api.request("GET", &format!("/me?{}", "a".repeat(9_000)));
-        Answer::of(long).await.refused(400, "invalid_request");
+        Answer::of(long).await.refused(414, "uri_too_long");
     }
 
     async fn ch_4_scripts_of_registered_origins_may_call_without_cookies(database) {

@@ -79,7 +79,9 @@ pub async fn me(member: Member) -> HttpResponse {
     respond::json_no_store(StatusCode::OK, &Me::from(&member.subject))
 }
 
-pub async fn change_me(Sent { by: member, asked: said, .. }: Sent<Member, Changed>) -> Result<HttpResponse, Refused> {
+pub async fn change_me(
+    Sent { by: member, asked: said, .. }: Sent<Member, Changed>,
+) -> Result<HttpResponse, Refused> {
     let say = move |profile: &mut Profile| {
         for (field, said) in [
             (&mut profile.name, &said.name),
@@ -119,7 +121,9 @@ pub async fn change_password(
     Ok(done())
 }
 
-pub async fn forgot_password(Sent { by: call, asked, .. }: Sent<Call, Forgot>) -> Result<HttpResponse, Refused> {
+pub async fn forgot_password(
+    Sent { by: call, asked, .. }: Sent<Call, Forgot>,
+) -> Result<HttpResponse, Refused> {
     let return_to = match asked.redirect_url.as_deref() {
         None => None,
         Some(url) => Some(RegisteredRedirect::of(&call.product.client, url).ok_or(Fault::RedirectRefused)?),
@@ -135,7 +139,9 @@ pub async fn forgot_password(Sent { by: call, asked, .. }: Sent<Call, Forgot>) -
     Ok(accepted())
 }
 
-pub async fn reset_password(Sent { by: call, asked, .. }: Sent<Call, Reset>) -> Result<HttpResponse, Refused> {
+pub async fn reset_password(
+    Sent { by: call, asked, .. }: Sent<Call, Reset>,
+) -> Result<HttpResponse, Refused> {
     let (token, password) = (&asked.token, &asked.new_password);
     recovery::reset(&call.app, token, password, call.notices(), &call.origin).await?;
     Ok(done())

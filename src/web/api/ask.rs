@@ -150,7 +150,8 @@ async fn product(app: &App) -> Result<Product, Refused> {
 fn check_names(headers: &HeaderMap) -> Result<(), Refused> {
     let is_odd = |name: &str| {
         name.contains('_')
-            && ["x-organization-id", "x-workspace-id", "x-api-key", "idempotency-key"].contains(&name.replace('_', "-").as_str())
+            && ["x-organization-id", "x-workspace-id", "x-api-key", "idempotency-key"]
+                .contains(&name.replace('_', "-").as_str())
     };
     match headers.keys().find(|name| is_odd(name.as_str())) {
         Some(name) => Err(unreadable(name.as_str())),
@@ -158,10 +159,12 @@ fn check_names(headers: &HeaderMap) -> Result<(), Refused> {
     }
 }
 
-/// The one header of this name, trimmed. Empty counts as absent.
+/// The one header of this name. An empty one says nothing that could be meant.
 pub fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refused> {
-    let value = extract::one(headers, name).map_err(|_| unreadable(name))?;
-    Ok(value.map(str::trim).filter(|value| !value.is_empty()))
+    match extract::one(headers, name).map_err(|_| unreadable(name))?.map(str::trim) {
+        Some("") => Err(unreadable(name)),
+        value => Ok(value),
+    }
 }
 
 fn unreadable(name: &str) -> Refused {

@@ -86,9 +86,9 @@ fn refusals(route: &Route) -> Vec<u16> {
 
 fn refusal(status: u16) -> Value {
     let schema = json!({ "$ref": "#/components/schemas/Problem" });
-    let mut refusal =
-        json!({ "description": meaning(status), "content": { "application/problem+json": { "schema": schema } } });
-    let header = |about: &str, schema: Value| json!({ "description": about, "required": false, "schema": schema });
+    let mut refusal = json!({ "description": meaning(status), "content": { "application/problem+json": { "schema": schema } } });
+    let header =
+        |about: &str, schema: Value| json!({ "description": about, "required": false, "schema": schema });
     match status {
         401 => {
             let schema = json!({ "type": "string" });
@@ -124,11 +124,12 @@ const fn meaning(status: u16) -> &'static str {
 
 fn parameters(route: &Route) -> Vec<Value> {
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let text = json!({ "type": "string", "minLength": 1 });
+    let matching = |pattern: &str| json!({ "type": "string", "pattern": pattern });
     let parameter = |place: &str, name: &str, required: bool, schema: &Value| json!({ "in": place, "name": name, "required": required, "schema": schema });
-    let mut all: Vec<Value> = in_path.map(|name| parameter("path", name, true, &text)).collect();
+    let mut all: Vec<Value> =
+        in_path.map(|name| parameter("path", name, true, &matching(pattern(name)))).collect();
     if route.told.1.is_some_and(|told| told()["properties"].get("next").is_some()) {
-        all.push(parameter("query", "cursor", false, &json!({ "type": "string" })));
+        all.push(parameter("query", "cursor", false, &matching("^[A-Za-z0-9_-]+$")));
         let limit = json!({ "type": "integer", "minimum": 1, "maximum": 100 });
         all.push(parameter("query", "limit", false, &limit));
     }
@@ -136,10 +137,32 @@ fn parameters(route: &Route) -> Vec<Value> {
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
         all.push(parameter("header", "Idempotency-Key", false, &schema));
     }
-    let named = json!({ "type": "string" });
-    all.push(parameter("header", "X-Organization-ID", false, &named));
-    all.push(parameter("header", "X-Workspace-ID", false, &named));
+    if chooses(route) {
+        for header in ["X-Organization-ID", "X-Workspace-ID"] {
+            all.push(parameter("header", header, false, &matching(ID_OR_SLUG)));
+        }
+    }
     all
+}
+
+/// Whether the call is about one organisation or workspace, which a header may name. Any other call takes the headers
+/// too, and only looks whether the caller belongs there.
+fn chooses(route: &Route) -> bool {
+    let about_one = matches!(route.who, Who::Here | Who::Either);
+    about_one || ["signIn", "redeemLink", "signInUpstream", "switch", "me", "changeMe"].contains(&route.id)
+}
+
+const ID_OR_SLUG: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
+
+/// What stands at this place of a path.
+fn pattern(name: &str) -> &'static str {
+    match name {
+        "user" => "^usr_[0-9a-f]{32}$",
+        "session" => "^ses_[0-9a-f]{32}$",
+        "invitation" => "^inv_[0-9a-f]{32}$",
+        "key" => "^key_[0-9a-f]{32}$",
+        _ => ID_OR_SLUG,
+    }
 }
 
 /// Whether something is made, which an idempotency key keeps from being made twice.

@@ -11,7 +11,7 @@ use super::organizations::{ok, workspace};
 use super::refuse::value;
 use super::session::done;
 use super::tell::Named;
-use super::typed::{asked, told};
+use super::typed::{Integer, asked, told};
 use crate::crypto::Secret;
 use crate::identity::invitation::{self, Reference};
 use crate::model::{EmailAddress, InvitationId, Permission};
@@ -19,7 +19,7 @@ use crate::tenancy::invitations::{self, Guest};
 use crate::web::fault::{Fault, Refused};
 
 /// How long an invitation lasts if nothing is said.
-const WEEK: u64 = 7 * 86_400;
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 asked! {
     /// `POST …/invitations`.
@@ -28,7 +28,7 @@ asked! {
         roles: Vec<String> where { "minItems": 1, "maxItems": 3 },
         workspace: Option<String>,
         /// Seconds.
-        expires_in: Option<u64> where { "minimum": 1, "maximum": 2592000 },
+        expires_in: Option<Integer> where { "minimum": 1, "maximum": 2592000 },
     }
     /// `POST /invitations/accept`.
     Accept {
@@ -90,7 +90,7 @@ pub async fn create(
         workspace: workspace(asked.workspace.as_deref())?,
         roles: asked.roles,
         language: here.call().language,
-        lifetime: Duration::from_secs(asked.expires_in.unwrap_or(WEEK)),
+        lifetime: asked.expires_in.map_or(WEEK, Integer::seconds),
     };
     let (app, actor, of) = (here.call().app.clone(), here.actor(), here.organisation);
     let make = async move |origin| {

@@ -11,7 +11,7 @@ use super::caller::Here;
 use super::once::Made;
 use super::organizations::{ok, workspace};
 use super::session::done;
-use super::typed::{asked, told};
+use super::typed::{Integer, asked, told};
 use crate::identity::reauthentication;
 use crate::model::{ApiKeyId, Permission};
 use crate::store::api_keys::ApiKey;
@@ -27,12 +27,12 @@ asked! {
         scopes: Vec<String> where { "minItems": 1, "maxItems": 50 },
         workspace: Option<String>,
         /// Seconds. Without: until it is revoked.
-        expires_in: Option<u64> where { "minimum": 1, "maximum": 315619200 },
+        expires_in: Option<Integer> where { "minimum": 1, "maximum": 315619200 },
     }
     /// `POST …/api-keys/{key}/rotate`.
     Rotate {
         /// Seconds that the present key lives on.
-        overlap: Option<u64> where { "maximum": 2592000 },
+        overlap: Option<Integer> where { "minimum": 0, "maximum": 2592000 },
     }
 }
 
@@ -120,7 +120,7 @@ pub async fn create(Sent { by: here, asked, once }: Sent<Here, NewApiKey>) -> Re
         name: asked.name,
         workspace: workspace(asked.workspace.as_deref())?,
         scopes: asked.scopes,
-        lasts: asked.expires_in.map(Duration::from_secs),
+        lasts: asked.expires_in.map(Integer::seconds),
         prefix: None,
     };
     let (app, actor, of) = (here.call().app.clone(), here.actor(), here.organisation);
@@ -130,7 +130,7 @@ pub async fn create(Sent { by: here, asked, once }: Sent<Here, NewApiKey>) -> Re
 
 pub async fn rotate(Sent { by: here, asked, once }: Sent<Here, Rotate>) -> Result<HttpResponse, Refused> {
     check_recent(&here).await?;
-    let overlap = Duration::from_secs(asked.overlap.unwrap_or_default());
+    let overlap = asked.overlap.map(Integer::seconds).unwrap_or_default();
     if overlap > LONGEST_OVERLAP {
         let why = "`overlap` must be at most 30 days.";
         return Err(Refused::with_detail(Fault::InvalidValue, why));

@@ -111,4 +111,3 @@ pub async fn remove(here: Here) -> Result<HttpResponse, Refused> {
     members::remove(here.app(), here.actor(), here.organisation, user, here.origin()).await?;
     Ok(done())
 }
-

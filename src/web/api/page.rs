@@ -52,7 +52,9 @@ impl List<'_> {
         }
         let after = match asked.cursor {
             None => None,
-            Some(cursor) => Some(self.read(&cursor).ok_or_else(|| Refused::with_detail(Fault::InvalidValue, "`cursor` is none of this list."))?),
+            Some(cursor) => Some(self.read(&cursor).ok_or_else(|| {
+                Refused::with_detail(Fault::InvalidValue, "`cursor` is none of this list.")
+            })?),
         };
         Ok(Page { after, limit })
     }

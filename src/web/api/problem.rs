@@ -43,7 +43,10 @@ impl ResponseError for Refused {
             headers.insert(RETRY_AFTER, respond::seconds(wait));
         }
         // Never `Basic`: a browser would ask for a password itself.
-        if matches!(self.fault, Fault::TokenMissing | Fault::TokenInvalid | Fault::TokenExpired | Fault::ApiKeyInvalid) {
+        if matches!(
+            self.fault,
+            Fault::TokenMissing | Fault::TokenInvalid | Fault::TokenExpired | Fault::ApiKeyInvalid
+        ) {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         answer

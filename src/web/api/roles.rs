@@ -11,7 +11,7 @@ use super::caller::Here;
 use super::once::Made;
 use super::organizations::ok;
 use super::session::done;
-use super::typed::{asked, told};
+use super::typed::{Integer, asked, told};
 use crate::model::Permission;
 use crate::model::slug::PATTERN as SLUG;
 use crate::tenancy::roles::{self, Description};
@@ -22,14 +22,14 @@ asked! {
     NewRole {
         key: String where { "minLength": 1, "maxLength": 64, "pattern": SLUG },
         name: String where { "minLength": 1, "maxLength": 200 },
-        rank: i64 where { "minimum": 1, "maximum": 1000 },
+        rank: Integer where { "minimum": 1, "maximum": 1000 },
         permissions: Vec<String> where { "maxItems": 50 },
         require_mfa: Option<bool>,
     }
     /// `PUT …/roles/{role}`.
     RoleDescribed {
         name: String where { "minLength": 1, "maxLength": 200 },
-        rank: i64 where { "minimum": 1, "maximum": 1000 },
+        rank: Integer where { "minimum": 1, "maximum": 1000 },
         permissions: Vec<String> where { "maxItems": 50 },
         require_mfa: Option<bool>,
     }
@@ -127,9 +127,8 @@ pub async fn remove(here: Here) -> Result<HttpResponse, Refused> {
 fn described(asked: RoleDescribed) -> Description {
     Description {
         name: asked.name,
-        rank: asked.rank,
+        rank: asked.rank.0,
         permissions: asked.permissions.into_iter().collect::<BTreeSet<_>>(),
         require_mfa: asked.require_mfa.unwrap_or_default(),
     }
 }
-

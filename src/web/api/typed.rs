@@ -1,5 +1,8 @@
 //! Types of bodies, each with its JSON Schema: written once, so that the description cannot differ from what is read.
 
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::crypto::Secret;
@@ -71,6 +74,36 @@ pub fn narrow(mut schema: Value, within: &Value) -> Value {
     schema
 }
 
+/// A whole number as JSON Schema has it: `60.0` is one too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Integer(pub i64);
+
+impl Integer {
+    /// As seconds. Whoever asks for fewer than none asks for too many.
+    pub fn seconds(self) -> Duration {
+        Duration::from_secs(u64::try_from(self.0).unwrap_or(u64::MAX))
+    }
+}
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        // Up to there every whole number has its own float (RFC 8259 §6).
+        const EXACT: f64 = 9_007_199_254_740_991.0;
+        let whole = |float: f64| float.fract() == 0.0 && float.abs() <= EXACT;
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and fits")]
+        let rounded = number.as_f64().filter(|float| whole(*float)).map(|float| float as i64);
+        let found = number.as_i64().or(rounded);
+        found.map(Self).ok_or_else(|| serde::de::Error::custom("not a whole number that is taken here"))
+    }
+}
+
+impl Typed for Integer {
+    fn schema() -> Value {
+        json!({ "type": "integer" })
+    }
+}
+
 impl Typed for String {
     fn schema() -> Value {
         json!({ "type": "string" })
@@ -113,5 +146,36 @@ impl<T: Typed> Typed for Option<T> {
 
     fn schema() -> Value {
         json!({ "anyOf": [T::schema(), { "type": "null" }] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_may_be_written_with_a_point() {
+        for (text, read) in [
+            ("7", Some(7)),
+            ("7.0", Some(7)),
+            ("-3", Some(-3)),
+            ("1e3", Some(1_000)),
+            ("7.5", None),
+            ("1e300", None),
+            ("18446744073709551615", None),
+            ("\"7\"", None),
+            ("true", None),
+            ("null", None),
+        ] {
+            assert_eq!(serde_json::from_str(text).ok().map(|Integer(number)| number), read, "{text}");
+        }
+        assert_eq!(Integer(-1).seconds(), Duration::from_secs(u64::MAX));
+    }
+
+    #[test]
+    fn a_field_says_more_than_its_type() {
+        let narrowed = narrow(Option::<Integer>::schema(), &json!({ "minimum": 1 }));
+        assert_eq!(narrowed["anyOf"][0], json!({ "type": "integer", "minimum": 1 }));
+        assert_eq!(narrow(String::schema(), &json!({ "maxLength": 2 }))["maxLength"], 2);
     }
 }
