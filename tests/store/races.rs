@@ -166,7 +166,7 @@ on_both_databases! {
     async fn ar_1_an_idempotency_key_is_held_by_one_call(database) {
         let store = Store::open(database).await;
         let (key, request, holders) = (store.digest(), store.digest(), [(); 50].map(|()| store.digest()));
-        let call = move |holder: usize, now: i64| Held {
+        let call = move |holder: usize, now: u64| Held {
             digest: key,
             fingerprint: request,
             holder: holders[holder],
@@ -175,7 +175,7 @@ on_both_databases! {
             answer: None,
             expires_at: later(now + 86_400),
         };
-        let take = move |now: i64| move |db: &mut Conn, number: usize| {
+        let take = move |now: u64| move |db: &mut Conn, number: usize| {
             Ok(idempotency::take(db, &call(number, now), later(now))? == Taken::Now)
         };
         assert_eq!(winners(&store, take(0)).await, 1);

@@ -1,7 +1,8 @@
 """Compares the API with what it says of itself: Schemathesis asks whatever the description allows, and what it does not.
 
 The job names the description (`url`), who asks (`token` or `key`, or nobody), values for parts of paths (`path`), the
-operations (`only` or `without`, as regular expressions of their ids), and the number of tries of each (`examples`).
+operations (`only` or `without`, as regular expressions of their ids), the number of tries of each (`examples`), and
+whether calls follow from what others answered (`stateful`).
 """
 
 import json
@@ -25,7 +26,7 @@ settings = {
         # Whoever sends nonsense may also be told that it is not theirs to send, or that it came too often.
         "negative_data_rejection": {"expected-statuses": [400, 401, 403, 404, 409, 414, 415, 422, 431]},
     },
-    "phases": {"stateful": {"max-steps": 4}},
+    "phases": {"stateful": {"enabled": job.get("stateful", True), "max-steps": 4}},
 }
 
 
