@@ -4,6 +4,7 @@ mod described;
 mod machines;
 mod once;
 mod organizations;
+mod readme;
 mod sessions;
 mod shape;
 
