@@ -94,7 +94,7 @@ fn refusal(status: u16) -> Value {
             let schema = json!({ "type": "string" });
             refusal["headers"] = json!({ "WWW-Authenticate": header("`Bearer`, for a token.", schema) });
         }
-        429 | 503 => {
+        409 | 429 | 503 => {
             let schema = json!({ "type": "integer", "minimum": 1 });
             refusal["headers"] = json!({ "Retry-After": header("Seconds.", schema) });
         }
