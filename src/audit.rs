@@ -10,8 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::config::Limits;
-use crate::crypto::Random;
-use crate::model::{AuditAction, AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId};
+use crate::crypto::{Digest, Random};
+use crate::model::{
+    ApiKeyId, AuditAction, AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId,
+};
 use crate::store::{self, Conn};
 
 /// Where a request came from.
@@ -24,17 +26,47 @@ pub struct Origin {
     pub request_id: String,
     /// What tries from there are counted against, where that is not as the instance has it.
     pub limits: Option<Arc<Limits>>,
+    /// The idempotency key that the call holds: whatever it makes, it makes once.
+    pub claim: Option<Claim>,
+}
+
+/// A key of [`store::idempotency`], and who holds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    pub key: Digest,
+    pub holder: Digest,
+}
+
+/// Who did something, when that is not the one it is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct By {
+    /// The person, or whose key it was.
+    pub user: Option<UserId>,
+    /// A machine acted, by this key.
+    pub key: Option<ApiKeyId>,
+}
+
+impl From<Option<UserId>> for By {
+    fn from(user: Option<UserId>) -> Self {
+        Self { user, key: None }
+    }
+}
+
+impl From<UserId> for By {
+    fn from(user: UserId) -> Self {
+        Some(user).into()
+    }
 }
 
 impl Origin {
     /// An operator at a shell.
     pub fn command_line() -> Self {
-        Self { ip: None, user_agent: None, request_id: "command-line".to_owned(), limits: None }
+        Self { ip: None, user_agent: None, request_id: "command-line".to_owned(), limits: None, claim: None }
     }
 
     /// The server itself: periodic work.
     pub fn system() -> Self {
-        Self { ip: None, user_agent: None, request_id: "system".to_owned(), limits: None }
+        Self { ip: None, user_agent: None, request_id: "system".to_owned(), limits: None, claim: None }
     }
 }
 
@@ -47,8 +79,14 @@ pub struct Scribe {
 }
 
 impl Scribe {
-    /// Writes the event in the caller's transaction.
+    /// Writes the event in the caller's transaction. Where the call holds an idempotency key, a success is noted there
+    /// too: if another call has the key by now, nothing of this transaction stays.
     pub fn write(&self, db: &mut Conn, event: Event) -> Result<(), store::Error> {
+        if let (Some(claim), Outcome::Success) = (self.origin.claim, event.outcome)
+            && !store::idempotency::confirm(db, &claim.key, &claim.holder, self.now)?
+        {
+            return Err(store::Error::broken("an idempotency key", "another call has it by now"));
+        }
         store::audit::insert(
             db,
             &store::audit::Event {
@@ -115,9 +153,13 @@ impl Event {
     }
 
     /// Who did it, when that is not the one it is about.
-    pub fn actor(mut self, actor: impl Into<Option<UserId>>) -> Self {
-        self.actor = actor.into();
-        self
+    pub fn actor(mut self, by: impl Into<By>) -> Self {
+        let by = by.into();
+        self.actor = by.user;
+        match by.key {
+            Some(key) => self.detail("by_key", key.to_string()),
+            None => self,
+        }
     }
 
     /// In which organisation it happened: its administrators may see it.

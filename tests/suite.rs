@@ -5,6 +5,7 @@
 mod support;
 
 mod account;
+mod api;
 mod architecture;
 mod cli;
 mod dialect;

@@ -93,6 +93,12 @@ impl Config {
         })
     }
 
+    /// Whether whoever is signed in may make an organisation.
+    pub fn may_found_organizations(&self) -> bool {
+        let open = self.registration_mode() == RegistrationMode::Open;
+        self.organizations.self_service.unwrap_or(open)
+    }
+
     /// Whether `/dev/*` exists: only on a loopback http issuer.
     pub fn has_dev_pages(&self) -> bool {
         self.issuer.is_loopback() && !self.issuer.is_https()
@@ -350,11 +356,14 @@ pub struct Password {
     pub passes: u32,
     /// Lanes computed side by side.
     pub lanes: u32,
+    /// Whether programs may send a password in JSON to sign somebody in: to `/api/v1` and to dialects. An organisation may
+    /// forbid it for itself.
+    pub json_sign_in: bool,
 }
 
 impl Default for Password {
     fn default() -> Self {
-        Self { min_length: 12, memory_kib: 19_456, passes: 2, lanes: 1 }
+        Self { min_length: 12, memory_kib: 19_456, passes: 2, lanes: 1, json_sign_in: true }
     }
 }
 
@@ -372,6 +381,8 @@ pub struct Registration {
 pub struct Organizations {
     /// Whoever names no workspace means the default one. Workspaces exist all the same, and their ids work.
     pub single_workspace: bool,
+    /// Whether whoever is signed in may make organisations through `/api/v1`. Unset: where anybody may make an account.
+    pub self_service: Option<bool>,
 }
 
 /// `[api_keys]`: the keys of machines.
@@ -438,6 +449,8 @@ pub struct Limits {
     pub setup_tries: Limit,
     /// Wrong one-time links from one address.
     pub link_tries: Limit,
+    /// Organisations that one user asks for.
+    pub organizations_per_user: Limit,
 }
 
 impl Default for Limits {
@@ -454,6 +467,7 @@ impl Default for Limits {
             api_key_failures: limit(30, 15 * MINUTE),
             setup_tries: limit(10, 15 * MINUTE),
             link_tries: limit(30, 15 * MINUTE),
+            organizations_per_user: limit(10, DAY),
         }
     }
 }

@@ -2,19 +2,18 @@
 
 use serde_json::{Map, json};
 
-use super::fault::{Fault, Refused};
 use super::run::At;
-use super::sign_in::{Told, weakness};
+use super::sign_in::Told;
 use crate::crypto::Secret;
 use crate::grants::first_party::{self, Subject};
 use crate::grants::introspection::LiveAccessToken;
-use crate::identity::account::profile::{self, Profile, ProfileError};
-use crate::identity::change_password::{self, Change, ChangeError};
-use crate::identity::link::AskError;
+use crate::identity::account::profile::{self, Profile};
+use crate::identity::change_password::{self, Change};
 use crate::identity::magic::{self, Onward};
-use crate::identity::recovery::{self, RegisteredRedirect, ResetError};
-use crate::tenancy::api_keys::present::{self, KeyRefused};
+use crate::identity::recovery::{self, RegisteredRedirect};
+use crate::tenancy::api_keys::present;
 use crate::tenancy::membership::ActiveMembership;
+use crate::web::fault::{Fault, Refused};
 
 /// Who calls, where the headers say.
 async fn caller(at: &At<'_>) -> Result<(LiveAccessToken, Subject), Refused> {
@@ -194,57 +193,4 @@ pub fn magic_link_page(at: &At<'_>) -> Result<Told, Refused> {
     let token = at.inputs().needed("link")?.expose();
     let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
     Ok(at.page(&format!("/login/magic/{encoded}")))
-}
-
-impl From<AskError> for Refused {
-    fn from(error: AskError) -> Self {
-        match error {
-            AskError::BadEmail => {
-                Self::with_detail(Fault::InvalidRequest, "`email` must be an e-mail address.")
-            }
-            AskError::Throttled(throttled) => Self::throttled(throttled.retry_after),
-            AskError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ResetError> for Refused {
-    fn from(error: ResetError) -> Self {
-        match error {
-            ResetError::Weak(weak) => Self::with_detail(Fault::WeakPassword, weakness(weak)),
-            ResetError::Link(error) => error.into(),
-            ResetError::Busy(_) => Self::busy(),
-        }
-    }
-}
-
-impl From<ChangeError> for Refused {
-    fn from(error: ChangeError) -> Self {
-        match error {
-            ChangeError::WrongPassword => Fault::WrongPassword.into(),
-            ChangeError::Weak(weak) => Self::with_detail(Fault::WeakPassword, weakness(weak)),
-            ChangeError::Throttled(throttled) => Self::throttled(throttled.retry_after),
-            ChangeError::Busy(_) => Self::busy(),
-            ChangeError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ProfileError> for Refused {
-    fn from(error: ProfileError) -> Self {
-        match error {
-            ProfileError::Store(error) => error.into(),
-            other => Self::with_detail(Fault::InvalidRequest, format!("{other}.")),
-        }
-    }
-}
-
-impl From<KeyRefused> for Refused {
-    fn from(refused: KeyRefused) -> Self {
-        match refused {
-            KeyRefused::Invalid => Fault::ApiKeyInvalid.into(),
-            KeyRefused::Throttled(wait) => Self::throttled(wait),
-            KeyRefused::Store(error) => error.into(),
-        }
-    }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fault::{Fault, Refused};
 use super::model::{Dialect, Wording};
 use super::template::Template;
+use crate::web::fault::{Fault, Refused};
 
 /// An answer before it is sent.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,13 +10,11 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value, json};
 
-use super::fault::{Fault, Refused};
 use super::model::{Endpoint, Input};
 use super::template::Template;
 use crate::crypto::Secret;
-
-/// JSON nested deeper is not looked at (HL-1).
-const DEEPEST: usize = 32;
+use crate::web::fault::{Fault, Refused};
+use crate::web::json;
 
 /// Padding or not: clients differ.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -83,7 +81,7 @@ pub fn json_body(bytes: &[u8]) -> Result<Map<String, Value>, Refused> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
-    if depth(bytes) > DEEPEST {
+    if json::is_too_deep(bytes) {
         return Err(refuse("The body is nested too deeply."));
     }
     match serde_json::from_slice(bytes) {
@@ -106,25 +104,6 @@ fn pairs(encoded: &[u8], what: &str) -> Result<Map<String, Value>, Refused> {
         }
     }
     Ok(fields)
-}
-
-/// How deeply brackets are nested outside of texts, before anything is read.
-fn depth(json: &[u8]) -> usize {
-    let (mut now, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                now += 1;
-                deepest = deepest.max(now);
-            }
-            b'}' | b']' if !in_text => now = now.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }
 
 impl Presented<'_> {

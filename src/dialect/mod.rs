@@ -5,7 +5,7 @@
 //! [`crate::grants`].
 //!
 //! - The file: [`read`] and its companions make a [`Dialect`] of it, or name everything that is wrong with its place.
-//!   What an endpoint can do is the closed set of `action`, what it may be refused for that of `fault`.
+//!   What an endpoint can do is the closed set of `action`, what it may be refused for that of [`crate::web::fault`].
 //! - Its place: [`Mounted`] is a file with what the configuration says of it; `openapi` describes it to its callers.
 //! - A call: `serve` finds the endpoint and reads the body, `input` the inputs, `run` calls the use case (`sign_in`,
 //!   `account`), `template` and `answer` word what comes of it.
@@ -13,7 +13,6 @@
 mod account;
 mod action;
 mod answer;
-mod fault;
 mod input;
 mod model;
 mod mount;

@@ -9,8 +9,8 @@ use crate::config::Limit;
 use crate::model::FirstSignIn;
 
 use super::action::Action;
-use super::fault::Fault;
 use super::template::Template;
+use crate::web::fault::Fault;
 
 /// One described API.
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::action::{Action, ERROR, Kind, MEMBERSHIP, kind_of};
 use super::answer::body_of_fault;
-use super::fault::Fault;
 use super::model::{BodyForm, Dialect, Endpoint, Input};
 use super::template::{Name, Template};
+use crate::web::fault::Fault;
 
 /// The document, for an API at `base`.
 pub fn describe(dialect: &Dialect, base: &str) -> String {

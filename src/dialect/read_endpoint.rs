@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::action::{Action, Kind};
-use super::fault::Fault;
 use super::model::{Endpoint, Input, Method, RefreshStyle, Tokens};
 use super::read::header_name;
 use super::reader::{At, Reader, Scope, in_order};
 use super::template::Template;
 use crate::config::dialect::check_path;
+use crate::web::fault::Fault;
 
 const SETTINGS: &[&str] = &["on", "action", "input", "status", "headers", "reply"];
 

@@ -6,11 +6,11 @@ use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::action::{ERROR, MESSAGE};
-use super::fault::Fault;
 use super::model::{Errors, Wording};
 use super::read_endpoint::{fault, headers_of};
 use super::reader::{At, Reader, Scope, in_order};
 use super::template::Template;
+use crate::web::fault::Fault;
 
 const SETTINGS: &[&str] = &["status", "code", "message", "body", "headers", "like"];
 

@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 
 use super::action::Action;
 use super::answer::{Answer, fill_headers};
-use super::fault::{Fault, Refused};
 use super::input::Inputs;
 use super::model::{Endpoint, RefreshStyle};
 use super::mounted::Mounted;
@@ -20,12 +19,12 @@ use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::config::Limits;
 use crate::crypto::constant_time_eq;
-use crate::grants::Failure;
-use crate::grants::first_party::{self, Denied, Holder, Issued, Product, Refresh, Subject};
+use crate::grants::first_party::{Holder, Issued, Product, Refresh, Subject};
 use crate::identity::notice::Notices;
 use crate::identity::session::{Api, Arrival};
 use crate::model::{AuditAction, Language, OrganisationId, Slug, WorkspaceId, language};
 use crate::tenancy::membership::Selection;
+use crate::web::fault::{Fault, Refused};
 
 /// A call whose inputs were read.
 pub struct Call<'c> {
@@ -200,37 +199,4 @@ fn refresh_claims(templates: &[(String, Template)], holder: &Holder) -> Map<Stri
         "session": { "id": holder.session.map(|session| session.to_string()) },
     });
     subject::claims(templates, &scope)
-}
-
-impl From<Denied> for Refused {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::NotAMember => Fault::OrganisationDenied.into(),
-            Denied::NotThisWay => {
-                Self::with_detail(Fault::Forbidden, "The organisation does not allow this way of signing in.")
-            }
-            Denied::FactorMissing => Fault::FactorRequired.into(),
-            Denied::NotAdmitted(_) | Denied::Invalid => Fault::TokenInvalid.into(),
-            Denied::Expired => Fault::TokenExpired.into(),
-            Denied::Failed(failure) => failure.into(),
-        }
-    }
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Store(error) => error.into(),
-            Failure::Busy(_) => Self::busy(),
-            Failure::Throttled(wait) => Self::throttled(wait),
-            Failure::OAuth(_) => Fault::TokenInvalid.into(),
-            Failure::Internal(cause) => Self::internal(cause),
-        }
-    }
-}
-
-impl From<first_party::Elsewhere> for Refused {
-    fn from(_: first_party::Elsewhere) -> Self {
-        Fault::OrganisationMismatch.into()
-    }
 }

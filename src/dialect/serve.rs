@@ -1,7 +1,6 @@
 //! Dialects over HTTP: which call is whose, its body, its answer, and what scripts of other origins may read.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::guard::GuardContext;
 use actix_web::http::header::{
@@ -13,10 +12,8 @@ use actix_web::http::header::{
 use actix_web::http::{Method as HttpMethod, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
-use futures_util::StreamExt;
 
 use super::answer::{Answer, refusal};
-use super::fault::{Fault, Refused};
 use super::input::{self, Presented};
 use super::model::{BodyForm, Endpoint, Method, Mount};
 use super::mounted::{Dialects, Mounted};
@@ -25,9 +22,8 @@ use super::run::{self, Call};
 use crate::app::App;
 use crate::config::Issuer;
 use crate::web::extract::Caller;
-
-/// How long a body may take (HL-1).
-const BODY_TIME: Duration = Duration::from_secs(15);
+use crate::web::fault::{Fault, Refused};
+use crate::web::json::collect;
 
 impl Dialects {
     /// Mounts every dialect. Before the rest: a host of a dialect's own is all its.
@@ -167,7 +163,7 @@ impl At {
         payload: Payload,
     ) -> Result<Answer, Refused> {
         let mounted = &self.mounted;
-        let bytes = collect(payload, mounted.dialect.body_limit).await?;
+        let bytes = collect(payload.into_inner(), mounted.dialect.body_limit).await?;
         let body = match endpoint.reads_body() && !bytes.is_empty() {
             true => match form_of(request.headers(), mounted.dialect.body)? {
                 BodyForm::Form => input::form_body(&bytes)?,
@@ -271,23 +267,6 @@ fn form_of(headers: &HeaderMap, taken: BodyForm) -> Result<BodyForm, Refused> {
         ("application/x-www-form-urlencoded", BodyForm::Form | BodyForm::Either) => Ok(BodyForm::Form),
         _ => Err(Fault::UnsupportedMediaType.into()),
     }
-}
-
-/// The whole body, also of a call that does not look at it.
-async fn collect(mut payload: Payload, limit: usize) -> Result<Vec<u8>, Refused> {
-    let reading = async {
-        let mut body = Vec::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Fault::InvalidRequest)?;
-            if body.len() + chunk.len() > limit {
-                return Err(Fault::BodyTooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    };
-    let read = tokio::time::timeout(BODY_TIME, reading).await.unwrap_or(Err(Fault::RequestTimeout));
-    read.map_err(Refused::from)
 }
 
 /// An answer that nobody keeps.

@@ -2,20 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fault::{Fault, Refused};
 use super::model::{RefreshStyle, RegistrationStyle};
 use super::run::At;
 use crate::config::RegistrationMode;
 use crate::crypto::Secret;
 use crate::grants::first_party::{self, Way};
-use crate::identity::federation::{FederationError, token_in};
-use crate::identity::link::LinkError;
+use crate::identity::federation::token_in;
 use crate::identity::magic;
-use crate::identity::password::Weak;
-use crate::identity::registration::{self, EmailFault, Faults, RegistrationError, Typed};
+use crate::identity::registration::{self, Typed};
 use crate::identity::session::{self, Begun};
-use crate::identity::sign_in::{self, Attempt, SignInError};
+use crate::identity::sign_in::Attempt;
 use crate::model::EmailAddress;
+use crate::web::fault::{Fault, Refused};
 
 /// What templates are filled from.
 pub type Told = Map<String, Value>;
@@ -28,8 +26,9 @@ pub async fn by_password(at: &At<'_>) -> Result<Told, Refused> {
         remember: false,
         arrival: at.arrival(),
     };
-    let begun = sign_in::with_password(at.app(), attempt, &at.origin).await?;
-    give(at, &begun, Way::Password).await
+    let (wanted, product) = (at.selection()?, at.product().await?);
+    let issued = first_party::sign_in(at.app(), &product, attempt, wanted, &at.claims(), &at.origin).await?;
+    Ok(at.tell_issued(&issued))
 }
 
 pub async fn by_link(at: &At<'_>) -> Result<Told, Refused> {
@@ -74,9 +73,6 @@ pub async fn by_code(at: &At<'_>) -> Result<Told, Refused> {
 
 /// Gives tokens to who has just signed in, unless a second factor is owed: this API cannot ask for one (MF-5).
 async fn give(at: &At<'_>, begun: &Begun, way: Way) -> Result<Told, Refused> {
-    if begun.awaiting_factor {
-        return Err(Fault::FactorRequired.into());
-    }
     let wanted = match at.selection() {
         Ok(wanted) => wanted,
         Err(refused) => {
@@ -85,8 +81,7 @@ async fn give(at: &At<'_>, begun: &Begun, way: Way) -> Result<Told, Refused> {
         }
     };
     let product = at.product().await?;
-    let issued =
-        first_party::open(at.app(), &product, begun.id, wanted, way, &at.claims(), &at.origin).await?;
+    let issued = first_party::enter(at.app(), &product, begun, wanted, way, &at.claims(), &at.origin).await?;
     Ok(at.tell_issued(&issued))
 }
 
@@ -168,77 +163,4 @@ pub async fn register(at: &At<'_>) -> Result<Told, Refused> {
     let shown = EmailAddress::parse(&email).map_or(email, |email| email.as_str().to_owned());
     told.insert("email".to_owned(), json!(shown));
     Ok(told)
-}
-
-impl From<SignInError> for Refused {
-    fn from(error: SignInError) -> Self {
-        match error {
-            SignInError::BadCredentials => Fault::InvalidCredentials.into(),
-            SignInError::Throttled(throttled) => Self::throttled(throttled.retry_after),
-            SignInError::Busy(_) => Self::busy(),
-            SignInError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<LinkError> for Refused {
-    fn from(error: LinkError) -> Self {
-        match error {
-            LinkError::Expired => Fault::LinkExpired.into(),
-            LinkError::Throttled(throttled) => Self::throttled(throttled.retry_after),
-            LinkError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<FederationError> for Refused {
-    fn from(error: FederationError) -> Self {
-        match error {
-            FederationError::AccountExists | FederationError::LinkedElsewhere => Fault::AccountExists.into(),
-            FederationError::Unavailable(_) => Self::busy(),
-            FederationError::Throttled(throttled) => Self::throttled(throttled.retry_after),
-            FederationError::Store(error) => error.into(),
-            FederationError::NoSuchProvider
-            | FederationError::Stale
-            | FederationError::Denied(_)
-            | FederationError::Refused(_)
-            | FederationError::NoAccount
-            | FederationError::NotInvited => Fault::ProviderRefused.into(),
-        }
-    }
-}
-
-impl From<RegistrationError> for Refused {
-    fn from(error: RegistrationError) -> Self {
-        match error {
-            RegistrationError::Faulty(faults) => faulty(faults),
-            RegistrationError::LinkExpired => Fault::LinkExpired.into(),
-            RegistrationError::Throttled(throttled) => Self::throttled(throttled.retry_after),
-            RegistrationError::Busy(_) => Self::busy(),
-            RegistrationError::Store(error) => error.into(),
-        }
-    }
-}
-
-fn faulty(faults: Faults) -> Refused {
-    match (faults.email, faults.name, faults.password) {
-        (Some(EmailFault::Taken), ..) => Fault::AccountExists.into(),
-        (Some(EmailFault::Invalid), ..) => {
-            Refused::with_detail(Fault::InvalidRequest, "`email` must be an e-mail address.")
-        }
-        (None, Some(_), _) => {
-            Refused::with_detail(Fault::InvalidRequest, "`name` must have 1 to 200 characters.")
-        }
-        (None, None, Some(weak)) => Refused::with_detail(Fault::WeakPassword, weakness(weak)),
-        (None, None, None) => Fault::InvalidRequest.into(),
-    }
-}
-
-/// What is wrong with a new password, for people.
-pub fn weakness(weak: Weak) -> String {
-    match weak {
-        Weak::TooShort { min } => format!("The password must have {min} characters or more."),
-        Weak::TooLong { max } => format!("The password must have at most {max} characters."),
-        Weak::Guessable => "The password is too easy to guess.".to_owned(),
-    }
 }

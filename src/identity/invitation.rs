@@ -4,11 +4,12 @@ use super::link::Tries;
 use super::registration::{Choice, RegistrationError, Typed, check, join, taken_is_none};
 use super::session::{Arrival, Begun, SignedIn, Terms};
 use crate::app::App;
-use crate::audit::Origin;
+use crate::audit::{Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::config::RegistrationMode;
 use crate::crypto::Secret;
-use crate::model::{AuthMethod, InvitationId, Standing};
+use crate::model::{AuthMethod, InvitationId, Standing, UserId};
+use crate::store::organisations::Organisation;
 use crate::store::{self, Conn};
 use crate::tenancy::invitations::{self, InvitationError, Open};
 use crate::tenancy::users::Prepared;
@@ -87,7 +88,24 @@ pub async fn accept(
     account: &SignedIn,
     origin: &Origin,
 ) -> Result<(), RegistrationError> {
-    let (user, scribe) = (account.user.id, app.scribe(origin));
+    join_stored(app, open, account.user.id, app.scribe(origin)).await
+}
+
+/// Whoever is signed in by an API joins, if the invitation is for an address that they have proven to have. A wrong
+/// reference counts as a try.
+pub async fn accept_as(
+    app: &App,
+    reference: &Reference,
+    user: UserId,
+    origin: &Origin,
+) -> Result<Organisation, RegistrationError> {
+    let (open, _) = open(app, reference, &[], origin).await?;
+    let (organisation, scribe) = (open.organisation.clone(), app.scribe(origin));
+    join_stored(app, open, user, scribe).await?;
+    Ok(organisation)
+}
+
+async fn join_stored(app: &App, open: Open, user: UserId, scribe: Scribe) -> Result<(), RegistrationError> {
     let outcome = app.db.write(move |db| match invitations::accept_in(db, &open, user, &scribe) {
         Ok(_) => Ok(true),
         Err(InvitationError::Store(error)) => Err(error),

@@ -16,6 +16,9 @@ pub struct BadSlug;
 
 const MAX: usize = 64;
 
+/// What fits, for those who describe it. Upper case is taken, and folded.
+pub const PATTERN: &str = "^(?!org_|wsp_|rol_)[a-z0-9][a-z0-9._-]{0,63}$";
+
 /// What our own ids begin with, so that an id is never taken for a name.
 const IDS: [&str; 3] = ["org_", "wsp_", "rol_"];
 

@@ -90,6 +90,7 @@ pub fn sweep_expired(db: &mut Conn, now: Timestamp, keep_history: Timestamp) -> 
     sweep!(db, swept, revocations, jti: String, expires_at, now);
     sweep!(db, swept, status_indices, place: Place, expires_at, now.minus(super::status::FALLOW));
     sweep!(db, swept, replays, digest: Digest, expires_at, now);
+    sweep!(db, swept, idempotency_keys, digest: Digest, expires_at, now);
     sweep!(db, swept, rate_limits, bucket: Digest, resets_at, now);
     sweep!(db, swept, outbox, id: MessageId, created_at, keep_history);
     Ok(swept)

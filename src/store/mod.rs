@@ -23,6 +23,7 @@ pub mod domains;
 pub mod factors;
 pub mod federation;
 pub mod grants;
+pub mod idempotency;
 pub mod invitations;
 pub mod jobs;
 pub mod limits;

@@ -263,6 +263,15 @@ tables! {
         digest -> Binary,
         expires_at -> BigInt,
     }
+    idempotency_keys (digest) {
+        digest -> Binary,
+        fingerprint -> Binary,
+        holder -> Binary,
+        held_until -> BigInt,
+        made_at -> Nullable<BigInt>,
+        answer -> Nullable<Binary>,
+        expires_at -> BigInt,
+    }
     signing_keys (kid) {
         kid -> Text,
         alg -> Text,

@@ -8,6 +8,7 @@ use diesel::query_dsl::methods::FilterDsl;
 use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
 
+use super::idempotency::Held;
 use super::schema::*;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
@@ -78,6 +79,10 @@ for_each_backend! {
             .values((replays::digest.eq(digest), replays::expires_at.eq(expires_at)))
             .on_conflict_do_nothing()
             .execute(conn)
+    }
+
+    fn insert_idempotency_key(conn, row: &Held) -> usize {
+        diesel::insert_into(idempotency_keys::table).values(row).on_conflict_do_nothing().execute(conn)
     }
 
     fn insert_revocation(conn, jti: &str, now: Timestamp, expires_at: Timestamp) -> usize {

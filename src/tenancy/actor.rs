@@ -4,8 +4,10 @@
 //! moment (OR-2, OR-6). What an authority may not touch (what ranks above it, its own roles) is decided in
 //! [`crate::tenancy::members`].
 
-use crate::model::{OrganisationId, Permission, UserId, WorkspaceId};
-use crate::store::{self, Conn, memberships};
+use crate::audit::By;
+use crate::model::{ApiKeyId, OrganisationId, Permission, UserId, WorkspaceId};
+use crate::store::roles::Role;
+use crate::store::{self, Conn, api_keys, memberships};
 use crate::tenancy::membership;
 
 /// Whoever asks for a change.
@@ -15,14 +17,26 @@ pub enum Actor {
     Operator,
     /// A member of the organisation, within the member's own permissions and rank.
     Member(UserId),
+    /// An API key of the organisation, within its scopes, and never beyond its creator.
+    Key { id: ApiKeyId, creator: Option<UserId> },
 }
 
 impl Actor {
-    /// The person, for the audit.
+    /// The person who answers for it.
     pub fn user(self) -> Option<UserId> {
         match self {
             Self::Operator => None,
             Self::Member(user) => Some(user),
+            Self::Key { creator, .. } => creator,
+        }
+    }
+}
+
+impl From<Actor> for By {
+    fn from(actor: Actor) -> Self {
+        match actor {
+            Actor::Operator | Actor::Member(_) => actor.user().into(),
+            Actor::Key { id, creator } => Self { user: creator, key: Some(id) },
         }
     }
 }
@@ -48,11 +62,23 @@ pub(super) fn authority(
     workspace: Option<WorkspaceId>,
     permission: Permission,
 ) -> Result<Result<Authority, NotPermitted>, store::Error> {
-    let Actor::Member(user) = actor else {
-        return Ok(Ok(Authority { actor, rank: i64::MAX }));
+    let rank = match actor {
+        Actor::Operator => Some(i64::MAX),
+        Actor::Member(user) => rank_of_member(db, user, organisation, workspace, permission)?,
+        Actor::Key { id, .. } => rank_of_key(db, id, organisation, workspace, permission)?,
     };
+    Ok(rank.map(|rank| Authority { actor, rank }).ok_or(NotPermitted))
+}
+
+fn rank_of_member(
+    db: &mut Conn,
+    user: UserId,
+    organisation: OrganisationId,
+    workspace: Option<WorkspaceId>,
+    permission: Permission,
+) -> Result<Option<i64>, store::Error> {
     let Some(membership) = membership::active(db, user, organisation)? else {
-        return Ok(Err(NotPermitted));
+        return Ok(None);
     };
     let held = memberships::roles_of(db, organisation, &[membership.id])?;
     let reaching = held.iter().filter(|held| match &held.workspace {
@@ -62,6 +88,35 @@ pub(super) fn authority(
     let permissions = store::roles::permissions(db, organisation)?;
     let allows = |role| permissions.iter().any(|(of, named)| *of == role && named == permission.as_str());
     // Only roles that allow it count: a high rank without the permission lends nothing to a low one with it.
-    let rank = reaching.filter(|held| allows(held.role.id)).map(|held| held.role.rank).max();
-    Ok(rank.map(|rank| Authority { actor, rank }).ok_or(NotPermitted))
+    Ok(reaching.filter(|held| allows(held.role.id)).map(|held| held.role.rank).max())
+}
+
+/// A key needs the scope, and its creator the permission. It gives and touches the roles that allow nothing beyond its
+/// scopes, and never what ranks above its creator. No key makes or ends keys (AK-2).
+fn rank_of_key(
+    db: &mut Conn,
+    id: ApiKeyId,
+    organisation: OrganisationId,
+    workspace: Option<WorkspaceId>,
+    permission: Permission,
+) -> Result<Option<i64>, store::Error> {
+    let found = api_keys::find_in(db, organisation, id)?.filter(|key| key.revoked_at.is_none());
+    let Some(key) = found.filter(|_| permission != Permission::ApiKeysWrite) else { return Ok(None) };
+    let scopes = api_keys::scopes(db, id)?;
+    let reaches = key.workspace_id.is_none_or(|of| Some(of) == workspace);
+    if !reaches || !scopes.iter().any(|scope| scope == permission.as_str()) {
+        return Ok(None);
+    }
+    let permissions = store::roles::permissions(db, organisation)?;
+    let within = |role: &Role| {
+        permissions.iter().filter(|(of, _)| *of == role.id).all(|(_, named)| scopes.contains(named))
+    };
+    let roles = store::roles::all(db, organisation)?;
+    let own = roles.iter().filter(|role| within(role)).map(|role| role.rank).max().unwrap_or_default();
+    Ok(match key.created_by {
+        None => Some(own),
+        Some(creator) => {
+            rank_of_member(db, creator, organisation, workspace, permission)?.map(|rank| rank.min(own))
+        }
+    })
 }

@@ -4,6 +4,7 @@
 //! registered; here are the choices that no client may make for itself (first party, PKCE, audiences), its secret,
 //! and its place in the database.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
@@ -18,6 +19,9 @@ use crate::protocol::OAuthError;
 use crate::protocol::registration::ClientMetadata;
 use crate::signing::LONGEST_TOKEN_LIFE;
 use crate::store::{self, Conn, Unique, clients, resources};
+
+/// The client of our own API.
+const OWN_API: &str = "countersign:api";
 
 /// A client to be.
 #[derive(Clone, Debug)]
@@ -204,6 +208,17 @@ pub async fn keep_product(app: &App, product: Product, origin: &Origin) -> Resul
     }
     app.registry.forget(Topic::Clients);
     Ok(())
+}
+
+/// The client of our own API for applications of the same house. Made when the API is first used.
+pub async fn own_api(app: &App, origin: &Origin) -> Result<Arc<Client>, ClientError> {
+    if let Some(client) = app.client(OWN_API).await? {
+        return Ok(client);
+    }
+    let name = app.config.branding.product_name.clone();
+    let product = Product { client_id: OWN_API.to_owned(), name, redirect_uris: Vec::new() };
+    keep_product(app, product, origin).await?;
+    app.client(OWN_API).await?.ok_or(ClientError::NoSuchClient)
 }
 
 fn keep(db: &mut Conn, wanted: &Client, scribe: &Scribe) -> Result<(), store::Error> {

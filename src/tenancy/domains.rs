@@ -209,7 +209,7 @@ fn begin(
 
 fn told(action: AuditAction, actor: Actor, domain: &Domain) -> Event {
     Event::success(action)
-        .actor(actor.user())
+        .actor(actor)
         .organisation(domain.organisation_id)
         .detail("domain", domain.domain.as_str())
 }

@@ -149,7 +149,7 @@ impl Sending {
         invitations::insert(db, &invitation, &roles.iter().map(|role| role.id).collect::<Vec<_>>())?;
         self.mail(db, &organisation)?;
         let event = Event::success(AuditAction::InvitationSent)
-            .actor(self.actor.user())
+            .actor(self.actor)
             .organisation(self.organisation)
             .detail("invitation", invitation.id.to_string())
             .detail("roles", roles.iter().map(|role| role.key.clone()).collect::<Vec<_>>());
@@ -225,7 +225,7 @@ fn revoke_stored(
         return Err(InvitationError::NoSuchInvitation);
     }
     let event = Event::success(AuditAction::InvitationRevoked)
-        .actor(actor.user())
+        .actor(actor)
         .organisation(organisation)
         .detail("invitation", id.to_string());
     scribe.write(db, event)?;

@@ -88,6 +88,18 @@ pub fn list(
     Ok(described)
 }
 
+/// This user, if they are a member.
+pub fn describe(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    user: UserId,
+) -> Result<Option<Described>, store::Error> {
+    let Some(member) = memberships::find(db, organisation, user)? else { return Ok(None) };
+    let Some(user) = users::find(db, user)? else { return Ok(None) };
+    let roles = memberships::roles_of(db, organisation, &[member.id])?;
+    Ok(Some(Described { member, user, roles }))
+}
+
 /// Makes the user a member with these roles. Who is one already gets them as well.
 pub async fn add(
     app: &App,
@@ -397,7 +409,7 @@ fn check_administered_without(db: &mut Conn, member: &Member, held: &[Held]) -> 
 }
 
 fn told(action: AuditAction, actor: Actor, user: UserId, place: Place, roles: &[Role]) -> Event {
-    let mut event = Event::success(action).user(user).actor(actor.user()).organisation(place.organisation);
+    let mut event = Event::success(action).user(user).actor(actor).organisation(place.organisation);
     if !roles.is_empty() {
         event = event.detail("roles", roles.iter().map(|role| role.key.clone()).collect::<Vec<_>>());
     }

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::crypto::Random;
+use crate::identity::limits::{self, Bucket, Throttled};
 use crate::model::role::SHIPPED;
 use crate::model::slug::BadSlug;
 use crate::model::{
@@ -46,6 +47,8 @@ pub enum OrganisationError {
     NoSuchOrganisation,
     #[error(transparent)]
     NotPermitted(#[from] NotPermitted),
+    #[error("too many organisations were asked for; try again later")]
+    Throttled(Throttled),
     #[error(transparent)]
     Store(store::Error),
 }
@@ -69,6 +72,36 @@ pub async fn create(
     })
 }
 
+/// Somebody who is signed in makes an organisation, and administers it: where that is allowed, and not too often.
+pub async fn found(
+    app: &App,
+    user: UserId,
+    slug: &str,
+    name: &str,
+    origin: &Origin,
+) -> Result<Organisation, OrganisationError> {
+    if !app.config.may_found_organizations() {
+        return Err(OrganisationError::NotPermitted(NotPermitted));
+    }
+    let slug = Slug::parse(slug)?;
+    let name = clean_name(name).ok_or(OrganisationError::BadName)?;
+    let (scribe, limit) = (app.scribe(origin), app.config.limits.organizations_per_user);
+    let bucket = Bucket::new("organisations of", &[user.as_bytes().as_slice()]);
+    // Counted by itself, so that asking which short names are taken is counted too (OR-7).
+    let now = scribe.now;
+    let counted = app.db.write(move |db| limits::reserve(db, &[(bucket, limit)], now)).await?;
+    counted.map_err(OrganisationError::Throttled)?;
+    let founded = app.db.write(move |db| {
+        let created = insert(db, &slug, &name, Some(user), &scribe)?;
+        administer(db, created.organisation.id, user, &scribe)?;
+        Ok(created.organisation)
+    });
+    founded.await.map_err(|error| match error {
+        store::Error::Taken(Unique::OrganisationSlug) => OrganisationError::SlugTaken,
+        other => OrganisationError::Store(other),
+    })
+}
+
 /// Makes a fresh organisation of which this user is the administrator, in the caller's transaction (OR-8: whoever
 /// comes for the first time joins no existing one).
 pub fn create_for(
@@ -81,7 +114,17 @@ pub fn create_for(
         .map_err(|error| store::Error::broken("a short name made from a name", error))?;
     let name = clean_name(user_name).unwrap_or_else(|| slug.to_string());
     let created = insert(db, &slug, &name, Some(user), scribe)?;
-    let organisation = created.organisation.id;
+    let member = administer(db, created.organisation.id, user, scribe)?;
+    Ok((created, member))
+}
+
+/// Makes this user the first administrator.
+fn administer(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    user: UserId,
+    scribe: &Scribe,
+) -> Result<MembershipId, store::Error> {
     let member = Member {
         id: MembershipId::new(scribe.now, &scribe.random),
         organisation_id: organisation,
@@ -98,7 +141,7 @@ pub fn create_for(
         .organisation(organisation)
         .detail("roles", vec![administrator.key]);
     scribe.write(db, event)?;
-    Ok((created, member.id))
+    Ok(member.id)
 }
 
 fn insert(
@@ -192,7 +235,7 @@ fn change_stored(
     found.password_login_allowed = change.password_login_allowed.unwrap_or(found.password_login_allowed);
     organisations::update(db, &found, scribe.now)?;
     let event = Event::success(AuditAction::OrganisationChanged)
-        .actor(actor.user())
+        .actor(actor)
         .organisation(organisation)
         .detail("require_mfa", found.require_mfa)
         .detail("password_login_allowed", found.password_login_allowed);

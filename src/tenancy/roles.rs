@@ -266,7 +266,7 @@ fn check(description: Description) -> Result<Description, RoleError> {
 
 fn told(action: AuditAction, actor: Actor, organisation: OrganisationId, role: &Role) -> Event {
     Event::success(action)
-        .actor(actor.user())
+        .actor(actor)
         .organisation(organisation)
         .detail("role", role.key.as_str())
         .detail("rank", role.rank)

@@ -55,7 +55,7 @@ pub async fn create(
         }
         organisations::insert_workspace(db, &workspace)?;
         let event = Event::success(AuditAction::WorkspaceCreated)
-            .actor(actor.user())
+            .actor(actor)
             .organisation(organisation)
             .detail("workspace", workspace.id.to_string())
             .detail("slug", workspace.slug.as_str());

@@ -24,7 +24,7 @@ pub async fn for_anyone(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let any = HeaderValue::from_static("*");
     if is_preflight(&request) {
-        return Ok(request.into_response(preflight(Some(any))));
+        return Ok(request.into_response(preflight(Some(any), USUAL)));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
@@ -36,19 +36,49 @@ pub async fn for_browser_clients(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    for_registered(USUAL, request, next).await
+}
+
+/// For the API of applications of the same house.
+pub async fn for_api_clients(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let sent = Sent {
+        methods: "GET, POST, PUT, PATCH, DELETE",
+        headers: "Authorization, Content-Type, Idempotency-Key, X-Organization-ID, X-Workspace-ID",
+    };
+    for_registered(sent, request, next).await
+}
+
+/// What a script may send.
+#[derive(Clone, Copy)]
+struct Sent {
+    methods: &'static str,
+    headers: &'static str,
+}
+
+const USUAL: Sent = Sent { methods: "GET, POST", headers: "Authorization, Content-Type" };
+
+async fn for_registered(
+    sent: Sent,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let allowed = match request.headers().get(ORIGIN) {
         Some(origin) => allow(&request, origin).await,
         None => None,
     };
     if is_preflight(&request) {
-        return Ok(request.into_response(preflight(allowed)));
+        return Ok(request.into_response(preflight(allowed, sent)));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
     let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let exposed = HeaderValue::from_static("WWW-Authenticate, Retry-After, X-Request-Id");
+        let exposed =
+            HeaderValue::from_static("WWW-Authenticate, Retry-After, X-Request-Id, Idempotency-Replayed");
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
     Ok(response)
@@ -74,14 +104,14 @@ fn is_preflight(request: &ServiceRequest) -> bool {
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn preflight(allowed: Option<HeaderValue>) -> HttpResponse {
+fn preflight(allowed: Option<HeaderValue>, sent: Sent) -> HttpResponse {
     let mut answer = HttpResponse::NoContent().finish();
     let headers: &mut HeaderMap = answer.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization, Content-Type"));
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(sent.methods));
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(sent.headers));
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }
     answer

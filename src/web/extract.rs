@@ -38,6 +38,7 @@ impl Caller {
             user_agent: request.headers().get(USER_AGENT).map(|value| readable(value.as_bytes())),
             request_id: visit.reference.to_string(),
             limits: None,
+            claim: None,
         })
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! - Around every request: [`server`], [`observe`], [`guard`], [`lifecycle`], [`tls`].
 //! - What handlers ask for: [`extract`], from [`cookies`], [`csrf`], [`client_ip`], [`visit`].
-//! - What handlers answer: [`respond`] with a [`page`], [`failure`], [`cors`].
+//! - What handlers answer: [`respond`] with a [`page`], [`failure`], [`fault`], [`cors`].
 //! - What answers by itself: [`health`], [`assets`], [`forward_auth`].
-//! - The areas: [`oidc`], [`login`], [`account`], [`dev`].
+//! - The areas: [`oidc`], [`login`], [`account`], [`api`], [`dev`].
 //!
 //! Each area has a `routes` that [`routes`] mounts below the issuer's path.
 
 pub mod account;
+pub mod api;
 pub mod assets;
 pub mod client_ip;
 pub mod cookies;
@@ -17,9 +18,11 @@ pub mod csrf;
 pub mod dev;
 pub mod extract;
 pub mod failure;
+pub mod fault;
 pub mod forward_auth;
 pub mod guard;
 pub mod health;
+pub mod json;
 pub mod lifecycle;
 pub mod login;
 pub mod observe;
@@ -55,7 +58,7 @@ fn below_issuer(cfg: &mut ServiceConfig, config: &Config) {
         cfg.configure(health::metrics_routes);
     }
     cfg.configure(assets::routes).configure(oidc::routes).configure(login::routes).configure(account::routes);
-    cfg.configure(forward_auth::routes);
+    cfg.configure(api::routes).configure(forward_auth::routes);
     if config.has_dev_pages() {
         cfg.configure(dev::routes);
     }

@@ -22,10 +22,11 @@ use serde_json::json;
 use crate::app::App;
 
 use super::failure::{ApiFailure, PageFailure};
+use super::fault::Refused;
 use super::guard::Refusal;
 use super::lifecycle::Lifecycle;
 use super::visit::Visit;
-use super::{guard, respond};
+use super::{api, guard, respond};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Two years (CH-3). Other hosts below this one are not ours to decide for.
@@ -77,6 +78,10 @@ pub async fn observe(
 /// A refusal in the words of the API that was called, if one was.
 fn worded(app: &App, request: &HttpRequest, refusal: Refusal) -> HttpResponse {
     let usual = refusal.answer();
+    if let Some(mut answer) = api::refuse(request, &app.config.issuer, usual.status().as_u16()) {
+        answer.head_mut().set_connection_type(ConnectionType::Close);
+        return with_headers_of(&usual, answer);
+    }
     match app.dialects.refuse(request, &app.config.issuer, usual.status().as_u16()) {
         Some(mut answer) => {
             answer.head_mut().set_connection_type(ConnectionType::Close);
@@ -138,7 +143,11 @@ impl Seen {
             };
             tracing::error!(request_id = reference, route, %cause, "a request failed");
         }
-        let refusal = page.map(ToString::to_string).or_else(|| api.map(ToString::to_string));
+        let refused = error.and_then(|error| error.as_error::<Refused>());
+        let refusal = page
+            .map(ToString::to_string)
+            .or_else(|| api.map(ToString::to_string))
+            .or_else(|| refused.map(|refused| refused.fault.as_str().to_owned()));
         let hint = api.and_then(|failure| failure.error().hint());
         macro_rules! line {
             ($level:ident) => {
@@ -162,7 +171,9 @@ impl Seen {
     /// Gives an answer without words its page or its JSON.
     fn explain(&self, answer: HttpResponse) -> HttpResponse {
         let error = answer.error();
-        if error.is_some_and(|error| error.as_error::<ApiFailure>().is_some()) {
+        if error.is_some_and(|error| {
+            error.as_error::<ApiFailure>().is_some() || error.as_error::<Refused>().is_some()
+        }) {
             return answer;
         }
         if let Some(failure) = error.and_then(|error| error.as_error::<PageFailure>()) {

@@ -190,6 +190,21 @@ on_both_databases! {
         api.post(LOGIN).json(&wrong).send().await.expect(401);
     }
 
+    async fn lg_1_the_instance_can_switch_passwords_in_json_off(database) {
+        let settings = Settings::with(|config| {
+            config.dialects.push(shipped("jack"));
+            config.password.json_sign_in = false;
+        });
+        let api = Api::serve(database, settings, "/jack").await;
+        api.app.user("john").await;
+        for password in [PASSWORD, "wrong horse"] {
+            let body = json!({ "email": "john@example.com", "password": password });
+            let refused = api.post(LOGIN).json(&body).send().await;
+            assert_eq!(refused.expect(403)["error"]["code"], "FORBIDDEN", "nothing is said of the password");
+        }
+        assert_eq!(api.app.live_sessions("john").await, 0);
+    }
+
     async fn ar_2_a_client_that_is_disabled_or_demands_a_factor_gives_nothing(database) {
         let api = Api::start(database, "jack").await;
         api.app.user("john").await;

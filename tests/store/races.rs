@@ -5,10 +5,11 @@ use std::sync::Arc;
 use countersign::crypto::Random;
 use countersign::model::{LinkPurpose, MessageId};
 use countersign::store::authorization::Pushed;
+use countersign::store::idempotency::{Held, Taken};
 use countersign::store::links::Link;
 use countersign::store::outbox::Message;
 use countersign::store::{
-    Conn, Error, authorization, clients, grants, jobs, limits, links, outbox, sessions, users,
+    Conn, Error, authorization, clients, grants, idempotency, jobs, limits, links, outbox, sessions, users,
 };
 use futures_util::future::join_all;
 use tokio::sync::Barrier;
@@ -160,6 +161,35 @@ on_both_databases! {
         let mut tries: Vec<i64> = counts.into_iter().map(|count| count.expect("counted").tries).collect();
         tries.sort_unstable();
         assert_eq!(tries, (1..=50).collect::<Vec<i64>>());
+    }
+
+    async fn ar_1_an_idempotency_key_is_held_by_one_call(database) {
+        let store = Store::open(database).await;
+        let (key, request, holders) = (store.digest(), store.digest(), [(); 50].map(|()| store.digest()));
+        let call = move |holder: usize, now: u64| Held {
+            digest: key,
+            fingerprint: request,
+            holder: holders[holder],
+            held_until: later(now + 60),
+            made_at: None,
+            answer: None,
+            expires_at: later(now + 86_400),
+        };
+        let take = move |now: u64| move |db: &mut Conn, number: usize| {
+            Ok(idempotency::take(db, &call(number, now), later(now))? == Taken::Now)
+        };
+        assert_eq!(winners(&store, take(0)).await, 1);
+        assert_eq!(winners(&store, take(59)).await, 0);
+        // Whoever had it died: one takes it over, and the one that did not die after all makes nothing.
+        assert_eq!(winners(&store, take(61)).await, 1);
+        let confirm = move |db: &mut Conn, number: usize| idempotency::confirm(db, &key, &holders[number], later(62));
+        assert_eq!(winners(&store, confirm).await, 1);
+        // What was made is not made again, whoever died before it was answered.
+        assert_eq!(winners(&store, take(600)).await, 0);
+        let release = move |db: &mut Conn, number: usize| idempotency::release(db, &key, &holders[number]);
+        together(&store, release).await;
+        assert_eq!(winners(&store, take(700)).await, 0, "nor let go of");
+        assert_eq!(winners(&store, take(86_500)).await, 1, "its time is over");
     }
 
     async fn se_5_a_session_ends_once_and_is_not_renewed_after(database) {

@@ -3,17 +3,20 @@
 //! Each route is asked for what belongs to the organisation `victim`, and once more for what does not exist at all.
 //! Whoever asks belongs to another organisation only. The two answers must be alike, tell nothing of the victim, and
 //! leave it as it was. Who adds a route that reads or changes what an organisation owns adds a line to [`ROUTES`]; who
-//! adds a kind of credential adds it to [`intruders`].
+//! adds a kind of credential adds it to [`intruders`]. The JSON API is tried by what it says of itself, with tokens and with an
+//! API key.
 
 use countersign::audit::Origin;
-use countersign::model::{EmailAddress, InvitationId, Language, UserId};
+use countersign::model::{EmailAddress, InvitationId, Language, Permission, UserId};
 use countersign::store::{self, Conn};
 use countersign::tenancy::actor::Actor;
+use countersign::tenancy::api_keys::{NewKey, manage};
 use countersign::tenancy::invitations::{self, Guest};
 use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::on_both_databases;
-use crate::support::{Browser, TestApp, TestClient, TestOrganisation};
+use crate::support::{Browser, PASSWORD, TestApp, TestClient, TestOrganisation};
 
 /// Something to be asked for. `{org}`, `{slug}`, `{workspace}`, `{member}`, `{invitation}` and `{client}` stand for
 /// what belongs to the victim.
@@ -188,7 +191,11 @@ fn state(db: &mut Conn, of: &TestOrganisation) -> Result<String, store::Error> {
         .collect();
     let workspaces = store::organisations::workspaces(db, of.id, None, 100)?;
     let roles = store::roles::all(db, of.id)?;
-    Ok(format!("{organisation:?} {members:?} {held:?} {invitations:?} {workspaces:?} {roles:?}"))
+    let permissions = store::roles::permissions(db, of.id)?;
+    let keys = store::api_keys::list(db, of.id, None, 100)?;
+    Ok(format!(
+        "{organisation:?} {members:?} {held:?} {invitations:?} {workspaces:?} {roles:?} {permissions:?} {keys:?}"
+    ))
 }
 
 on_both_databases! {
@@ -219,5 +226,139 @@ on_both_databases! {
             let told = ask(insider, route, &scene.real).await;
             assert_ne!(told, ask(insider, route, &scene.made_up).await, "{} {}", route.method, route.path);
         }
+    }
+}
+
+/// Whoever belongs elsewhere, at the JSON API: what a request is sent with.
+struct Stranger {
+    name: &'static str,
+    header: (&'static str, String),
+}
+
+/// A member, an administrator and an API key of another organisation.
+async fn strangers(app: &TestApp, elsewhere: &TestOrganisation) -> Vec<Stranger> {
+    let mut strangers = Vec::new();
+    for (name, role) in [("mallory", "member"), ("eve", "admin")] {
+        let user = app.user(name).await;
+        app.member(elsewhere, user, &[role]).await;
+        strangers.push(Stranger { name, header: ("authorization", bearer(app, name).await) });
+    }
+    let scopes = Permission::ALL.iter().map(|scope| scope.as_str().to_owned()).collect();
+    let new = NewKey { name: "intruder".to_owned(), workspace: None, scopes, lasts: None, prefix: None };
+    let made = manage::create(&app.app, Actor::Operator, elsewhere.id, new, &Origin::command_line()).await;
+    let key = made.expect("the key is made").text.expose().to_owned();
+    strangers.push(Stranger { name: "a key", header: ("x-api-key", key) });
+    strangers
+}
+
+async fn bearer(app: &TestApp, name: &str) -> String {
+    let login = json!({ "login": format!("{name}@example.com"), "password": PASSWORD });
+    let answer = app.http.post(app.url("/api/v1/sign-in")).json(&login).send().await.expect("an answer");
+    let told: Value = answer.json().await.expect("JSON");
+    format!("Bearer {}", told["access_token"].as_str().expect("a token"))
+}
+
+/// One operation of the API on an organisation, as the API describes it.
+struct Operation {
+    method: Method,
+    path: String,
+    body: Value,
+}
+
+/// All that there are: the description is made of the table that is mounted, so none is forgotten.
+async fn operations(app: &TestApp) -> Vec<Operation> {
+    let told = app.http.get(app.url("/api/v1/openapi.json")).send().await.expect("an answer");
+    let told: Value = told.json().await.expect("JSON");
+    let mut all = Vec::new();
+    for (path, described) in told["paths"].as_object().expect("paths") {
+        for (method, operation) in described.as_object().expect("operations") {
+            if path.contains("{organization}") {
+                let method = method.to_uppercase().parse().expect("a method");
+                all.push(Operation { method, path: format!("/api/v1{path}"), body: body(operation) });
+            }
+        }
+    }
+    all
+}
+
+/// A body that a member would be listened to with.
+fn body(operation: &Value) -> Value {
+    let properties = &operation["requestBody"]["content"]["application/json"]["schema"]["properties"];
+    let Some(properties) = properties.as_object() else { return json!({}) };
+    let value = |name: &str| match name {
+        "roles" => json!(["member"]),
+        "scopes" => json!(["org:read"]),
+        "permissions" => json!([]),
+        "rank" => json!(1),
+        "email" => json!("new@example.com"),
+        "name" | "slug" | "key" => json!("intruder"),
+        _ => Value::Null,
+    };
+    Value::Object(properties.keys().map(|name| (name.clone(), value(name))).collect())
+}
+
+/// What is answered, less what names the request.
+async fn call(
+    app: &TestApp,
+    header: &(&str, String),
+    operation: &Operation,
+    target: &Target,
+) -> (u16, String) {
+    let request = app.http.request(operation.method.clone(), app.url(&target.fill(&operation.path)));
+    let answer = request.header(header.0, &header.1).json(&operation.body).send().await.expect("an answer");
+    (answer.status().as_u16(), answer.text().await.expect("text"))
+}
+
+on_both_databases! {
+    async fn or_7_ar_5_no_route_of_the_api_tells_strangers_or_obeys_them(database) {
+        let app = TestApp::start(database).await;
+        let (victim, elsewhere) = (app.organisation("victim").await, app.organisation("elsewhere").await);
+        let (owner, user) = (app.user("owner").await, app.user("worker").await);
+        app.member(&victim, owner, &["admin"]).await;
+        app.member(&victim, user, &["member"]).await;
+        let invitation = invite(&app, &victim).await;
+        let new = NewKey { name: "own".to_owned(), workspace: None, scopes: vec!["org:read".to_owned()], lasts: None, prefix: None };
+        let key = manage::create(&app.app, Actor::Operator, victim.id, new, &Origin::command_line()).await.expect("a key");
+        let target = |organization: String, user: String, role: &str, invitation: String, key: String| Target {
+            words: vec![
+                ("organization", organization),
+                ("user", user),
+                ("role", role.to_owned()),
+                ("invitation", invitation),
+                ("key", key),
+            ],
+        };
+        let (id, none) = (victim.id.to_string(), format!("{:032x}", 7));
+        let real = target(id, user.to_string(), "member", invitation.to_string(), key.key.id.to_string());
+        let by_name = target(victim.slug.clone(), user.to_string(), "member", invitation.to_string(), key.key.id.to_string());
+        let made_up = target(format!("org_{none}"), format!("usr_{none}"), "nobody", format!("inv_{none}"), format!("key_{none}"));
+
+        let all = operations(&app).await;
+        for part in ["", "/workspaces", "/members/{user}/roles", "/roles/{role}", "/invitations/{invitation}", "/api-keys/{key}/rotate"] {
+            let path = format!("/api/v1/organizations/{{organization}}{part}");
+            assert!(all.iter().any(|operation| operation.path == path), "{path} is not tried");
+        }
+        let of = victim.clone();
+        let before = app.read(move |db| state(db, &of)).await;
+        for stranger in strangers(&app, &elsewhere).await {
+            for operation in &all {
+                let what = format!("{} {} as {}", operation.method, operation.path, stranger.name);
+                let told = call(&app, &stranger.header, operation, &real).await;
+                assert_eq!(told.0, 403, "{what}: {}", told.1);
+                assert!(told.1.contains("organisation_denied"), "{what}: {}", told.1);
+                assert_eq!(told, call(&app, &stranger.header, operation, &by_name).await, "{what}");
+                assert_eq!(told, call(&app, &stranger.header, operation, &made_up).await, "{what}");
+            }
+        }
+        let of = victim.clone();
+        assert_eq!(app.read(move |db| state(db, &of)).await, before);
+        // Each can fail: the administrator is told more.
+        let owner = ("authorization", bearer(&app, "owner").await);
+        for operation in &all {
+            let told = call(&app, &owner, operation, &real).await;
+            assert_ne!(told, call(&app, &owner, operation, &made_up).await, "{} {}", operation.method, operation.path);
+        }
+        let of = victim.clone();
+        assert_ne!(app.read(move |db| state(db, &of)).await, before);
     }
 }

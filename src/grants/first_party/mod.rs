@@ -16,7 +16,8 @@ use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::clock::Timestamp;
 use crate::crypto::Secret;
-use crate::identity::session;
+use crate::identity::session::{self, Begun};
+use crate::identity::sign_in::{self, Attempt, SignInError};
 use crate::model::{AuditAction, Client, GrantId, GrantType, OrganisationId, SessionId, UserId};
 use crate::protocol::OAuthError;
 use crate::protocol::scope::ScopeSet;
@@ -115,8 +116,8 @@ pub enum Denied {
     /// No member, or there is no such organisation: nobody is told which (OR-1).
     #[error("not a member of this organisation")]
     NotAMember,
-    /// The organisation does not want passwords to be sent by programs (LG-1).
-    #[error("the organisation does not allow this way of signing in")]
+    /// The instance or the organisation does not want passwords to be sent by programs (LG-1).
+    #[error("this way of signing in is not allowed here")]
     NotThisWay,
     #[error("a second factor is demanded and was not shown")]
     FactorMissing,
@@ -154,6 +155,48 @@ pub enum Way {
     Other,
     /// From another organisation, in the same session: the grant there ends.
     From(GrantId),
+}
+
+/// Signs in with a password that a program sent, and gives tokens (LG-1). Where the instance takes no such passwords,
+/// nothing is said of the one that was sent.
+pub async fn sign_in(
+    app: &App,
+    product: &Product,
+    attempt: Attempt,
+    wanted: Selection,
+    claims: Claims<'_>,
+    origin: &Origin,
+) -> Result<Issued, SignInDenied> {
+    if !app.config.password.json_sign_in {
+        return Err(Denied::NotThisWay.into());
+    }
+    let begun = sign_in::with_password(app, attempt, origin).await?;
+    Ok(enter(app, product, &begun, wanted, Way::Password, claims, origin).await?)
+}
+
+/// Why somebody who sent a password has no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInDenied {
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    #[error(transparent)]
+    Denied(#[from] Denied),
+}
+
+/// Gives tokens to who has just signed in, unless a second factor is owed: a login API cannot ask for one (MF-5).
+pub async fn enter(
+    app: &App,
+    product: &Product,
+    begun: &Begun,
+    wanted: Selection,
+    way: Way,
+    claims: Claims<'_>,
+    origin: &Origin,
+) -> Result<Issued, Denied> {
+    if begun.awaiting_factor {
+        return Err(Denied::FactorMissing);
+    }
+    open(app, product, begun.id, wanted, way, claims, origin).await
 }
 
 /// Gives tokens for a session that has just begun. Who is refused is not signed in any more.

@@ -22,7 +22,7 @@ use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::tokens::REFRESH_TOKEN_TYP;
 use crate::store::grants::{self, Grant, RefreshToken};
-use crate::store::organisations;
+use crate::store::organisations::{self, Organisation};
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, User};
 use crate::store::{self, Conn};
@@ -35,6 +35,8 @@ use super::{Denied, Holder, Product, Refresh, RefreshClaims, Subject, Way};
 pub(super) struct Context {
     pub rules: Rules,
     pub workspaces: Workspaces,
+    /// Whether programs may send passwords at all.
+    pub passwords_taken: bool,
     pub keyring: Arc<Keyring>,
     pub random: Random,
     pub issuer: String,
@@ -48,6 +50,7 @@ impl Context {
         Self {
             rules: Rules::of(&app.config),
             workspaces: Workspaces::of(&app.config),
+            passwords_taken: app.config.password.json_sign_in,
             keyring: app.signing.keyring(),
             random: app.random.clone(),
             issuer: app.config.issuer.as_str().to_owned(),
@@ -266,7 +269,8 @@ impl Opening {
             Err(_) => return Ok(Err(Against::NotAMember)),
         };
         let organisation = active.as_ref().map(ActiveMembership::organisation);
-        if self.way == Way::Password && organisation.is_some_and(|found| !found.password_login_allowed) {
+        let forbids = |found: &Organisation| !found.password_login_allowed;
+        if self.way == Way::Password && (!self.context.passwords_taken || organisation.is_some_and(forbids)) {
             return Ok(Err(Against::NotThisWay));
         }
         let acting = Acting {

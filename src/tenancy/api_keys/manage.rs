@@ -220,7 +220,7 @@ impl Making {
     ) -> Result<(), ApiKeyError> {
         let event = Event::success(action)
             .user(key.created_by)
-            .actor(self.actor.user())
+            .actor(self.actor)
             .organisation(organisation.id)
             .detail("key", key.id.to_string())
             .detail("machine", key.machine_id.to_string());
