@@ -58,6 +58,8 @@ pub async fn callback(visitor: Visitor, provider: Path<String>) -> Result<HttpRe
     let returned =
         Returned { state: text("state"), code: text("code"), iss: text("iss"), error: text("error") };
     let (app, browser) = (&visitor.app, &visitor.browser);
+    // Before the sign-in, which gives a session that is open already another secret.
+    let here = visitor.accounts().await?;
     let finished = federation::finish(
         app,
         &provider,
@@ -82,9 +84,7 @@ pub async fn callback(visitor: Visitor, provider: Path<String>) -> Result<HttpRe
             let welcome =
                 Welcome { begun: &begun, others: &others, remember: false, underway: underway.as_ref() };
             let onward = next.as_ref().map_or("/", Next::as_str);
-            if others.iter().any(|other| other.user.id == begun.user)
-                && proof_is_due(&visitor, &begun).await?
-            {
+            if here.iter().any(|one| one.user.id == begun.user) && proof_is_due(&visitor, &begun).await? {
                 // Without a word, whoever is to confirm who they are would stand before the same page again.
                 let asked_by = match &underway {
                     Some(underway) => format!("request={}", underway.row.id),
