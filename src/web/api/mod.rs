@@ -2,7 +2,7 @@
 //!
 //! Bodies are read into types that know their fields and take no others; errors are problems (RFC 9457) with codes that
 //! stay. No cookie is read or set, so no other site can act through a browser. Tokens are made by
-//! [`crate::grants::first_party`], as those of the dialects are. [`table`] is the one list of what there is: it is mounted,
+//! [`crate::grants::first_party`], as those of the dialects are. `table` is the one list of what there is: it is mounted,
 //! and described to others.
 
 mod account;
