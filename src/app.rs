@@ -12,6 +12,7 @@ use crate::crypto::{MasterKey, Random};
 use crate::dialect::{self, Dialects};
 use crate::identity::password::Passwords;
 use crate::keys::{self, MasterKeyError};
+use crate::ledger::{Keeper, LedgerError, Sealing};
 use crate::mail;
 use crate::metrics::Metrics;
 use crate::model::{Client, Resource};
@@ -133,6 +134,19 @@ impl App {
             dialect::prepare(&app).await?;
         }
         Ok(app)
+    }
+
+    /// Gives audit events their places in the ledger, and signs how far it goes.
+    pub async fn extend_ledger(&self, sealing: Sealing) -> Result<(), LedgerError> {
+        let keyring = self.signing.keyring();
+        let keeper = Keeper {
+            db: &self.db,
+            keyring: &keyring,
+            issuer: self.config.issuer.as_str(),
+            random: &self.random,
+            now: self.clock.now(),
+        };
+        keeper.extend(sealing).await
     }
 
     /// For a use case that begins now.

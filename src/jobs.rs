@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::crypto::Random;
+use crate::ledger::{LedgerError, Sealing};
 use crate::model::Topic;
 use crate::signing::SigningError;
 use crate::status::StatusError;
@@ -69,6 +70,8 @@ enum JobError {
     Signing(#[from] SigningError),
     #[error(transparent)]
     Status(#[from] StatusError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 /// Tells a job to end.
@@ -97,12 +100,14 @@ enum Job {
     ListRevocations,
     /// Writes when API keys were used.
     NoteKeyUses,
+    /// Gives audit events their places in the ledger.
+    ExtendLedger,
     /// Measures how far our clock is from the database's.
     CompareClocks,
 }
 
 impl Job {
-    fn all(random: &Random) -> [Self; 6] {
+    fn all(random: &Random) -> [Self; 7] {
         let holder = format!("{:016x}", u64::from_be_bytes(random.bytes()));
         [
             Self::Watch { seen: HashMap::new() },
@@ -110,6 +115,7 @@ impl Job {
             Self::MakeKeys,
             Self::ListRevocations,
             Self::NoteKeyUses,
+            Self::ExtendLedger,
             Self::CompareClocks,
         ]
     }
@@ -121,13 +127,14 @@ impl Job {
             Self::MakeKeys => "make keys",
             Self::ListRevocations => "list revocations",
             Self::NoteKeyUses => "note key uses",
+            Self::ExtendLedger => "extend ledger",
             Self::CompareClocks => "compare clocks",
         }
     }
 
     const fn every(&self) -> Duration {
         match self {
-            Self::Watch { .. } | Self::NoteKeyUses => Duration::from_secs(1),
+            Self::Watch { .. } | Self::NoteKeyUses | Self::ExtendLedger => Duration::from_secs(1),
             Self::ListRevocations => Duration::from_millis(500),
             Self::Sweep { .. } | Self::CompareClocks => Duration::from_secs(60),
             Self::MakeKeys => Duration::from_secs(60 * 60),
@@ -159,6 +166,7 @@ impl Job {
             Self::Sweep { holder } => Ok(sweep(app, holder, stop).await?),
             Self::MakeKeys => Ok(app.signing.make_due_keys(&app.db).await?),
             Self::NoteKeyUses => Ok(note_key_uses(app).await?),
+            Self::ExtendLedger => Ok(app.extend_ledger(Sealing::WhenDue).await?),
             Self::ListRevocations => Ok(list_revocations(app).await?),
             Self::CompareClocks => Ok(compare_clocks(app).await?),
         }

@@ -39,7 +39,7 @@
 //! - [`dialect`]: login APIs of other products, each described in a file and answered by the same functions.
 //! - [`cli`]: the same functions from a shell.
 //! - [`signing`]: the keys of this node, made when due; [`registry`]: clients and resources in memory;
-//!   [`status`]: the lists of what was revoked, signed.
+//!   [`status`]: the lists of what was revoked, signed; [`ledger`]: the audit in one order, chained and signed.
 //! - [`verify`]: for APIs in Rust: offline verification with revocation. Builds without the rest.
 //! - [`app`]: the parts put together; [`jobs`]: what runs beside the requests; [`metrics`]: what is counted.
 //!
@@ -76,6 +76,8 @@
 //!   ([`protocol::demands`]); [`grants::forward`] looks at the one credential and tells who it is.
 //! - **A key is rotated.** [`keys::schedule`] rules on stored times, [`signing`] makes what is due, [`jobs`] notices on
 //!   every node what another one changed.
+//! - **Something happens.** Its [`audit`] event is written in its transaction; a second later it has its place in the
+//!   [`ledger`], which shows whoever reads an export that nothing was changed.
 //! - **A mail is sent.** Its cause writes it into the outbox in its own transaction; [`mail`] sends it later.
 //!
 //! How to run it is in `README.md`, how to operate it in `deploy/README.md`.
@@ -106,6 +108,8 @@ pub mod identity;
 pub mod jobs;
 #[cfg(any(feature = "server", feature = "verify"))]
 pub mod keys;
+#[cfg(feature = "server")]
+pub mod ledger;
 #[cfg(feature = "server")]
 pub mod mail;
 #[cfg(feature = "server")]

@@ -5,6 +5,7 @@
 //! running server.
 
 mod api_key;
+mod audit;
 mod check;
 mod client;
 mod dialect;
@@ -37,6 +38,7 @@ use crate::app::{App, Opening, StartError};
 use crate::clock::Clock;
 use crate::config::{self, Loaded, Problems};
 use crate::identity::federation::providers::ProviderError;
+use crate::ledger::LedgerError;
 use crate::signing::SigningError;
 use crate::store;
 use crate::tenancy::api_keys::ApiKeyError;
@@ -127,6 +129,9 @@ enum Command {
     /// Prove the mail domains of organisations, and send their people to a provider
     #[command(subcommand)]
     Domain(domain::Command),
+    /// Look at what happened, hand it on, and prove that nothing of it was changed
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Manage signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -170,6 +175,7 @@ failures!(
     ProviderError,
     DomainError,
     InvitationError,
+    LedgerError,
     MemberError,
     OrganisationError,
     RoleError,
@@ -261,6 +267,7 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::ApiKey(command) => api_key::run(shell, command).await,
             Command::Dialect(command) => dialect::run(shell, &command),
             Command::Domain(command) => domain::run(shell, command).await,
+            Command::Audit(command) => audit::run(shell, command).await,
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
         }

@@ -56,6 +56,9 @@ impl<'de> Deserialize<'de> for Secret {
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// Of nothing that is known: where a chain of digests begins.
+    pub const ZERO: Self = Self([0; 32]);
+
     pub fn of(bytes: &[u8]) -> Self {
         let mut digest = [0; 32];
         digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());

@@ -22,7 +22,6 @@ mod jws;
 pub mod keyring;
 #[cfg(feature = "server")]
 pub mod master;
-#[cfg(feature = "verify")]
 mod public_keys;
 #[cfg(feature = "server")]
 pub mod schedule;
@@ -38,7 +37,6 @@ pub use generate::{GenerateError, Generated, generate};
 pub use keyring::{JwksDocument, Keyring, KeyringError, SealedKey, seal_new};
 #[cfg(feature = "server")]
 pub use master::{MasterKeyError, load_existing, load_or_create};
-#[cfg(feature = "verify")]
 pub use public_keys::{NotAKeySet, PublicKeys};
 #[cfg(feature = "server")]
 pub use schedule::{KeyPolicy, KeyTimes, RotationPlan, plan_rotation, rotation_due};

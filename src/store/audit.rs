@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 
-use super::schema::audit_events;
+use super::schema::{audit_checkpoints, audit_events};
 use super::{Conn, Error};
 use crate::clock::Timestamp;
+use crate::crypto::Digest;
 use crate::model::{AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId};
 
 /// One event, as stored.
@@ -55,5 +56,131 @@ pub fn newest(db: &mut Conn, limit: i64) -> Result<Vec<Event>, Error> {
         .order((audit_events::at.desc(), audit_events::id.desc()))
         .limit(limit)
         .select(Event::as_select())
+        .load(db)?)
+}
+
+/// Which events are sought.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    pub user: Option<UserId>,
+    pub organisation: Option<OrganisationId>,
+    /// An action, or with a dot at its end all that begin so.
+    pub action: Option<String>,
+    pub request: Option<String>,
+}
+
+/// Up to `limit` events, the newest first.
+pub fn search(db: &mut Conn, sought: &Sought, limit: i64) -> Result<Vec<Event>, Error> {
+    let mut events = audit_events::table.select(Event::as_select()).into_boxed();
+    if let Some(user) = sought.user {
+        events = events.filter(audit_events::user_id.eq(user));
+    }
+    if let Some(organisation) = sought.organisation {
+        events = events.filter(audit_events::organisation_id.eq(organisation));
+    }
+    if let Some(request) = &sought.request {
+        events = events.filter(audit_events::request_id.eq(request));
+    }
+    match sought.action.as_deref() {
+        Some(group) if group.ends_with('.') => {
+            let literal = group.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            events = events.filter(audit_events::action.like(format!("{literal}%")).escape('\\'));
+        }
+        Some(action) => events = events.filter(audit_events::action.eq(action)),
+        None => {}
+    }
+    Ok(events.order((audit_events::at.desc(), audit_events::id.desc())).limit(limit).load(db)?)
+}
+
+/// The place of an event in the chain: made and judged by [`crate::ledger`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// From 1, without a gap.
+    pub seq: i64,
+    /// Forgotten with the person.
+    pub salt: Option<Digest>,
+    /// Of the address, with the salt.
+    pub ip_digest: Option<Digest>,
+    /// Of the event and the chain before it.
+    pub chain: Digest,
+}
+
+/// Up to `limit` events that have no place yet, the oldest first.
+pub fn without_place(db: &mut Conn, limit: i64) -> Result<Vec<Event>, Error> {
+    Ok(audit_events::table
+        .filter(audit_events::seq.is_null())
+        .order((audit_events::at.asc(), audit_events::id.asc()))
+        .limit(limit)
+        .select(Event::as_select())
+        .load(db)?)
+}
+
+/// Gives the event its place. `false` if it has one.
+pub fn place(db: &mut Conn, id: AuditEventId, link: &Link) -> Result<bool, Error> {
+    let unplaced = audit_events::table.filter(audit_events::id.eq(id)).filter(audit_events::seq.is_null());
+    let set = (
+        audit_events::seq.eq(link.seq),
+        audit_events::salt.eq(link.salt),
+        audit_events::ip_digest.eq(link.ip_digest),
+        audit_events::chain.eq(link.chain),
+    );
+    Ok(diesel::update(unplaced).set(set).execute(db)? == 1)
+}
+
+/// The last place that is taken, with the chain up to it.
+pub fn head(db: &mut Conn) -> Result<Option<(i64, Digest)>, Error> {
+    let placed = audit_events::table.filter(audit_events::seq.is_not_null()).order(audit_events::seq.desc());
+    let columns = (audit_events::seq.assume_not_null(), audit_events::chain.assume_not_null());
+    Ok(placed.select(columns).first(db).optional()?)
+}
+
+/// Up to `limit` events after this place, in order.
+pub fn placed(db: &mut Conn, after: i64, limit: i64) -> Result<Vec<(Event, Link)>, Error> {
+    type Row = (Event, (i64, Option<Digest>, Option<Digest>, Digest));
+    let rows: Vec<Row> = audit_events::table
+        .filter(audit_events::seq.gt(after))
+        .order(audit_events::seq.asc())
+        .limit(limit)
+        .select((
+            Event::as_select(),
+            (
+                audit_events::seq.assume_not_null(),
+                audit_events::salt,
+                audit_events::ip_digest,
+                audit_events::chain.assume_not_null(),
+            ),
+        ))
+        .load(db)?;
+    let link = |(seq, salt, ip_digest, chain)| Link { seq, salt, ip_digest, chain };
+    Ok(rows.into_iter().map(|(event, columns)| (event, link(columns))).collect())
+}
+
+/// The chain at a moment, signed.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_checkpoints)]
+pub struct Checkpoint {
+    pub seq: i64,
+    pub at: Timestamp,
+    /// A JWS in compact form.
+    pub token: String,
+}
+
+pub fn insert_checkpoint(db: &mut Conn, checkpoint: &Checkpoint) -> Result<(), Error> {
+    diesel::insert_into(audit_checkpoints::table).values(checkpoint).execute(db)?;
+    Ok(())
+}
+
+pub fn newest_checkpoint(db: &mut Conn) -> Result<Option<Checkpoint>, Error> {
+    let newest = audit_checkpoints::table.order(audit_checkpoints::seq.desc());
+    Ok(newest.select(Checkpoint::as_select()).first(db).optional()?)
+}
+
+/// The checkpoints after this place and up to that one, in order.
+pub fn checkpoints(db: &mut Conn, after: i64, up_to: i64) -> Result<Vec<Checkpoint>, Error> {
+    Ok(audit_checkpoints::table
+        .filter(audit_checkpoints::seq.gt(after))
+        .filter(audit_checkpoints::seq.le(up_to))
+        .order(audit_checkpoints::seq.asc())
+        .select(Checkpoint::as_select())
         .load(db)?)
 }

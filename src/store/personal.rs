@@ -19,6 +19,7 @@ use super::schema::{
 use super::sessions::Session;
 use super::{Conn, Error, audit};
 use crate::clock::Timestamp;
+use crate::crypto::Digest;
 use crate::model::{CeremonyPurpose, ClientKey, MessageId, SessionId, UserId};
 
 /// When the password was set last.
@@ -200,7 +201,7 @@ pub fn erase(db: &mut Conn, user: UserId) -> Result<bool, Error> {
         .execute(db)?;
     let removed = diesel::delete(users::table.find(user)).execute(db)? == 1;
     diesel::update(audit_events::table.filter(audit_events::user_id.eq(user)))
-        .set(audit_events::ip.eq(None::<String>))
+        .set((audit_events::ip.eq(None::<String>), audit_events::salt.eq(None::<Digest>)))
         .execute(db)?;
     Ok(removed)
 }

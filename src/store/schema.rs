@@ -320,6 +320,15 @@ tables! {
         request_id -> Nullable<Text>,
         detail -> Text,
         organisation_id -> Nullable<Binary>,
+        seq -> Nullable<BigInt>,
+        salt -> Nullable<Binary>,
+        ip_digest -> Nullable<Binary>,
+        chain -> Nullable<Binary>,
+    }
+    audit_checkpoints (seq) {
+        seq -> BigInt,
+        at -> BigInt,
+        token -> Text,
     }
     leases (name) {
         name -> Text,

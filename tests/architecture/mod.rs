@@ -12,7 +12,7 @@ type Complaints = Vec<String>;
 
 /// Every room and the rooms it may import. `app` is what the parts are put together into and what use cases take;
 /// of the use cases it knows the pool that hashes passwords and what makes a dialect's client.
-const DOORS: [(&str, &[&str]); 23] = [
+const DOORS: [(&str, &[&str]); 24] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("model", &["clock", "crypto"]),
@@ -27,13 +27,14 @@ const DOORS: [(&str, &[&str]); 23] = [
     ("registry", &["clock", "model", "store"]),
     ("signing", &["audit", "clock", "config", "crypto", "keys", "model", "store"]),
     ("status", &["clock", "config", "crypto", "keys", "model", "store"]),
+    ("ledger", &["clock", "crypto", "keys", "model", "store"]),
     // For APIs, without the server.
     ("verify", &["clock", "keys", "model"]),
     (
         "app",
         &[
-            "audit", "clock", "config", "crypto", "dialect", "identity", "keys", "mail", "metrics", "model",
-            "outbound", "registry", "signing", "status", "store", "tenancy",
+            "audit", "clock", "config", "crypto", "dialect", "identity", "keys", "ledger", "mail", "metrics",
+            "model", "outbound", "registry", "signing", "status", "store", "tenancy",
         ],
     ),
     ("tenancy", USE_CASE),
@@ -45,7 +46,7 @@ const DOORS: [(&str, &[&str]); 23] = [
             "protocol", "signing", "store", "tenancy",
         ],
     ),
-    ("jobs", &["app", "clock", "crypto", "mail", "model", "signing", "status", "store"]),
+    ("jobs", &["app", "clock", "crypto", "ledger", "mail", "model", "signing", "status", "store"]),
     (
         "web",
         &[
@@ -63,8 +64,8 @@ const DOORS: [(&str, &[&str]); 23] = [
     (
         "cli",
         &[
-            "app", "audit", "clock", "config", "crypto", "dialect", "identity", "keys", "model", "outbound",
-            "protocol", "signing", "store", "tenancy", "web",
+            "app", "audit", "clock", "config", "crypto", "dialect", "identity", "keys", "ledger", "model",
+            "outbound", "protocol", "signing", "store", "tenancy", "web",
         ],
     ),
 ];

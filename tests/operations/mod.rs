@@ -2,6 +2,7 @@
 
 mod health;
 mod keys;
+mod ledger;
 mod limits;
 mod logs;
 mod nodes;
