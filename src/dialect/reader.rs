@@ -28,8 +28,8 @@ pub type At<'v> = &'v Spanned<DeValue<'v>>;
 pub enum Scope<'a> {
     /// What an action, or an error, tells.
     Told(&'a [(&'static str, Kind)]),
-    /// What stands in a request.
-    Request,
+    /// What stands in a request whose path has these places; unset: whichever it names.
+    Request { places: Option<&'a [&'a str]> },
 }
 
 impl Scope<'_> {
@@ -45,20 +45,22 @@ impl Scope<'_> {
                 let hint = near.map(|near| format!("; did you mean `{{{{{near}}}}}`?"));
                 Some(format!("nothing here is called `{{{{{dotted}}}}}`{}", hint.unwrap_or_default()))
             }
-            Self::Request => {
+            Self::Request { places } => {
                 let parts: Vec<&str> = name.parts.iter().map(String::as_str).collect();
-                let stands = matches!(
-                    parts.as_slice(),
+                let stands = match parts.as_slice() {
+                    ["path", name] => places.is_none_or(|places| places.contains(name)),
                     ["body", _, ..]
-                        | ["query" | "header", _]
-                        | ["basic", "username" | "password"]
-                        | ["bearer" | "api_key"]
-                );
-                (!stands).then(|| {
-                    format!(
-                        "a request has no `{{{{{dotted}}}}}`: it has body.NAME, query.NAME, header.NAME, \
+                    | ["query" | "header", _]
+                    | ["basic", "username" | "password"]
+                    | ["bearer" | "api_key"] => true,
+                    _ => false,
+                };
+                (!stands).then(|| match parts.as_slice() {
+                    ["path", name] => format!("the path in `on` has no place `{{{name}}}`"),
+                    _ => format!(
+                        "a request has no `{{{{{dotted}}}}}`: it has body.NAME, query.NAME, header.NAME, path.NAME, \
                          basic.username, basic.password, bearer and api_key"
-                    )
+                    ),
                 })
             }
         }
@@ -244,7 +246,7 @@ impl<'t> Reader<'t> {
         let each = table.get("each")?;
         let is_list = |name: &Name| match scope {
             Scope::Told(names) => kind_of(&name.dotted(), names.iter().copied()) == Some(Kind::Memberships),
-            Scope::Request => false,
+            Scope::Request { .. } => false,
         };
         let over = match self.template(each, scope)? {
             Template::Name(name) if is_list(&name) => Some(name),

@@ -86,7 +86,7 @@ async fn counted(call: &Call<'_>) -> Result<Origin, Refused> {
         return Ok(Origin { limits: Some(Arc::new(mounted.limits.clone())), ..call.origin.clone() });
     }
     let scribe = call.app.scribe(&call.origin);
-    let (dialect, path) = (mounted.dialect.name.clone(), call.endpoint.path.clone());
+    let (dialect, path) = (mounted.dialect.name.clone(), call.endpoint.route.text());
     let event = Event::success(AuditAction::LimitsLifted)
         .detail("dialect", dialect.as_str())
         .detail("path", path.as_str());
