@@ -206,11 +206,12 @@ fn schema(template: &Template, names: &[(&'static str, Kind)]) -> Value {
                 fields.iter().map(|(key, value)| (key.clone(), schema(value, names))).collect();
             let required: Vec<&String> = fields
                 .iter()
-                .filter(|(_, value)| !matches!(value, Template::Name(Name { optional: true, .. })))
+                .filter(|(_, value)| !value.may_be_absent())
                 .map(|(key, _)| key)
                 .collect();
             json!({ "type": "object", "properties": properties, "required": required })
         }
+        Template::When { then, .. } => schema(then, names),
         Template::Each { item, .. } => json!({ "type": "array", "items": schema(item, MEMBERSHIP) }),
     }
 }

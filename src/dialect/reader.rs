@@ -200,7 +200,7 @@ impl<'t> Reader<'t> {
         None
     }
 
-    /// Any value as a template; `each` and `item` make a list.
+    /// Any value as a template; `each` and `item` make a list, `when` and `then` what may be left out.
     pub fn template(&mut self, value: At<'_>, scope: Scope<'_>) -> Option<Template> {
         match value.get_ref() {
             DeValue::String(text) => self.text_template(value, text, scope),
@@ -220,6 +220,7 @@ impl<'t> Reader<'t> {
                 items.into_iter().collect::<Option<_>>().map(Template::List)
             }
             DeValue::Table(table) if table.contains_key("each") => self.each(value, table, scope),
+            DeValue::Table(table) if table.contains_key("when") => self.when(value, table, scope),
             DeValue::Table(table) => self.fields(table, scope).map(|fields| match fields.is_empty() {
                 true => Template::Constant(Value::Object(Map::new())),
                 false => Template::Table(fields),
@@ -260,6 +261,23 @@ impl<'t> Reader<'t> {
             None => self.lacks(value, "item"),
         };
         Some(Template::Each { over: over?, item: Box::new(item?) })
+    }
+
+    fn when(&mut self, value: At<'_>, table: &DeTable<'_>, scope: Scope<'_>) -> Option<Template> {
+        self.only(table, &["when", "then"]);
+        let when = table.get("when")?;
+        let name = match self.template(when, scope)? {
+            Template::Name(name) => Some(name),
+            _ => {
+                self.wrong(&when.span(), "must be a name alone, such as \"{{user.id}}\"");
+                None
+            }
+        };
+        let then = match table.get("then") {
+            Some(then) => self.template(then, scope),
+            None => self.lacks(value, "then"),
+        };
+        Some(Template::When { name: name?, then: Box::new(then?) })
     }
 
     /// A table of templates, in the order of the file.
