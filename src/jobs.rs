@@ -1,5 +1,5 @@
 //! What runs beside the requests: caches that follow the database, the sweep of expired rows, keys made when due,
-//! the comparison of clocks, and the [worker](crate::mail::worker) that sends mail.
+//! another look at proven domains, the comparison of clocks, and the [worker](crate::mail::worker) that sends mail.
 //!
 //! A job that fails says so once, tries again, and says when it works again; an outage of the database ends none of
 //! them (CR-3). Nothing relies on a job having run: expiry is judged at use (AR-4).
@@ -18,6 +18,7 @@ use crate::model::Topic;
 use crate::signing::SigningError;
 use crate::status::StatusError;
 use crate::store;
+use crate::tenancy::domain_watch;
 
 /// A failed job is tried again after this, or at its next turn if that is sooner.
 const RETRY: Duration = Duration::from_secs(5);
@@ -97,12 +98,14 @@ enum Job {
     ListRevocations,
     /// Writes when API keys were used.
     NoteKeyUses,
+    /// Asks whether proven domains are so still.
+    LookAtDomains,
     /// Measures how far our clock is from the database's.
     CompareClocks,
 }
 
 impl Job {
-    fn all(random: &Random) -> [Self; 6] {
+    fn all(random: &Random) -> [Self; 7] {
         let holder = format!("{:016x}", u64::from_be_bytes(random.bytes()));
         [
             Self::Watch { seen: HashMap::new() },
@@ -110,6 +113,7 @@ impl Job {
             Self::MakeKeys,
             Self::ListRevocations,
             Self::NoteKeyUses,
+            Self::LookAtDomains,
             Self::CompareClocks,
         ]
     }
@@ -121,6 +125,7 @@ impl Job {
             Self::MakeKeys => "make keys",
             Self::ListRevocations => "list revocations",
             Self::NoteKeyUses => "note key uses",
+            Self::LookAtDomains => "look at domains",
             Self::CompareClocks => "compare clocks",
         }
     }
@@ -129,7 +134,7 @@ impl Job {
         match self {
             Self::Watch { .. } | Self::NoteKeyUses => Duration::from_secs(1),
             Self::ListRevocations => Duration::from_millis(500),
-            Self::Sweep { .. } | Self::CompareClocks => Duration::from_secs(60),
+            Self::Sweep { .. } | Self::LookAtDomains | Self::CompareClocks => Duration::from_secs(60),
             Self::MakeKeys => Duration::from_secs(60 * 60),
         }
     }
@@ -159,6 +164,7 @@ impl Job {
             Self::Sweep { holder } => Ok(sweep(app, holder, stop).await?),
             Self::MakeKeys => Ok(app.signing.make_due_keys(&app.db).await?),
             Self::NoteKeyUses => Ok(note_key_uses(app).await?),
+            Self::LookAtDomains => Ok(domain_watch::look_again(app).await?),
             Self::ListRevocations => Ok(list_revocations(app).await?),
             Self::CompareClocks => Ok(compare_clocks(app).await?),
         }

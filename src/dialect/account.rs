@@ -15,6 +15,7 @@ use crate::identity::link::AskError;
 use crate::identity::magic::{self, Onward};
 use crate::identity::recovery::{self, RegisteredRedirect, ResetError};
 use crate::tenancy::api_keys::present::{self, KeyRefused};
+use crate::tenancy::domains;
 use crate::tenancy::membership::{ActiveMembership, Selection};
 
 /// The person who calls, where the headers say.
@@ -146,6 +147,9 @@ pub async fn forgot_password(at: &At<'_>) -> Result<Told, Refused> {
             Some(registered.ok_or(Fault::RedirectRefused)?)
         }
     };
+    if is_routed(at).await? {
+        return Ok(requested(at));
+    }
     let asked = recovery::Asked {
         email: at.inputs().needed("email")?.expose().to_owned(),
         language: at.language(),
@@ -181,6 +185,9 @@ pub async fn change_password(at: &At<'_>) -> Result<Told, Refused> {
 
 pub async fn request_magic_link(at: &At<'_>) -> Result<Told, Refused> {
     let app = at.app();
+    if is_routed(at).await? {
+        return Ok(requested(at));
+    }
     let asked = magic::Asked {
         email: at.inputs().needed("email")?.expose().to_owned(),
         language: at.language(),
@@ -192,6 +199,13 @@ pub async fn request_magic_link(at: &At<'_>) -> Result<Told, Refused> {
     };
     magic::ask(app, asked, &at.origin).await?;
     Ok(requested(at))
+}
+
+/// Whether the address is one of those whose people sign in with their organisation's own provider: no mail of ours
+/// lets anybody in there (OR-8). The answer is the usual one, since it must be (PW-6).
+pub async fn is_routed(at: &At<'_>) -> Result<bool, Refused> {
+    let address = at.inputs().needed("email")?.expose();
+    Ok(domains::provider_of_typed(at.app(), address).await?.is_some())
 }
 
 /// A fresh name for every request, whoever has the address (PW-6).
