@@ -147,12 +147,14 @@ pub struct ApiFailure {
     retry_after: Option<Duration>,
     /// What the database said. For the log.
     cause: Option<store::Error>,
+    /// Worded for who speaks no OAuth: a proxy, or whoever is behind it.
+    is_problem: bool,
 }
 
 impl ApiFailure {
     pub fn new(error: OAuthError) -> Self {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { error, status, challenge: None, retry_after: None, cause: None }
+        Self { error, status, challenge: None, retry_after: None, cause: None, is_problem: false }
     }
 
     /// Too many tries (RL-1): says nothing of whether this one would have been good.
@@ -174,6 +176,12 @@ impl ApiFailure {
     #[must_use]
     pub fn with_challenge(self, challenge: impl Into<String>) -> Self {
         Self { challenge: Some(challenge.into()), ..self }
+    }
+
+    /// As problem details (RFC 9457) instead of an OAuth error.
+    #[must_use]
+    pub fn as_problem(self) -> Self {
+        Self { is_problem: true, ..self }
     }
 
     /// What the client reads.
@@ -239,7 +247,11 @@ impl ResponseError for ApiFailure {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut answer = respond::json_no_store(self.status, &self.error);
+        let (code, detail) = (self.error.code.as_str(), self.error.description());
+        let mut answer = match self.is_problem {
+            true => respond::problem(&respond::problem_details(self.status, code, detail)),
+            false => respond::json_no_store(self.status, &self.error),
+        };
         if let Some(challenge) = self.challenge.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
             answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
