@@ -3,6 +3,3 @@ ALTER TABLE organisation_domains ADD COLUMN checked_at BIGINT;
 ALTER TABLE organisation_domains ADD COLUMN missing_since BIGINT;
 UPDATE organisation_domains SET checked_at = verified_at;
 CREATE INDEX organisation_domains_by_check ON organisation_domains (checked_at);
-
--- Invitations that nobody can accept any more are swept.
-CREATE INDEX invitations_by_expiry ON invitations (expires_at);

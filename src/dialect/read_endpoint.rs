@@ -14,6 +14,17 @@ use super::template::Template;
 
 const SETTINGS: &[&str] = &["on", "action", "input", "status", "headers", "reply"];
 
+/// Inputs that nobody but caller and server may see.
+const SECRETS: &[&str] = &[
+    "token",
+    "api_key",
+    "refresh_token",
+    "password",
+    "current_password",
+    "new_password",
+    "credential",
+];
+
 /// Where an API's own description is: no endpoint's place.
 pub const DESCRIPTION: &str = "/openapi.json";
 
@@ -250,6 +261,10 @@ fn input(
             return None;
         }
     };
+    let in_address = template.names().iter().any(|name| matches!(name.parts[0].as_str(), "path" | "query"));
+    if in_address && SECRETS.contains(&name) {
+        reader.wrong(&from.span(), format!("`{name}` is a secret: addresses are logged and remembered by many"));
+    }
     Some(Input { missing: missing.unwrap_or(usual_fault(name, &template)), from: template, required })
 }
 

@@ -287,6 +287,23 @@ mod tests {
         assert_eq!(broken.error().code, ErrorCode::ServerError);
     }
 
+    #[actix_web::test]
+    async fn cr_3_a_proxy_reads_problem_details_with_the_same_status_and_wait() {
+        for (failure, status, wait) in [
+            (ApiFailure::from(unavailable()), StatusCode::SERVICE_UNAVAILABLE, "5"),
+            (ApiFailure::throttled(Duration::from_secs(9)), StatusCode::TOO_MANY_REQUESTS, "9"),
+        ] {
+            let answer = failure.as_problem().error_response();
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.headers().get(RETRY_AFTER).unwrap(), wait);
+            assert_eq!(answer.headers().get("content-type").unwrap(), "application/problem+json");
+            let body = to_bytes(answer.into_body()).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["status"], status.as_u16());
+            assert!(!body.to_string().contains("db.internal"), "LO-3: {body}");
+        }
+    }
+
     #[test]
     fn a_challenge_and_another_status_go_with_the_error() {
         let answer = ApiFailure::new(OAuthError::invalid_client("unknown client"))

@@ -80,7 +80,7 @@ impl Kind {
             }
             Self::Caddy => {
                 let whole = format!(
-                    "{{\nadmin off\nauto_https off\npersist_config off\n}}\n\
+                    "{{\nadmin off\nauto_https off\n}}\n\
                      http://127.0.0.1:{port} {{\nimport forward-auth.Caddyfile\n}}\n"
                 );
                 std::fs::write(folder.join("Caddyfile"), whole).unwrap();
@@ -228,9 +228,9 @@ async fn guards(database: Database, kind: Kind) {
         assert_eq!(asked.0, 404, "internal");
     }
     // Addresses that look like demands, or like another place, demand nothing less.
-    for sly in ["/reports/?role=member", "/reports/-/forward-auth/role=member/-/", "/reports/x%2F..%2F..%2Fevents/"] {
+    for sly in ["/reports/?role=member", "/reports/-/forward-auth/role=member/-/", "/reports/;role=member"] {
         let (status, head) = proxy.get(&world, sly, &[("x-api-key", &world.key)]).await;
-        assert!([400, 403, 404].contains(&status), "{sly}: {status} {head}");
+        assert_eq!(status, 403, "{sly}: {head}");
     }
 
     world.app.set_roles(&world.acme, world.ada, &["member"]).await;
