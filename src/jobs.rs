@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::crypto::Random;
 use crate::model::Topic;
+use crate::registry::leases::WINDOW;
 use crate::signing::SigningError;
 use crate::status::StatusError;
 use crate::store;
@@ -96,6 +97,8 @@ enum Job {
     MakeKeys,
     /// Keeps the status lists up to date.
     ListRevocations,
+    /// Leases places for busy clients' own tokens.
+    LeasePlaces,
     /// Writes when API keys were used.
     NoteKeyUses,
     /// Asks whether proven domains are so still.
@@ -105,13 +108,14 @@ enum Job {
 }
 
 impl Job {
-    fn all(random: &Random) -> [Self; 7] {
+    fn all(random: &Random) -> [Self; 8] {
         let holder = format!("{:016x}", u64::from_be_bytes(random.bytes()));
         [
             Self::Watch { seen: HashMap::new() },
             Self::Sweep { holder },
             Self::MakeKeys,
             Self::ListRevocations,
+            Self::LeasePlaces,
             Self::NoteKeyUses,
             Self::LookAtDomains,
             Self::CompareClocks,
@@ -124,6 +128,7 @@ impl Job {
             Self::Sweep { .. } => "sweep",
             Self::MakeKeys => "make keys",
             Self::ListRevocations => "list revocations",
+            Self::LeasePlaces => "lease places",
             Self::NoteKeyUses => "note key uses",
             Self::LookAtDomains => "look at domains",
             Self::CompareClocks => "compare clocks",
@@ -132,7 +137,7 @@ impl Job {
 
     const fn every(&self) -> Duration {
         match self {
-            Self::Watch { .. } | Self::NoteKeyUses => Duration::from_secs(1),
+            Self::Watch { .. } | Self::LeasePlaces | Self::NoteKeyUses => Duration::from_secs(1),
             Self::ListRevocations => Duration::from_millis(500),
             Self::Sweep { .. } | Self::LookAtDomains | Self::CompareClocks => Duration::from_secs(60),
             Self::MakeKeys => Duration::from_secs(60 * 60),
@@ -163,6 +168,7 @@ impl Job {
             Self::Watch { seen } => Ok(watch_versions(app, seen).await?),
             Self::Sweep { holder } => Ok(sweep(app, holder, stop).await?),
             Self::MakeKeys => Ok(app.signing.make_due_keys(&app.db).await?),
+            Self::LeasePlaces => Ok(lease_places(app).await?),
             Self::NoteKeyUses => Ok(note_key_uses(app).await?),
             Self::LookAtDomains => Ok(domain_watch::look_again(app).await?),
             Self::ListRevocations => Ok(list_revocations(app).await?),
@@ -210,6 +216,23 @@ async fn note_key_uses(app: &App) -> Result<(), store::Error> {
         return Ok(());
     }
     app.db.write(move |db| store::api_keys::note_uses(db, &uses)).await
+}
+
+async fn lease_places(app: &App) -> Result<(), store::Error> {
+    let due = app.registry.leases.due(app.clock.now());
+    if due.is_empty() {
+        return Ok(());
+    }
+    let resources = app.resources().await?;
+    let lives = resources.iter().filter_map(|resource| resource.access_ttl);
+    let longest = lives.fold(app.config.lifetimes.access, Duration::max);
+    for (client, count) in due {
+        let good_until = app.clock.now().plus(WINDOW).plus(longest);
+        let random = app.random.clone();
+        let leased = app.db.write(move |db| store::status::lease(db, client, count, good_until, &random));
+        app.registry.leases.give(client, leased.await?, good_until);
+    }
+    Ok(())
 }
 
 async fn list_revocations(app: &App) -> Result<(), StatusError> {
