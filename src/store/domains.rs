@@ -72,7 +72,7 @@ pub fn set_verified(
 pub fn due(db: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<Domain>, Error> {
     Ok(domains::table
         .filter(domains::verified_at.is_not_null())
-        .filter(domains::checked_at.lt(before))
+        .filter(domains::checked_at.le(before))
         .order(domains::checked_at.asc())
         .limit(limit)
         .select(Domain::as_select())
@@ -92,7 +92,7 @@ macro_rules! proof {
 
 /// The caller looks at it now. `false` if somebody else does, or did (AR-1).
 pub fn begin_check(db: &mut Conn, domain: &Domain, before: Timestamp, now: Timestamp) -> Result<bool, Error> {
-    let due = proof!(domain).filter(domains::checked_at.lt(before));
+    let due = proof!(domain).filter(domains::checked_at.le(before));
     Ok(diesel::update(due).set(domains::checked_at.eq(now)).execute(db)? == 1)
 }
 

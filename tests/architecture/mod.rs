@@ -45,7 +45,10 @@ const DOORS: [(&str, &[&str]); 23] = [
             "protocol", "signing", "store", "tenancy",
         ],
     ),
-    ("jobs", &["app", "clock", "crypto", "mail", "model", "registry", "signing", "status", "store", "tenancy"]),
+    (
+        "jobs",
+        &["app", "clock", "crypto", "mail", "model", "registry", "signing", "status", "store", "tenancy"],
+    ),
     (
         "web",
         &[

@@ -81,6 +81,7 @@ async fn start(database: Database) -> World {
     let (ada, acme) = (api.app.user("ada").await, api.app.organisation("acme").await);
     let other = api.app.organisation("other").await;
     api.app.member(&acme, ada, &["admin"]).await;
+    api.app.advance(std::time::Duration::from_secs(1));
     api.app.member(&other, ada, &["member"]).await;
     api.app.user("sam").await;
     World { api, acme, ada: ada.to_string() }

@@ -434,9 +434,10 @@ on_both_databases! {
     async fn seed_te_silent_a_microsoft_token_of_another_tenant_or_application_is_refused(database) {
         let (api, mock) = with_provider(database, "microsoft").await;
         for wrong in [
-            json!({ "scp": "access_as_user", "tid": "9188040d-6c67-4c5b-b112-36a304b66dad" }),
-            json!({ "scp": "access_as_user", "azp": "another", "appid": "another" }),
-            json!({ "scp": "access_as_user", "aud": "another" }),
+            json!({ "azp": "countersign", "scp": "access_as_user", "tid": "9188040d-6c67-4c5b-b112-36a304b66dad" }),
+            json!({ "azp": "countersign", "scp": "access_as_user", "aud": "another" }),
+            json!({ "azp": "another", "scp": "access_as_user" }),
+            json!({ "appid": "another", "scp": "access_as_user" }),
         ] {
             mock.claim(wrong.clone());
             let refused = api.post("/api/auth/microsoft").json(&json!({ "accessToken": mock.id_token(None) }));
