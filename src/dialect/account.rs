@@ -54,7 +54,8 @@ async fn narrowed(
     let name = subject.user.username.as_deref();
     let address = subject.email.as_ref().map(|email| email.address.as_str());
     let is_called = |named: &str| {
-        let names = [name, address].into_iter().flatten().any(|known| known.eq_ignore_ascii_case(named.trim()));
+        let names =
+            [name, address].into_iter().flatten().any(|known| known.eq_ignore_ascii_case(named.trim()));
         names || subject.user.id.to_string() == named
     };
     // One answer for all others, whether they exist or not.

@@ -263,10 +263,12 @@ mod tests {
 
     fn inputs(path: &str, headers: &[(&str, &str)], query: &str, body: &str) -> Result<Vec<String>, Fault> {
         let dialect = read_dialect("test", FILE).expect("a good file");
-        let endpoint = dialect.endpoints.iter().find(|endpoint| endpoint.route.text() == path).expect("an endpoint");
+        let endpoint =
+            dialect.endpoints.iter().find(|endpoint| endpoint.route.text() == path).expect("an endpoint");
         let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let body = json_body(body.as_bytes()).map_err(|refused| refused.fault)?;
-        let read = read(endpoint, &Presented { headers, query, path: Vec::new(), body }).map_err(|refused| refused.fault)?;
+        let read = read(endpoint, &Presented { headers, query, path: Vec::new(), body })
+            .map_err(|refused| refused.fault)?;
         Ok(read.0.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect())
     }
 

@@ -75,14 +75,13 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     let of_path = endpoint.route.places().map(|name| {
         json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
     });
-    let others = sources(endpoint).filter_map(|(source, needed)| {
-        match (source.first()?.as_str(), source.get(1)) {
+    let others =
+        sources(endpoint).filter_map(|(source, needed)| match (source.first()?.as_str(), source.get(1)) {
             (place @ ("query" | "header"), Some(name)) => Some(json!({
                 "name": name, "in": place, "required": needed, "schema": { "type": "string" },
             })),
             _ => None,
-        }
-    });
+        });
     of_path.chain(others).collect()
 }
 
@@ -204,11 +203,8 @@ fn schema(template: &Template, names: &[(&'static str, Kind)]) -> Value {
         Template::Table(fields) => {
             let properties: Map<String, Value> =
                 fields.iter().map(|(key, value)| (key.clone(), schema(value, names))).collect();
-            let required: Vec<&String> = fields
-                .iter()
-                .filter(|(_, value)| !value.may_be_absent())
-                .map(|(key, _)| key)
-                .collect();
+            let required: Vec<&String> =
+                fields.iter().filter(|(_, value)| !value.may_be_absent()).map(|(key, _)| key).collect();
             json!({ "type": "object", "properties": properties, "required": required })
         }
         Template::When { then, .. } => schema(then, names),

@@ -15,15 +15,8 @@ use super::template::Template;
 const SETTINGS: &[&str] = &["on", "action", "input", "status", "headers", "reply"];
 
 /// Inputs that nobody but caller and server may see.
-const SECRETS: &[&str] = &[
-    "token",
-    "api_key",
-    "refresh_token",
-    "password",
-    "current_password",
-    "new_password",
-    "credential",
-];
+const SECRETS: &[&str] =
+    &["token", "api_key", "refresh_token", "password", "current_password", "new_password", "credential"];
 
 /// Where an API's own description is: no endpoint's place.
 pub const DESCRIPTION: &str = "/openapi.json";
@@ -44,9 +37,13 @@ pub fn all(reader: &mut Reader<'_>, value: At<'_>, tokens: &Tokens) -> Vec<Endpo
             reader.wrong(&at, format!("`{} {path}` is described twice", method.as_str()));
         }
         // Two names for one place would be two paths in its description, and one in the addresses of calls.
-        let alike = |other: &&Endpoint| other.route != endpoint.route && other.route.is_alike(&endpoint.route);
+        let alike =
+            |other: &&Endpoint| other.route != endpoint.route && other.route.is_alike(&endpoint.route);
         if let Some(other) = endpoints.iter().find(alike) {
-            reader.wrong(&at, format!("`{path}` and `{}` are one path: name its places alike", other.route.text()));
+            reader.wrong(
+                &at,
+                format!("`{path}` and `{}` are one path: name its places alike", other.route.text()),
+            );
         }
         endpoints.push(endpoint);
     }
@@ -110,7 +107,10 @@ fn refuse_unread(
     for name in route.places() {
         let reads = |source: Vec<String>| source.len() == 2 && source[0] == "path" && source[1] == name;
         if !inputs.values().flat_map(Input::sources).any(reads) {
-            reader.wrong(&on.span(), format!("no input reads the place `{{{name}}}`: write `{{{{path.{name}}}}}`"));
+            reader.wrong(
+                &on.span(),
+                format!("no input reads the place `{{{name}}}`: write `{{{{path.{name}}}}}`"),
+            );
         }
     }
 }
@@ -126,7 +126,9 @@ fn place(reader: &mut Reader<'_>, value: At<'_>) -> Option<(Method, Route)> {
         reader.wrong(&value.span(), format!("`{method}` is none of {known}"));
         return None;
     };
-    let route = Route::parse(path).map_err(|reason| reader.wrong(&value.span(), format!("`{path}` {reason}"))).ok()?;
+    let route = Route::parse(path)
+        .map_err(|reason| reader.wrong(&value.span(), format!("`{path}` {reason}")))
+        .ok()?;
     if path == DESCRIPTION {
         reader.wrong(&value.span(), format!("`{DESCRIPTION}` is where the API's own description is"));
     }
@@ -236,12 +238,7 @@ fn needed(action: Action, tokens: &Tokens) -> Vec<Vec<&'static str>> {
     }
 }
 
-fn input(
-    reader: &mut Reader<'_>,
-    name: &str,
-    value: At<'_>,
-    places: Option<&[&str]>,
-) -> Option<Input> {
+fn input(reader: &mut Reader<'_>, name: &str, value: At<'_>, places: Option<&[&str]>) -> Option<Input> {
     let (from, missing, required) = match value.get_ref() {
         DeValue::Table(table) => {
             reader.only(table, &["from", "missing", "required"]);
@@ -263,7 +260,10 @@ fn input(
     };
     let in_address = template.names().iter().any(|name| matches!(name.parts[0].as_str(), "path" | "query"));
     if in_address && SECRETS.contains(&name) {
-        reader.wrong(&from.span(), format!("`{name}` is a secret: addresses are logged and remembered by many"));
+        reader.wrong(
+            &from.span(),
+            format!("`{name}` is a secret: addresses are logged and remembered by many"),
+        );
     }
     Some(Input { missing: missing.unwrap_or(usual_fault(name, &template)), from: template, required })
 }

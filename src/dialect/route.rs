@@ -144,7 +144,11 @@ mod tests {
             ("", None),
         ] {
             let found = route.read(path).map(|found| found.into_iter().map(|(_, value)| value).collect());
-            assert_eq!(found, expected.map(|all| all.into_iter().map(str::to_owned).collect::<Vec<_>>()), "{path}");
+            assert_eq!(
+                found,
+                expected.map(|all| all.into_iter().map(str::to_owned).collect::<Vec<_>>()),
+                "{path}"
+            );
         }
     }
 

@@ -101,7 +101,11 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ("{{body.email}}", "{{path.email}}", "F:9:19: the path in `on` has no place `{email}`"),
         ("{{body.password}}", "{{query.password}}", "F:9:50: `password` is a secret"),
         ("POST /login", "POST /login/{org}", "F:7:6: no input reads the place `{org}`"),
-        ("POST /login", "POST /login/{o-g}", "F:7:6: `/login/{o-g}` has a place `{o-g}`: write it like `{id}`"),
+        (
+            "POST /login",
+            "POST /login/{o-g}",
+            "F:7:6: `/login/{o-g}` has a place `{o-g}`: write it like `{id}`",
+        ),
         ("POST /login", "POST /{a}/{a}", "F:7:6: `/{a}/{a}` has the place `{a}` twice"),
         (
             "reply = { token = \"{{tokens.access}}\" }",
@@ -175,7 +179,10 @@ fn two_endpoints_at_one_place_and_a_refresh_of_nothing_are_refused() {
     assert_eq!(problems(&twice), ["F:13:6: `POST /login` is described twice"]);
     let alike = "\n[[endpoint]]\non = \"GET /o/{a}\"\naction = \"me\"\n\
                  input = { token = \"{{bearer}}\", organisation = \"{{path.a}}\" }\n";
-    let places = format!("{GOOD}{alike}{}", alike.replace("GET", "POST").replace("{a}", "{b}").replace("path.a", "path.b"));
+    let places = format!(
+        "{GOOD}{alike}{}",
+        alike.replace("GET", "POST").replace("{a}", "{b}").replace("path.a", "path.b")
+    );
     assert_eq!(problems(&places), ["F:18:6: `/o/{b}` and `/o/{a}` are one path: name its places alike"]);
     let none = GOOD.replace("\"bearer\"", "\"none\"");
     let refresh = "[[endpoint]]\non = \"GET /r\"\naction = \"refresh\"\ninput = { token = \"{{bearer}}\" }\n";

@@ -115,9 +115,8 @@ pub fn lapse(db: &mut Conn, domain: &Domain) -> Result<bool, Error> {
 
 /// Whether the people of any domain are sent anywhere.
 pub fn any_route(db: &mut Conn) -> Result<bool, Error> {
-    let routed = domains::table
-        .filter(domains::verified_at.is_not_null())
-        .filter(domains::provider_id.is_not_null());
+    let routed =
+        domains::table.filter(domains::verified_at.is_not_null()).filter(domains::provider_id.is_not_null());
     Ok(diesel::select(diesel::dsl::exists(routed)).get_result(db)?)
 }
 

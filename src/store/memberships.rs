@@ -7,10 +7,10 @@ use diesel::prelude::*;
 
 use super::organisations::{Organisation, Workspace};
 use super::roles::Role;
-use super::users::User;
 use super::schema::{
     membership_roles, memberships, organisations, role_permissions, roles, users, workspaces,
 };
+use super::users::User;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::model::{MembershipId, OrganisationId, RoleId, Standing, Status, UserId, WorkspaceId};
