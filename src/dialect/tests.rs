@@ -99,7 +99,7 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ("{{body.email}}", "{{boddy.email}}", "F:9:19: a request has no `{{boddy.email}}`"),
         ("{{body.email}}", "{{body}}", "F:9:19: a request has no `{{body}}`"),
         ("{{body.email}}", "{{path.email}}", "F:9:19: the path in `on` has no place `{email}`"),
-        ("{{body.password}}", "{{query.password}}", "F:9:50: `password` is a secret"),
+        ("{{body.password}}", "{{query.password}}", "F:9:48: `password` is a secret"),
         ("POST /login", "POST /login/{org}", "F:7:6: no input reads the place `{org}`"),
         (
             "POST /login",
