@@ -158,9 +158,9 @@ impl Provider {
         match url.scheme() {
             "https" => None,
             "http" if self.allow_private_network => None,
-            "http" => {
-                Some("must be https; http is only for a private network, with `allow_private_network = true` (`--allow-private-network`)")
-            }
+            "http" => Some(
+                "must be https; http is only for a private network, with `allow_private_network = true` (`--allow-private-network`)",
+            ),
             _ => Some("must be https"),
         }
     }
