@@ -1,5 +1,5 @@
 //! What runs beside the requests: caches that follow the database, the sweep of expired rows, keys made when due,
-//! the comparison of clocks, and the [worker](crate::mail::worker) that sends mail.
+//! another look at proven domains, the comparison of clocks, and the [worker](crate::mail::worker) that sends mail.
 //!
 //! A job that fails says so once, tries again, and says when it works again; an outage of the database ends none of
 //! them (CR-3). Nothing relies on a job having run: expiry is judged at use (AR-4).
@@ -16,9 +16,11 @@ use crate::clock::Timestamp;
 use crate::crypto::Random;
 use crate::ledger::{LedgerError, Sealing};
 use crate::model::Topic;
+use crate::registry::leases::WINDOW;
 use crate::signing::SigningError;
 use crate::status::StatusError;
 use crate::store;
+use crate::tenancy::domain_watch;
 
 /// A failed job is tried again after this, or at its next turn if that is sooner.
 const RETRY: Duration = Duration::from_secs(5);
@@ -98,24 +100,30 @@ enum Job {
     MakeKeys,
     /// Keeps the status lists up to date.
     ListRevocations,
+    /// Leases places for busy clients' own tokens.
+    LeasePlaces,
     /// Writes when API keys were used.
     NoteKeyUses,
     /// Gives audit events their places in the ledger.
     ExtendLedger,
+    /// Asks whether proven domains are so still.
+    LookAtDomains,
     /// Measures how far our clock is from the database's.
     CompareClocks,
 }
 
 impl Job {
-    fn all(random: &Random) -> [Self; 7] {
+    fn all(random: &Random) -> [Self; 9] {
         let holder = format!("{:016x}", u64::from_be_bytes(random.bytes()));
         [
             Self::Watch { seen: HashMap::new() },
             Self::Sweep { holder },
             Self::MakeKeys,
             Self::ListRevocations,
+            Self::LeasePlaces,
             Self::NoteKeyUses,
             Self::ExtendLedger,
+            Self::LookAtDomains,
             Self::CompareClocks,
         ]
     }
@@ -126,17 +134,21 @@ impl Job {
             Self::Sweep { .. } => "sweep",
             Self::MakeKeys => "make keys",
             Self::ListRevocations => "list revocations",
+            Self::LeasePlaces => "lease places",
             Self::NoteKeyUses => "note key uses",
             Self::ExtendLedger => "extend ledger",
+            Self::LookAtDomains => "look at domains",
             Self::CompareClocks => "compare clocks",
         }
     }
 
     const fn every(&self) -> Duration {
         match self {
-            Self::Watch { .. } | Self::NoteKeyUses | Self::ExtendLedger => Duration::from_secs(1),
+            Self::Watch { .. } | Self::LeasePlaces | Self::NoteKeyUses | Self::ExtendLedger => {
+                Duration::from_secs(1)
+            }
             Self::ListRevocations => Duration::from_millis(500),
-            Self::Sweep { .. } | Self::CompareClocks => Duration::from_secs(60),
+            Self::Sweep { .. } | Self::LookAtDomains | Self::CompareClocks => Duration::from_secs(60),
             Self::MakeKeys => Duration::from_secs(60 * 60),
         }
     }
@@ -165,8 +177,10 @@ impl Job {
             Self::Watch { seen } => Ok(watch_versions(app, seen).await?),
             Self::Sweep { holder } => Ok(sweep(app, holder, stop).await?),
             Self::MakeKeys => Ok(app.signing.make_due_keys(&app.db).await?),
+            Self::LeasePlaces => Ok(lease_places(app).await?),
             Self::NoteKeyUses => Ok(note_key_uses(app).await?),
             Self::ExtendLedger => Ok(app.extend_ledger(Sealing::WhenDue).await?),
+            Self::LookAtDomains => Ok(domain_watch::look_again(app).await?),
             Self::ListRevocations => Ok(list_revocations(app).await?),
             Self::CompareClocks => Ok(compare_clocks(app).await?),
         }
@@ -212,6 +226,23 @@ async fn note_key_uses(app: &App) -> Result<(), store::Error> {
         return Ok(());
     }
     app.db.write(move |db| store::api_keys::note_uses(db, &uses)).await
+}
+
+async fn lease_places(app: &App) -> Result<(), store::Error> {
+    let due = app.registry.leases.due(app.clock.now());
+    if due.is_empty() {
+        return Ok(());
+    }
+    let resources = app.resources().await?;
+    let lives = resources.iter().filter_map(|resource| resource.access_ttl);
+    let longest = lives.fold(app.config.lifetimes.access, Duration::max);
+    for (client, count) in due {
+        let good_until = app.clock.now().plus(WINDOW).plus(longest);
+        let random = app.random.clone();
+        let leased = app.db.write(move |db| store::status::lease(db, client, count, good_until, &random));
+        app.registry.leases.give(client, leased.await?, good_until);
+    }
+    Ok(())
 }
 
 async fn list_revocations(app: &App) -> Result<(), StatusError> {

@@ -25,6 +25,7 @@ pub struct Metrics {
     refusals: IntCounterVec,
     refresh_reuse: IntCounter,
     forwarded: IntCounterVec,
+    domain_checks: IntCounterVec,
     database_errors: IntCounterVec,
     password_jobs: IntGaugeVec,
     outbox: IntGaugeVec,
@@ -102,6 +103,11 @@ impl Default for Metrics {
                 "Requests that a proxy asked about, by what they brought and what they were told",
                 &["credential", "outcome"],
             ),
+            domain_checks: counters(
+                "countersign_domain_checks_total",
+                "Looks at the DNS of proven domains, by what was found",
+                &["outcome"],
+            ),
             database_errors: counters(
                 "countersign_database_errors_total",
                 "Failed database work that a request or a job saw",
@@ -125,6 +131,11 @@ impl Metrics {
     pub fn request(&self, route: &str, method: &'static str, status: u16, took: Duration) {
         self.requests.with_label_values(&[route, method, class(status)]).inc();
         self.durations.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+
+    /// The DNS of a proven domain was asked again.
+    pub fn domain_checked(&self, outcome: &'static str) {
+        self.domain_checks.with_label_values(&[outcome]).inc();
     }
 
     pub fn panic(&self) {

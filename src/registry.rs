@@ -4,6 +4,8 @@
 //! node or the command line changed something; [`crate::jobs`] looks once a second). Nothing absent is remembered,
 //! so a stranger's made-up client ids take no room. [`KeyUses`] goes the other way.
 
+pub mod leases;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -15,6 +17,8 @@ use crate::clock::Timestamp;
 use crate::model::{ApiKeyId, Client, Resource, Topic};
 use crate::store::{self, Db, Error};
 
+use leases::Leases;
+
 /// More clients than this are not held at once; the copies then start anew.
 const CAPACITY: usize = 10_000;
 
@@ -24,6 +28,8 @@ pub struct Registry {
     clients: RwLock<HashMap<String, Arc<Client>>>,
     origins: RwLock<Option<Arc<HashSet<String>>>>,
     resources: RwLock<Option<Arc<Vec<Resource>>>>,
+    /// Of places for clients' own tokens: some may be marked as revoked when a client was changed.
+    pub leases: Leases,
     /// Counts the drops: what was read before one is not kept after it.
     generation: AtomicU64,
 }
@@ -87,6 +93,7 @@ impl Registry {
             Topic::Clients => {
                 self.clients.write().unwrap_or_else(PoisonError::into_inner).clear();
                 *self.origins.write().unwrap_or_else(PoisonError::into_inner) = None;
+                self.leases.forget();
             }
             Topic::Resources => *self.resources.write().unwrap_or_else(PoisonError::into_inner) = None,
             Topic::Keys => {}

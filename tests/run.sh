@@ -13,6 +13,7 @@
 #   COUNTERSIGN_TEST_PYTHON         a python with the packages of tests/clients/python
 #   COUNTERSIGN_TEST_CHROMIUM, COUNTERSIGN_TEST_CHROMEDRIVER
 #   COUNTERSIGN_TEST_NGINX          nginx, with auth_request; a test runs one of its own
+#   COUNTERSIGN_TEST_CADDY, COUNTERSIGN_TEST_TRAEFIK, COUNTERSIGN_TEST_ENVOY  so do others with these
 #
 # Servers and files live in one temporary folder, which TMPDIR names for everything that runs here.
 set -euo pipefail
@@ -130,7 +131,7 @@ install_node_packages() {
 }
 
 install_python_packages() {
-    local venv=$1 list=tests/clients/python/requirements.txt
+    local venv=$1 list=$2
     up_to_date "$venv" "$list" && return 0
     rm -rf "$venv"
     step "python venv" 120 "$python" -m venv "$venv"
@@ -156,6 +157,7 @@ want python3-venv python_makes_venvs
 want curl has curl
 want jq has jq
 want nginx-light find_nginx
+want caddy has caddy
 install_wanted || exit 1
 
 python=$(command -v python3)
@@ -170,8 +172,11 @@ export TMPDIR=$scratch
 for folder in tests/clients/node tests/browser tests/upstream; do
     install_node_packages "$folder"
 done
-venv=$(mkdir -p "${CARGO_TARGET_DIR:-target}" && cd "${CARGO_TARGET_DIR:-target}" && pwd)/test-python
-install_python_packages "$venv"
+target=$(mkdir -p "${CARGO_TARGET_DIR:-target}" && cd "${CARGO_TARGET_DIR:-target}" && pwd)
+venv=$target/test-python
+install_python_packages "$venv" tests/clients/python/requirements.txt
+# Proxies that Debian does not have are programs in packages of Python's.
+install_python_packages "$target/test-proxies" tests/forward/requirements.txt
 start_postgres
 
 export COUNTERSIGN_TEST_NODE=$node
@@ -180,7 +185,11 @@ export COUNTERSIGN_TEST_PYTHON=$venv/bin/python
 COUNTERSIGN_TEST_CHROMIUM=$(command -v chromium || command -v chromium-browser)
 COUNTERSIGN_TEST_CHROMEDRIVER=$(command -v chromedriver)
 COUNTERSIGN_TEST_NGINX=$(find_nginx)
+COUNTERSIGN_TEST_CADDY=$(command -v caddy)
+COUNTERSIGN_TEST_TRAEFIK=$target/test-proxies/bin/traefik
+COUNTERSIGN_TEST_ENVOY=$target/test-proxies/bin/envoy
 export COUNTERSIGN_TEST_CHROMIUM COUNTERSIGN_TEST_CHROMEDRIVER COUNTERSIGN_TEST_NGINX
+export COUNTERSIGN_TEST_CADDY COUNTERSIGN_TEST_TRAEFIK COUNTERSIGN_TEST_ENVOY
 
 # A failing property prints what it failed with; its seed file would stay behind in the work tree.
 export PROPTEST_DISABLE_FAILURE_PERSISTENCE=true

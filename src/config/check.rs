@@ -25,6 +25,7 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
     found.keys(config);
     found.lifetimes(config);
     found.password(config);
+    found.organizations(config);
     found.api_keys(config);
     found.limits(config);
     found.mail(config);
@@ -195,6 +196,12 @@ impl Findings {
                 format!("is {value}; it must be from {least} to {most}"),
             );
         }
+    }
+
+    fn organizations(&mut self, config: &Config) {
+        let organizations = &config.organizations;
+        self.between("organizations.domain_check", organizations.domain_check, minutes(1), days(30));
+        self.between("organizations.domain_grace", organizations.domain_grace, Duration::ZERO, days(90));
     }
 
     fn api_keys(&mut self, config: &Config) {

@@ -376,13 +376,26 @@ pub struct Registration {
 }
 
 /// `[organizations]`: how organisations are used.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Organizations {
     /// Whoever names no workspace means the default one. Workspaces exist all the same, and their ids work.
     pub single_workspace: bool,
+    /// How often the DNS of a proven domain is asked again; 1m to 30d.
+    #[serde(with = "duration")]
+    pub domain_check: Duration,
+    /// How long the proof of a domain may be gone before the domain counts as proven no more; at most 90d.
+    #[serde(with = "duration")]
+    pub domain_grace: Duration,
     /// Whether whoever is signed in may make organisations through `/api/v1`. Unset: where anybody may make an account.
     pub self_service: Option<bool>,
+}
+
+impl Default for Organizations {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self { single_workspace: false, domain_check: DAY, domain_grace: 7 * DAY, self_service: None }
+    }
 }
 
 /// `[api_keys]`: the keys of machines.

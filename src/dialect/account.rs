@@ -4,32 +4,97 @@ use serde_json::{Map, json};
 
 use super::run::At;
 use super::sign_in::Told;
+use super::subject;
 use crate::crypto::Secret;
-use crate::grants::first_party::{self, Subject};
+use crate::grants::first_party::{self, Caller, Machine, Subject};
 use crate::grants::introspection::LiveAccessToken;
 use crate::identity::account::profile::{self, Profile};
 use crate::identity::change_password::{self, Change};
 use crate::identity::magic::{self, Onward};
 use crate::identity::recovery::{self, RegisteredRedirect};
 use crate::tenancy::api_keys::present;
-use crate::tenancy::membership::ActiveMembership;
+use crate::tenancy::domains;
+use crate::tenancy::membership::{ActiveMembership, Selection};
 use crate::web::fault::{Fault, Refused};
 
-/// Who calls, where the headers say.
-async fn caller(at: &At<'_>) -> Result<(LiveAccessToken, Subject), Refused> {
+/// The person who calls, where the headers say.
+async fn person(at: &At<'_>) -> Result<(LiveAccessToken, Subject), Refused> {
     let (wanted, product) = (at.selection()?, at.product().await?);
-    let (live, subject) = first_party::caller(at.app(), &product, at.inputs().needed("token")?).await?;
+    let person = first_party::caller(at.app(), &product, at.inputs().needed("token")?).await?;
+    narrowed(at, person, wanted).await
+}
+
+/// Who calls, a person or a machine.
+async fn caller(at: &At<'_>) -> Result<Caller, Refused> {
+    let (wanted, product) = (at.selection()?, at.product().await?);
+    let caller = match at.inputs().secret("api_key") {
+        Some(key) => {
+            let admitted = present::authenticate(at.app(), key, &at.origin).await?;
+            Caller::Machine(Box::new(Machine::of_key(admitted)))
+        }
+        None => first_party::anyone(at.app(), &product, at.inputs().needed("token")?).await?,
+    };
+    match caller {
+        Caller::Person(person) => Ok(Caller::Person(Box::new(narrowed(at, *person, wanted).await?))),
+        Caller::Machine(machine) => {
+            check_place(at, &machine, wanted)?;
+            Ok(Caller::Machine(machine))
+        }
+    }
+}
+
+/// In the organisation that is named, if one is; and nobody else than the user who is, if one is.
+async fn narrowed(
+    at: &At<'_>,
+    (live, subject): (LiveAccessToken, Subject),
+    wanted: Selection,
+) -> Result<(LiveAccessToken, Subject), Refused> {
     let subject = first_party::narrow(at.app(), subject, wanted).await??;
-    Ok((live, subject))
+    let name = subject.user.username.as_deref();
+    let address = subject.email.as_ref().map(|email| email.address.as_str());
+    let is_called = |named: &str| {
+        let names =
+            [name, address].into_iter().flatten().any(|known| known.eq_ignore_ascii_case(named.trim()));
+        names || subject.user.id.to_string() == named
+    };
+    // One answer for all others, whether they exist or not.
+    match at.inputs().text("user") {
+        Some(named) if !is_called(named) => Err(Fault::Forbidden.into()),
+        _ => Ok((live, subject)),
+    }
+}
+
+/// A key is of one organisation, and of one workspace at most; it is no user.
+fn check_place(at: &At<'_>, machine: &Machine, wanted: Selection) -> Result<(), Refused> {
+    let (key, organisation) = (machine.admitted().key(), machine.admitted().organisation());
+    let is_other = |named: &str, id: String, slug: &str| named != id && !named.eq_ignore_ascii_case(slug);
+    let elsewhere = wanted
+        .organisation
+        .is_some_and(|named| is_other(&named, organisation.id.to_string(), &organisation.slug))
+        || wanted.workspace.is_some_and(|named| key.workspace_id.map(|id| id.to_string()) != Some(named));
+    if elsewhere {
+        return Err(Fault::OrganisationDenied.into());
+    }
+    let id = key.machine_id.to_string();
+    match at.inputs().text("user") {
+        Some(named) if named != id => Err(Fault::Forbidden.into()),
+        _ => Ok(()),
+    }
+}
+
+fn tell(at: &At<'_>, caller: &Caller) -> Told {
+    match caller {
+        Caller::Person(person) => at.tell(&person.1),
+        Caller::Machine(machine) => subject::machine(machine, at.app().config.issuer.as_str()),
+    }
 }
 
 pub async fn me(at: &At<'_>) -> Result<Told, Refused> {
-    let (_, subject) = caller(at).await?;
-    Ok(at.tell(&subject))
+    Ok(tell(at, &caller(at).await?))
 }
 
 pub async fn update_me(at: &At<'_>) -> Result<Told, Refused> {
-    let (_, subject) = caller(at).await?;
+    let (_, subject) = person(at).await?;
     let given = |name| at.inputs().text(name).map(str::to_owned);
     let (name, locale, picture) = (given("name"), given("locale"), given("picture"));
     let say = move |profile: &mut Profile| {
@@ -47,60 +112,30 @@ pub async fn update_me(at: &At<'_>) -> Result<Told, Refused> {
 
 /// May the request pass? With the role that it needs, or a higher one; by an API key, with its scopes alone.
 pub async fn check(at: &At<'_>) -> Result<Told, Refused> {
-    if let Some(key) = at.inputs().secret("api_key") {
-        return check_key(at, key).await;
-    }
-    let (live, subject) = caller(at).await?;
-    if let Some(needed) = at.inputs().text("role") {
-        let key = at.call.mounted.dialect.roles.key_of(needed);
-        let has_it = |active: &ActiveMembership| key.is_none_or(|key| active.has_role_at_least(key));
-        if !subject.active.as_ref().is_some_and(has_it) {
-            return Err(Fault::Forbidden.into());
+    let caller = caller(at).await?;
+    let role = at.inputs().text("role").map(|needed| at.call.mounted.dialect.roles.key_of(needed));
+    let may_by_role = match (&caller, role) {
+        (_, None) => true,
+        (Caller::Person(person), Some(needed)) => {
+            let has_it = |active: &ActiveMembership| needed.is_none_or(|key| active.has_role_at_least(key));
+            person.1.active.as_ref().is_some_and(has_it)
         }
-    }
-    if let Some(needed) = at.inputs().text("scope")
-        && !live.claims.scope.contains(needed)
-    {
+        (Caller::Machine(_), Some(_)) => false,
+    };
+    let scope = match &caller {
+        Caller::Person(person) => &person.0.claims.scope,
+        Caller::Machine(machine) => machine.scope(),
+    };
+    if !may_by_role || !at.inputs().text("scope").is_none_or(|needed| scope.contains(needed)) {
         return Err(Fault::Forbidden.into());
     }
-    let mut told = at.tell(&subject);
+    let mut told = tell(at, &caller);
     if at.call.endpoint.uses("tokens.access") {
         let product = at.product().await?;
-        let access = first_party::again(at.app(), &product, &live, &subject, &at.claims()).await?;
+        let access = first_party::again(at.app(), &product, &caller, &at.claims(), &at.origin).await?;
         told.insert("tokens".to_owned(), json!({ "access": access.expose() }));
     }
     Ok(told)
-}
-
-/// A key has no roles, and is of one organisation.
-async fn check_key(at: &At<'_>, key: &Secret) -> Result<Told, Refused> {
-    let wanted = at.selection()?;
-    let admitted = present::authenticate(at.app(), key, &at.origin).await?;
-    let (key, organisation) = (admitted.key(), admitted.organisation());
-    let is_other = |named: &str, id: String, slug: &str| named != id && !named.eq_ignore_ascii_case(slug);
-    if wanted
-        .organisation
-        .is_some_and(|named| is_other(&named, organisation.id.to_string(), &organisation.slug))
-        || wanted.workspace.is_some_and(|named| key.workspace_id.map(|id| id.to_string()) != Some(named))
-    {
-        return Err(Fault::OrganisationDenied.into());
-    }
-    let has_scope = |needed| admitted.scopes().contains(needed);
-    if at.inputs().text("role").is_some() || !at.inputs().text("scope").is_none_or(has_scope) {
-        return Err(Fault::Forbidden.into());
-    }
-    let scopes: Vec<&str> = admitted.scopes().iter().collect();
-    let mut told = json!({
-        "machine": { "id": key.machine_id.to_string(), "name": key.name },
-        "org": { "id": organisation.id.to_string(), "slug": organisation.slug, "name": organisation.name },
-        "workspace": { "id": key.workspace_id.map(|id| id.to_string()) },
-        "scopes": scopes,
-        "roles": [],
-        "permissions": [],
-        "memberships": [],
-        "issuer": at.app().config.issuer.as_str(),
-    });
-    Ok(told.as_object_mut().map(std::mem::take).unwrap_or_default())
 }
 
 pub async fn forgot_password(at: &At<'_>) -> Result<Told, Refused> {
@@ -112,6 +147,9 @@ pub async fn forgot_password(at: &At<'_>) -> Result<Told, Refused> {
             Some(registered.ok_or(Fault::RedirectRefused)?)
         }
     };
+    if is_routed(at).await? {
+        return Ok(requested(at));
+    }
     let asked = recovery::Asked {
         email: at.inputs().needed("email")?.expose().to_owned(),
         language: at.language(),
@@ -130,7 +168,7 @@ pub async fn reset_password(at: &At<'_>) -> Result<Told, Refused> {
 }
 
 pub async fn change_password(at: &At<'_>) -> Result<Told, Refused> {
-    let (live, subject) = caller(at).await?;
+    let (live, subject) = person(at).await?;
     let Some(session) = subject.session else { return Err(Fault::TokenInvalid.into()) };
     let change = Change {
         user: subject.user.id,
@@ -147,6 +185,9 @@ pub async fn change_password(at: &At<'_>) -> Result<Told, Refused> {
 
 pub async fn request_magic_link(at: &At<'_>) -> Result<Told, Refused> {
     let app = at.app();
+    if is_routed(at).await? {
+        return Ok(requested(at));
+    }
     let asked = magic::Asked {
         email: at.inputs().needed("email")?.expose().to_owned(),
         language: at.language(),
@@ -158,6 +199,13 @@ pub async fn request_magic_link(at: &At<'_>) -> Result<Told, Refused> {
     };
     magic::ask(app, asked, &at.origin).await?;
     Ok(requested(at))
+}
+
+/// Whether the address is one of those whose people sign in with their organisation's own provider: no mail of ours
+/// lets anybody in there (OR-8). The answer is the usual one, since it must be (PW-6).
+pub async fn is_routed(at: &At<'_>) -> Result<bool, Refused> {
+    let address = at.inputs().needed("email")?.expose();
+    Ok(domains::provider_of_typed(at.app(), address).await?.is_some())
 }
 
 /// A fresh name for every request, whoever has the address (PW-6).

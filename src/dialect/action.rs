@@ -64,12 +64,13 @@ actions! {
     }
     /// Says who is calling.
     Me = "me" {
-        needs: [["token"]], takes: ["organisation", "workspace"], tells: [SUBJECT, SESSION]
+        needs: [["token", "api_key"]], takes: ["organisation", "workspace", "user"],
+        tells: [SUBJECT, SESSION, MACHINE]
     }
     /// Changes what people may change about themselves.
     UpdateMe = "me.update" {
-        needs: [["token"]], takes: ["organisation", "workspace", "name", "locale", "picture"],
-        tells: [SUBJECT, SESSION]
+        needs: [["token"]], takes: ["organisation", "workspace", "user", "name", "locale", "picture"],
+        tells: [SUBJECT, SESSION, MACHINE]
     }
     /// Gives a new token for a live one.
     Refresh = "refresh" {
@@ -87,7 +88,7 @@ actions! {
     ResetPassword = "password.reset" { needs: [["link"] ["new_password"]], takes: [], tells: [] }
     /// Sets a new password for who knows the present one.
     ChangePassword = "password.change" {
-        needs: [["token"] ["current_password"] ["new_password"]], takes: [], tells: []
+        needs: [["token"] ["current_password"] ["new_password"]], takes: ["user"], tells: []
     }
     /// Sends a link that signs in.
     RequestMagicLink = "magic_link.request" { needs: [["email"]], takes: [], tells: [REQUEST] }
@@ -113,7 +114,7 @@ actions! {
     }
     /// Says whether a request may pass, for a proxy that asks before it forwards.
     Check = "check" {
-        needs: [["token", "api_key"]], takes: ["organisation", "workspace", "role", "scope"],
+        needs: [["token", "api_key"]], takes: ["organisation", "workspace", "user", "role", "scope"],
         tells: [SUBJECT, SESSION, TOKENS, MACHINE]
     }
     /// Sends a browser to the sign-in page.

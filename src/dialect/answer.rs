@@ -22,6 +22,12 @@ pub fn fill_headers(templates: &[(String, Template)], scope: &Value) -> Vec<(Str
     templates.iter().filter_map(|(name, template)| Some((name.clone(), template.fill_text(scope)?))).collect()
 }
 
+/// Fills headers; one without a value is empty.
+pub fn fill_all_headers(templates: &[(String, Template)], scope: &Value) -> Vec<(String, String)> {
+    let text = |template: &Template| template.fill_text(scope).unwrap_or_default();
+    templates.iter().map(|(name, template)| (name.clone(), text(template))).collect()
+}
+
 /// What a refusal is answered with.
 pub fn refusal(dialect: &Dialect, refused: &Refused) -> Answer {
     let worded = dialect.errors.words.get(&refused.fault).and_then(|wording| wording.like);

@@ -27,6 +27,8 @@ pub struct Presented<'r> {
     /// Names in small letters, each as often as it was sent.
     pub headers: Vec<(&'r str, &'r [u8])>,
     pub query: &'r str,
+    /// What stands at the places of the endpoint's path.
+    pub path: Vec<(&'r str, String)>,
     pub body: Map<String, Value>,
 }
 
@@ -109,7 +111,9 @@ fn pairs(encoded: &[u8], what: &str) -> Result<Map<String, Value>, Refused> {
 impl Presented<'_> {
     /// What the endpoint's templates are filled from.
     fn scope(&self, endpoint: &Endpoint) -> Result<Value, Refused> {
-        let mut scope = json!({ "header": {}, "body": self.body });
+        let path: Map<String, Value> =
+            self.path.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let mut scope = json!({ "header": {}, "body": self.body, "path": path });
         for source in endpoint.inputs.values().flat_map(Input::sources) {
             let parts: Vec<&str> = source.iter().map(String::as_str).collect();
             match parts.as_slice() {
@@ -238,10 +242,12 @@ mod tests {
 
     fn inputs(path: &str, headers: &[(&str, &str)], query: &str, body: &str) -> Result<Vec<String>, Fault> {
         let dialect = read_dialect("test", FILE).expect("a good file");
-        let endpoint = dialect.endpoints.iter().find(|endpoint| endpoint.path == path).expect("an endpoint");
+        let endpoint =
+            dialect.endpoints.iter().find(|endpoint| endpoint.route.text() == path).expect("an endpoint");
         let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let body = json_body(body.as_bytes()).map_err(|refused| refused.fault)?;
-        let read = read(endpoint, &Presented { headers, query, body }).map_err(|refused| refused.fault)?;
+        let read = read(endpoint, &Presented { headers, query, path: Vec::new(), body })
+            .map_err(|refused| refused.fault)?;
         Ok(read.0.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect())
     }
 

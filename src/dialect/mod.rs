@@ -23,6 +23,7 @@ mod read;
 mod read_endpoint;
 mod read_errors;
 mod reader;
+mod route;
 mod run;
 mod serve;
 mod shipped;

@@ -9,6 +9,7 @@ use crate::config::Limit;
 use crate::model::FirstSignIn;
 
 use super::action::Action;
+use super::route::Route;
 use super::template::Template;
 use crate::web::fault::Fault;
 
@@ -137,7 +138,7 @@ impl RoleNames {
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     pub method: Method,
-    pub path: String,
+    pub route: Route,
     pub action: Action,
     pub inputs: BTreeMap<&'static str, Input>,
     pub status: u16,

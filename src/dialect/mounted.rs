@@ -73,6 +73,11 @@ impl Dialects {
         }
     }
 
+    /// Whether the tokens of one of them have this `aud`.
+    pub fn serves(&self, audience: &str) -> bool {
+        self.iter().any(|mounted| mounted.audience == audience)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Mounted> {
         self.0.iter().map(AsRef::as_ref)
     }

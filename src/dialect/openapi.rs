@@ -12,7 +12,7 @@ use crate::web::fault::Fault;
 pub fn describe(dialect: &Dialect, base: &str) -> String {
     let mut paths: Map<String, Value> = Map::new();
     for endpoint in &dialect.endpoints {
-        let operations = paths.entry(endpoint.path.clone()).or_insert_with(|| json!({}));
+        let operations = paths.entry(endpoint.route.text()).or_insert_with(|| json!({}));
         operations[endpoint.method.as_str().to_ascii_lowercase()] = operation(dialect, endpoint);
     }
     let document = json!({
@@ -33,7 +33,8 @@ pub fn describe(dialect: &Dialect, base: &str) -> String {
 }
 
 fn operation(dialect: &Dialect, endpoint: &Endpoint) -> Value {
-    let words: Vec<&str> = endpoint.path.split('/').filter(|word| !word.is_empty()).collect();
+    let path = endpoint.route.text().replace('{', "by-").replace('}', "");
+    let words: Vec<&str> = path.split('/').filter(|word| !word.is_empty()).collect();
     let mut operation = json!({
         "operationId": format!("{}-{}", endpoint.method.as_str().to_ascii_lowercase(), words.join("-")),
         "summary": endpoint.action.as_str(),
@@ -71,14 +72,17 @@ fn sources(endpoint: &Endpoint) -> impl Iterator<Item = (Vec<String>, bool)> {
 }
 
 fn parameters(endpoint: &Endpoint) -> Vec<Value> {
-    sources(endpoint)
-        .filter_map(|(source, needed)| match (source.first()?.as_str(), source.get(1)) {
+    let of_path = endpoint.route.places().map(|name| {
+        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
+    });
+    let others =
+        sources(endpoint).filter_map(|(source, needed)| match (source.first()?.as_str(), source.get(1)) {
             (place @ ("query" | "header"), Some(name)) => Some(json!({
                 "name": name, "in": place, "required": needed, "schema": { "type": "string" },
             })),
             _ => None,
-        })
-        .collect()
+        });
+    of_path.chain(others).collect()
 }
 
 fn security(endpoint: &Endpoint) -> Vec<Value> {
@@ -199,13 +203,11 @@ fn schema(template: &Template, names: &[(&'static str, Kind)]) -> Value {
         Template::Table(fields) => {
             let properties: Map<String, Value> =
                 fields.iter().map(|(key, value)| (key.clone(), schema(value, names))).collect();
-            let required: Vec<&String> = fields
-                .iter()
-                .filter(|(_, value)| !matches!(value, Template::Name(Name { optional: true, .. })))
-                .map(|(key, _)| key)
-                .collect();
+            let required: Vec<&String> =
+                fields.iter().filter(|(_, value)| !value.may_be_absent()).map(|(key, _)| key).collect();
             json!({ "type": "object", "properties": properties, "required": required })
         }
+        Template::When { then, .. } => schema(then, names),
         Template::Each { item, .. } => json!({ "type": "array", "items": schema(item, MEMBERSHIP) }),
     }
 }

@@ -8,11 +8,15 @@ use super::action::{Action, Kind};
 use super::model::{Endpoint, Input, Method, RefreshStyle, Tokens};
 use super::read::header_name;
 use super::reader::{At, Reader, Scope, in_order};
+use super::route::Route;
 use super::template::Template;
-use crate::config::dialect::check_path;
 use crate::web::fault::Fault;
 
 const SETTINGS: &[&str] = &["on", "action", "input", "status", "headers", "reply"];
+
+/// Inputs that nobody but caller and server may see.
+const SECRETS: &[&str] =
+    &["token", "api_key", "refresh_token", "password", "current_password", "new_password", "credential"];
 
 /// Where an API's own description is: no endpoint's place.
 pub const DESCRIPTION: &str = "/openapi.json";
@@ -27,11 +31,19 @@ pub fn all(reader: &mut Reader<'_>, value: At<'_>, tokens: &Tokens) -> Vec<Endpo
     for value in list {
         let Some(table) = reader.table(value) else { continue };
         let Some(endpoint) = one(reader, value, table, tokens) else { continue };
-        let same = |other: &&Endpoint| (other.method, &other.path) == (endpoint.method, &endpoint.path);
-        if endpoints.iter().find(same).is_some() {
-            let at = table.get("on").map_or_else(|| value.span(), toml::Spanned::span);
-            let (method, path) = (endpoint.method.as_str(), &endpoint.path);
-            reader.wrong(&at, format!("`{method} {path}` is described twice"));
+        let at = table.get("on").map_or_else(|| value.span(), toml::Spanned::span);
+        let (method, path) = (endpoint.method, endpoint.route.text());
+        if endpoints.iter().any(|other| other.method == method && other.route == endpoint.route) {
+            reader.wrong(&at, format!("`{} {path}` is described twice", method.as_str()));
+        }
+        // Two names for one place would be two paths in its description, and one in the addresses of calls.
+        let alike =
+            |other: &&Endpoint| other.route != endpoint.route && other.route.is_alike(&endpoint.route);
+        if let Some(other) = endpoints.iter().find(alike) {
+            reader.wrong(
+                &at,
+                format!("`{path}` and `{}` are one path: name its places alike", other.route.text()),
+            );
         }
         endpoints.push(endpoint);
     }
@@ -61,11 +73,13 @@ fn one(reader: &mut Reader<'_>, value: At<'_>, table: &DeTable<'_>, tokens: &Tok
     if tokens.refresh != RefreshStyle::Rotating {
         refuse_refresh_token(reader, value, reply.iter().chain(headers.iter().map(|(_, template)| template)));
     }
-    let inputs = inputs(reader, value, table, action, tokens);
-    let (method, path) = on?;
+    let places = on.as_ref().map(|(_, route)| route.places().collect::<Vec<_>>());
+    let inputs = inputs(reader, value, table, Asking { action, tokens, places: places.as_deref() });
+    let (method, route) = on?;
+    refuse_unread(reader, table, &route, &inputs);
     Some(Endpoint {
         method,
-        path,
+        route,
         action,
         inputs,
         status: status.unwrap_or(usual_status(action, reply.is_some())),
@@ -82,7 +96,26 @@ const fn usual_status(action: Action, has_body: bool) -> u16 {
     }
 }
 
-fn place(reader: &mut Reader<'_>, value: At<'_>) -> Option<(Method, String)> {
+/// A place that nothing reads takes calls of any name: more likely a slip than what was meant.
+fn refuse_unread(
+    reader: &mut Reader<'_>,
+    table: &DeTable<'_>,
+    route: &Route,
+    inputs: &BTreeMap<&'static str, Input>,
+) {
+    let Some(on) = table.get("on") else { return };
+    for name in route.places() {
+        let reads = |source: Vec<String>| source.len() == 2 && source[0] == "path" && source[1] == name;
+        if !inputs.values().flat_map(Input::sources).any(reads) {
+            reader.wrong(
+                &on.span(),
+                format!("no input reads the place `{{{name}}}`: write `{{{{path.{name}}}}}`"),
+            );
+        }
+    }
+}
+
+fn place(reader: &mut Reader<'_>, value: At<'_>) -> Option<(Method, Route)> {
     let text = reader.text(value)?;
     let Some((method, path)) = text.split_once(' ') else {
         reader.wrong(&value.span(), "must be a method and a path, such as \"POST /auth/login\"");
@@ -93,14 +126,13 @@ fn place(reader: &mut Reader<'_>, value: At<'_>) -> Option<(Method, String)> {
         reader.wrong(&value.span(), format!("`{method}` is none of {known}"));
         return None;
     };
-    if let Err(reason) = check_path(path) {
-        reader.wrong(&value.span(), format!("`{path}` {reason}"));
-        return None;
-    }
+    let route = Route::parse(path)
+        .map_err(|reason| reader.wrong(&value.span(), format!("`{path}` {reason}")))
+        .ok()?;
     if path == DESCRIPTION {
         reader.wrong(&value.span(), format!("`{DESCRIPTION}` is where the API's own description is"));
     }
-    Some((method, path.to_owned()))
+    Some((method, route))
 }
 
 fn action(reader: &mut Reader<'_>, value: At<'_>) -> Option<Action> {
@@ -151,13 +183,22 @@ pub fn headers_of(
     headers(reader, value, Scope::Told(names))
 }
 
+/// What an endpoint's inputs are read for.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    action: Action,
+    tokens: &'a Tokens,
+    /// Of its path, where that could be read.
+    places: Option<&'a [&'a str]>,
+}
+
 fn inputs(
     reader: &mut Reader<'_>,
     endpoint: At<'_>,
     table: &DeTable<'_>,
-    action: Action,
-    tokens: &Tokens,
+    asking: Asking<'_>,
 ) -> BTreeMap<&'static str, Input> {
+    let Asking { action, tokens, places } = asking;
     let mut inputs = BTreeMap::new();
     let given = table.get("input");
     if let Some(given) = given.and_then(|value| reader.table(value)) {
@@ -172,7 +213,7 @@ fn inputs(
                 );
                 continue;
             };
-            if let Some(input) = input(reader, known, value) {
+            if let Some(input) = input(reader, known, value, places) {
                 inputs.insert(known, input);
             }
         }
@@ -197,7 +238,7 @@ fn needed(action: Action, tokens: &Tokens) -> Vec<Vec<&'static str>> {
     }
 }
 
-fn input(reader: &mut Reader<'_>, name: &str, value: At<'_>) -> Option<Input> {
+fn input(reader: &mut Reader<'_>, name: &str, value: At<'_>, places: Option<&[&str]>) -> Option<Input> {
     let (from, missing, required) = match value.get_ref() {
         DeValue::Table(table) => {
             reader.only(table, &["from", "missing", "required"]);
@@ -211,12 +252,19 @@ fn input(reader: &mut Reader<'_>, name: &str, value: At<'_>) -> Option<Input> {
         _ => (value, None, false),
     };
     let template = match from.get_ref() {
-        DeValue::String(_) => reader.template(from, Scope::Request)?,
+        DeValue::String(_) => reader.template(from, Scope::Request { places })?,
         _ => {
             reader.wrong(&from.span(), "must be text, such as \"{{body.email}}\"");
             return None;
         }
     };
+    let in_address = template.names().iter().any(|name| matches!(name.parts[0].as_str(), "path" | "query"));
+    if in_address && SECRETS.contains(&name) {
+        reader.wrong(
+            &from.span(),
+            format!("`{name}` is a secret: addresses are logged and remembered by many"),
+        );
+    }
     Some(Input { missing: missing.unwrap_or(usual_fault(name, &template)), from: template, required })
 }
 

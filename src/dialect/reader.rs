@@ -28,8 +28,8 @@ pub type At<'v> = &'v Spanned<DeValue<'v>>;
 pub enum Scope<'a> {
     /// What an action, or an error, tells.
     Told(&'a [(&'static str, Kind)]),
-    /// What stands in a request.
-    Request,
+    /// What stands in a request whose path has these places; unset: whichever it names.
+    Request { places: Option<&'a [&'a str]> },
 }
 
 impl Scope<'_> {
@@ -45,20 +45,22 @@ impl Scope<'_> {
                 let hint = near.map(|near| format!("; did you mean `{{{{{near}}}}}`?"));
                 Some(format!("nothing here is called `{{{{{dotted}}}}}`{}", hint.unwrap_or_default()))
             }
-            Self::Request => {
+            Self::Request { places } => {
                 let parts: Vec<&str> = name.parts.iter().map(String::as_str).collect();
-                let stands = matches!(
-                    parts.as_slice(),
+                let stands = match parts.as_slice() {
+                    ["path", name] => places.is_none_or(|places| places.contains(name)),
                     ["body", _, ..]
-                        | ["query" | "header", _]
-                        | ["basic", "username" | "password"]
-                        | ["bearer" | "api_key"]
-                );
-                (!stands).then(|| {
-                    format!(
-                        "a request has no `{{{{{dotted}}}}}`: it has body.NAME, query.NAME, header.NAME, \
+                    | ["query" | "header", _]
+                    | ["basic", "username" | "password"]
+                    | ["bearer" | "api_key"] => true,
+                    _ => false,
+                };
+                (!stands).then(|| match parts.as_slice() {
+                    ["path", name] => format!("the path in `on` has no place `{{{name}}}`"),
+                    _ => format!(
+                        "a request has no `{{{{{dotted}}}}}`: it has body.NAME, query.NAME, header.NAME, path.NAME, \
                          basic.username, basic.password, bearer and api_key"
-                    )
+                    ),
                 })
             }
         }
@@ -198,7 +200,7 @@ impl<'t> Reader<'t> {
         None
     }
 
-    /// Any value as a template; `each` and `item` make a list.
+    /// Any value as a template; `each` and `item` make a list, `when` and `then` what may be left out.
     pub fn template(&mut self, value: At<'_>, scope: Scope<'_>) -> Option<Template> {
         match value.get_ref() {
             DeValue::String(text) => self.text_template(value, text, scope),
@@ -218,6 +220,7 @@ impl<'t> Reader<'t> {
                 items.into_iter().collect::<Option<_>>().map(Template::List)
             }
             DeValue::Table(table) if table.contains_key("each") => self.each(value, table, scope),
+            DeValue::Table(table) if table.contains_key("when") => self.when(value, table, scope),
             DeValue::Table(table) => self.fields(table, scope).map(|fields| match fields.is_empty() {
                 true => Template::Constant(Value::Object(Map::new())),
                 false => Template::Table(fields),
@@ -244,7 +247,7 @@ impl<'t> Reader<'t> {
         let each = table.get("each")?;
         let is_list = |name: &Name| match scope {
             Scope::Told(names) => kind_of(&name.dotted(), names.iter().copied()) == Some(Kind::Memberships),
-            Scope::Request => false,
+            Scope::Request { .. } => false,
         };
         let over = match self.template(each, scope)? {
             Template::Name(name) if is_list(&name) => Some(name),
@@ -258,6 +261,23 @@ impl<'t> Reader<'t> {
             None => self.lacks(value, "item"),
         };
         Some(Template::Each { over: over?, item: Box::new(item?) })
+    }
+
+    fn when(&mut self, value: At<'_>, table: &DeTable<'_>, scope: Scope<'_>) -> Option<Template> {
+        self.only(table, &["when", "then"]);
+        let when = table.get("when")?;
+        let name = match self.template(when, scope)? {
+            Template::Name(name) => Some(name),
+            _ => {
+                self.wrong(&when.span(), "must be a name alone, such as \"{{user.id}}\"");
+                None
+            }
+        };
+        let then = match table.get("then") {
+            Some(then) => self.template(then, scope),
+            None => self.lacks(value, "then"),
+        };
+        Some(Template::When { name: name?, then: Box::new(then?) })
     }
 
     /// A table of templates, in the order of the file.

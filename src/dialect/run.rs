@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::action::Action;
-use super::answer::{Answer, fill_headers};
+use super::answer::{Answer, fill_all_headers, fill_headers};
 use super::input::Inputs;
 use super::model::{Endpoint, RefreshStyle};
 use super::mounted::Mounted;
@@ -67,7 +67,11 @@ pub async fn run(call: &Call<'_>) -> Result<Answer, Refused> {
 }
 
 fn answer(endpoint: &Endpoint, told: &Value) -> Answer {
-    let mut headers = fill_headers(&endpoint.headers, told);
+    let mut headers = match endpoint.action {
+        // Each of them, if need be empty, so that a proxy which copies them overwrites what a client sent by the same name.
+        Action::Check => fill_all_headers(&endpoint.headers, told),
+        _ => fill_headers(&endpoint.headers, told),
+    };
     if let (301..=308, Some(location)) = (endpoint.status, told["location"].as_str()) {
         headers.push(("Location".to_owned(), location.to_owned()));
     }
@@ -85,7 +89,7 @@ async fn counted(call: &Call<'_>) -> Result<Origin, Refused> {
         return Ok(Origin { limits: Some(Arc::new(mounted.limits.clone())), ..call.origin.clone() });
     }
     let scribe = call.app.scribe(&call.origin);
-    let (dialect, path) = (mounted.dialect.name.clone(), call.endpoint.path.clone());
+    let (dialect, path) = (mounted.dialect.name.clone(), call.endpoint.route.text());
     let event = Event::success(AuditAction::LimitsLifted)
         .detail("dialect", dialect.as_str())
         .detail("path", path.as_str());

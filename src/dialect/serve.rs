@@ -18,6 +18,7 @@ use super::input::{self, Presented};
 use super::model::{BodyForm, Endpoint, Method, Mount};
 use super::mounted::{Dialects, Mounted};
 use super::read_endpoint::DESCRIPTION;
+use super::route::Route;
 use super::run::{self, Call};
 use crate::app::App;
 use crate::config::Issuer;
@@ -29,8 +30,9 @@ impl Dialects {
     /// Mounts every dialect. Before the rest: a host of a dialect's own is all its.
     pub fn routes(&self, cfg: &mut ServiceConfig, issuer: &Issuer) {
         for mounted in self.0.iter() {
-            let routes = |cfg: &mut ServiceConfig| routes(cfg, mounted);
-            let scope = web::scope(&mounted.prefix(issuer)).configure(routes);
+            let prefix = mounted.prefix(issuer);
+            let routes = |cfg: &mut ServiceConfig| routes(cfg, mounted, &prefix);
+            let scope = web::scope(&prefix).configure(routes);
             match &mounted.mount {
                 Mount::Path(_) => cfg.service(scope),
                 Mount::Host(host) => {
@@ -65,17 +67,18 @@ impl Dialects {
     }
 }
 
-fn routes(cfg: &mut ServiceConfig, mounted: &Arc<Mounted>) {
-    let mut paths: Vec<&str> =
-        mounted.dialect.endpoints.iter().map(|endpoint| endpoint.path.as_str()).collect();
-    paths.sort_unstable();
+/// A resource for each path, so that calls are counted by it. Which endpoint it is, [`At`] finds by itself: a call of
+/// `/users/me` may be one of `/users/{id}`, by its method.
+fn routes(cfg: &mut ServiceConfig, mounted: &Arc<Mounted>, prefix: &str) {
+    let mut paths: Vec<&Route> = mounted.dialect.endpoints.iter().map(|endpoint| &endpoint.route).collect();
+    paths.sort_by(|a, b| a.by_precision(b).then_with(|| a.text().cmp(&b.text())));
     paths.dedup();
-    for path in paths.into_iter().chain([DESCRIPTION]) {
-        let at_path = At { mounted: Arc::clone(mounted), path: Some(path.to_owned()) };
-        cfg.service(web::resource(path).to(move |request, payload| at_path.clone().answer(request, payload)));
+    let at = At { mounted: Arc::clone(mounted), prefix: prefix.into() };
+    for path in [DESCRIPTION.to_owned()].into_iter().chain(paths.into_iter().map(Route::text)) {
+        let at = at.clone();
+        cfg.service(web::resource(path).to(move |request, payload| at.clone().answer(request, payload)));
     }
-    let elsewhere = At { mounted: Arc::clone(mounted), path: None };
-    cfg.default_service(web::to(move |request, payload| elsewhere.clone().answer(request, payload)));
+    cfg.default_service(web::to(move |request, payload| at.clone().answer(request, payload)));
 }
 
 /// The `Host` only chooses among configured names; no address is made of it.
@@ -90,31 +93,35 @@ fn host_of(header: Option<&HeaderValue>, target: Option<&str>) -> Option<String>
     Some(name.trim_end_matches('.').to_ascii_lowercase())
 }
 
-/// A path of a dialect, or whatever else is below it.
+/// The place of a dialect.
 #[derive(Clone)]
 struct At {
     mounted: Arc<Mounted>,
-    path: Option<String>,
+    prefix: Arc<str>,
 }
+
+/// An endpoint, with what a call has at the places of its path.
+type Here<'a> = (&'a Endpoint, Vec<(&'a str, String)>);
 
 impl At {
     async fn answer(self, request: HttpRequest, payload: Payload) -> HttpResponse {
         let origin = request.headers().get(ORIGIN).cloned();
+        let path = request.match_info().as_str().strip_prefix(&*self.prefix).unwrap_or_default().to_owned();
         let mut answer = if is_preflight(&request) {
-            self.preflight(origin.as_ref())
+            self.preflight(&path, origin.as_ref())
         } else {
-            self.serve(&request, payload).await
+            self.serve(&path, &request, payload).await
         };
         add_cors(answer.headers_mut(), &self.mounted, origin.as_ref());
         answer
     }
 
-    async fn serve(&self, request: &HttpRequest, payload: Payload) -> HttpResponse {
-        if self.path.as_deref() == Some(DESCRIPTION) && request.method() == HttpMethod::GET {
+    async fn serve(&self, path: &str, request: &HttpRequest, payload: Payload) -> HttpResponse {
+        if path == DESCRIPTION && request.method() == HttpMethod::GET {
             return described(&self.mounted);
         }
-        let refused = match self.endpoint(request.method()) {
-            Ok(endpoint) => match self.call(endpoint, request, payload).await {
+        let refused = match self.endpoint(path, request.method()) {
+            Ok(here) => match self.call(here, request, payload).await {
                 Ok(answer) => return response(&answer),
                 Err(refused) => refused,
             },
@@ -124,7 +131,7 @@ impl At {
         let mut answer = response(&refusal(&self.mounted.dialect, &refused));
         let headers = answer.headers_mut();
         match refused.fault {
-            Fault::MethodNotAllowed => drop(headers.insert(ALLOW, self.allowed())),
+            Fault::MethodNotAllowed => drop(headers.insert(ALLOW, self.allowed(path))),
             // Never `Basic`: a browser would ask for a password itself.
             Fault::TokenMissing | Fault::TokenInvalid | Fault::TokenExpired => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -134,31 +141,39 @@ impl At {
         answer
     }
 
-    fn here(&self) -> impl Iterator<Item = &Endpoint> {
+    /// The endpoints that a call of this path may be of, the one that names it most precisely first.
+    fn here<'a>(&'a self, path: &str) -> Vec<Here<'a>> {
         let endpoints = self.mounted.dialect.endpoints.iter();
-        endpoints.filter(|endpoint| self.path.as_deref() == Some(&endpoint.path))
+        let mut here: Vec<Here<'_>> =
+            endpoints.filter_map(|endpoint| Some((endpoint, endpoint.route.read(path)?))).collect();
+        here.sort_by(|(one, _), (other, _)| one.route.by_precision(&other.route));
+        here
     }
 
-    fn endpoint(&self, method: &HttpMethod) -> Result<&Endpoint, Fault> {
-        if self.path.is_none() {
+    fn endpoint(&self, path: &str, method: &HttpMethod) -> Result<Here<'_>, Fault> {
+        let here = self.here(path);
+        if here.is_empty() && path != DESCRIPTION {
             return Err(Fault::NotFound);
         }
-        let found = self.here().find(|endpoint| endpoint.method.as_str() == method.as_str());
+        let found = here.into_iter().find(|(endpoint, _)| endpoint.method.as_str() == method.as_str());
         found.ok_or(Fault::MethodNotAllowed)
     }
 
     /// The methods of this path.
-    fn allowed(&self) -> HeaderValue {
-        let mut methods: Vec<&str> = self.here().map(|endpoint| endpoint.method.as_str()).collect();
-        if self.path.as_deref() == Some(DESCRIPTION) {
+    fn allowed(&self, path: &str) -> HeaderValue {
+        let here = self.here(path);
+        let mut methods: Vec<&str> = here.iter().map(|(endpoint, _)| endpoint.method.as_str()).collect();
+        if path == DESCRIPTION {
             methods.push(Method::Get.as_str());
         }
+        methods.sort_unstable();
+        methods.dedup();
         methods.join(", ").parse().expect("methods are ASCII")
     }
 
     async fn call(
         &self,
-        endpoint: &Endpoint,
+        (endpoint, path): Here<'_>,
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Answer, Refused> {
@@ -174,7 +189,7 @@ impl At {
         let headers =
             request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let query = request.query_string();
-        let inputs = input::read(endpoint, &Presented { headers, query, body })?;
+        let inputs = input::read(endpoint, &Presented { headers, query, path, body })?;
         let secret = mounted.dialect.system_secret_header.as_deref();
         let call = Call {
             app: app(request),
@@ -194,28 +209,30 @@ impl At {
         run::run(&call).await
     }
 
-    fn preflight(&self, origin: Option<&HeaderValue>) -> HttpResponse {
+    fn preflight(&self, path: &str, origin: Option<&HeaderValue>) -> HttpResponse {
         let mut answer = HttpResponse::NoContent().finish();
         if allowed_origin(&self.mounted, origin).is_some() {
             let headers = answer.headers_mut();
-            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, self.allowed());
-            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.readable_headers());
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, self.allowed(path));
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.readable_headers(path));
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
         answer
     }
 
     /// What a script may send: exactly what an endpoint here reads.
-    fn readable_headers(&self) -> HeaderValue {
+    fn readable_headers(&self, path: &str) -> HeaderValue {
         let mut names = vec!["Authorization".to_owned(), "Content-Type".to_owned()];
-        for source in
-            self.here().flat_map(|endpoint| endpoint.inputs.values()).flat_map(|input| input.sources())
-        {
+        let here = self.here(path);
+        let inputs = here.iter().flat_map(|(endpoint, _)| endpoint.inputs.values());
+        for source in inputs.flat_map(|input| input.sources()) {
             match source.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
                 ["header", name] if !names.iter().any(|known| known == name) => {
                     names.push((*name).to_owned())
                 }
-                ["api_key"] => names.push("X-API-Key".to_owned()),
+                ["api_key"] if !names.iter().any(|known| known == "X-API-Key") => {
+                    names.push("X-API-Key".to_owned());
+                }
                 _ => {}
             }
         }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::account;
 use super::model::{RefreshStyle, RegistrationStyle};
 use super::run::At;
 use crate::config::RegistrationMode;
@@ -150,6 +151,11 @@ pub async fn register(at: &At<'_>) -> Result<Told, Refused> {
         password: inputs.needed("password")?.clone(),
     };
     let mut told = match at.call.mounted.dialect.registration {
+        RegistrationStyle::ByMail if account::is_routed(at).await? => Map::new(),
+        RegistrationStyle::AtOnce if account::is_routed(at).await? => {
+            let text = "People of this domain sign in with their organisation's provider.";
+            return Err(Refused::with_detail(Fault::RegistrationClosed, text));
+        }
         RegistrationStyle::ByMail => {
             let asked = registration::Asked { typed, language: at.language(), request: None, browser: None };
             registration::request(app, asked, &at.origin).await?;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::model::{Dialect, RoleNames};
 use super::template::{Template, fill_table};
 use crate::clock::Timestamp;
-use crate::grants::first_party::{Issued, Subject};
+use crate::grants::first_party::{Issued, Machine, Subject};
 use crate::store::organisations::{Organisation, Workspace};
 use crate::store::roles::Role;
 use crate::tenancy::membership::Membership;
@@ -36,6 +36,26 @@ pub fn scope(dialect: &Dialect, subject: &Subject, issuer: &str) -> Map<String, 
     });
     match scope {
         Value::Object(scope) => scope,
+        _ => Map::new(),
+    }
+}
+
+/// The same of a machine: it has no roles, and what is of a person is null.
+pub fn machine(machine: &Machine, issuer: &str) -> Map<String, Value> {
+    let (key, place) = (machine.admitted().key(), machine.admitted().organisation());
+    let scopes: Vec<&str> = machine.scope().iter().collect();
+    let told = json!({
+        "machine": { "id": key.machine_id.to_string(), "name": key.name },
+        "org": organisation(place),
+        "workspace": { "id": key.workspace_id.map(|id| id.to_string()) },
+        "scopes": scopes,
+        "roles": [],
+        "permissions": [],
+        "memberships": [],
+        "issuer": issuer,
+    });
+    match told {
+        Value::Object(told) => told,
         _ => Map::new(),
     }
 }

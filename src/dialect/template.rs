@@ -2,7 +2,8 @@
 //!
 //! `"{{user.id}}"` alone becomes the value itself, whatever its JSON type; inside of a longer text it becomes text.
 //! `"{{user.picture?}}"` alone leaves its key out where there is no value. A table with `each` and `item` becomes a
-//! list: `item` once for every element of the list that `each` names, which it calls `item`.
+//! list: `item` once for every element of the list that `each` names, which it calls `item`. One with `when` and `then`
+//! is `then` where the name of `when` has a value, and left out where it has none.
 
 use serde_json::{Map, Value};
 
@@ -20,6 +21,10 @@ pub enum Template {
     Each {
         over: Name,
         item: Box<Template>,
+    },
+    When {
+        name: Name,
+        then: Box<Template>,
     },
 }
 
@@ -105,6 +110,7 @@ impl Template {
             Self::List(items) => items.iter().flat_map(Self::names).collect(),
             Self::Table(fields) => fields.iter().flat_map(|(_, value)| value.names()).collect(),
             Self::Each { over, item } => std::iter::once(over).chain(item.names()).collect(),
+            Self::When { name, then } => std::iter::once(name).chain(then.names()).collect(),
         }
     }
 
@@ -121,7 +127,14 @@ impl Template {
                 let inner = |element: &Value| item.fill(&serde_json::json!({ "item": element }));
                 Value::Array(elements.iter().map(inner).collect())
             }
+            Self::When { name, .. } if name.find(scope).is_null() => Value::Null,
+            Self::When { then, .. } => then.fill(scope),
         }
+    }
+
+    /// Whether it may be left out of a table: where it has no value.
+    pub fn may_be_absent(&self) -> bool {
+        matches!(self, Self::Name(Name { optional: true, .. }) | Self::When { .. })
     }
 
     /// As text for a header. `None` where there is nothing to say.
@@ -138,7 +151,7 @@ impl Template {
 pub fn fill_table(fields: &[(String, Template)], scope: &Value) -> Map<String, Value> {
     let filled = fields.iter().filter_map(|(key, template)| {
         let value = template.fill(scope);
-        let absent = matches!(template, Template::Name(Name { optional: true, .. })) && value.is_null();
+        let absent = template.may_be_absent() && value.is_null();
         (!absent).then(|| (key.clone(), value))
     });
     filled.collect()
@@ -205,6 +218,17 @@ mod tests {
             .into();
         let filled = Template::Table(fields).fill(&json!({ "y": 1 }));
         assert_eq!(filled, json!({ "b": 1, "c": null }));
+    }
+
+    #[test]
+    fn a_table_is_there_when_its_name_has_a_value() {
+        let name = Name { parts: vec!["user".to_owned(), "id".to_owned()], optional: false };
+        let then = Template::Table(vec![("id".to_owned(), Template::of_text("{{user.id}}").unwrap())]);
+        let when = Template::When { name, then: Box::new(then) };
+        let whole = Template::Table(vec![("user".to_owned(), when)]);
+        assert_eq!(whole.fill(&json!({ "user": { "id": 7 } })), json!({ "user": { "id": 7 } }));
+        assert_eq!(whole.fill(&json!({ "user": { "id": null } })), json!({}));
+        assert_eq!(whole.fill(&json!({})), json!({}));
     }
 
     #[test]

@@ -98,6 +98,25 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ("email =", "emial =", "F:9:11: `emial` is no input of `password.sign_in`; did you mean `email`?"),
         ("{{body.email}}", "{{boddy.email}}", "F:9:19: a request has no `{{boddy.email}}`"),
         ("{{body.email}}", "{{body}}", "F:9:19: a request has no `{{body}}`"),
+        ("{{body.email}}", "{{path.email}}", "F:9:19: the path in `on` has no place `{email}`"),
+        ("{{body.password}}", "{{query.password}}", "F:9:48: `password` is a secret"),
+        ("POST /login", "POST /login/{org}", "F:7:6: no input reads the place `{org}`"),
+        (
+            "POST /login",
+            "POST /login/{o-g}",
+            "F:7:6: `/login/{o-g}` has a place `{o-g}`: write it like `{id}`",
+        ),
+        ("POST /login", "POST /{a}/{a}", "F:7:6: `/{a}/{a}` has the place `{a}` twice"),
+        (
+            "reply = { token = \"{{tokens.access}}\" }",
+            "reply = { user = { when = \"x {{user.id}}\", then = 1 } }",
+            "F:10:27: must be a name alone",
+        ),
+        (
+            "reply = { token = \"{{tokens.access}}\" }",
+            "reply = { user = { when = \"{{user.id}}\" } }",
+            "F:10:18: lacks the setting `then`",
+        ),
         (
             "\"{{body.email}}\"",
             "{ from = \"{{body.email}}\", missing = \"nothing\" }",
@@ -158,6 +177,13 @@ fn each_mistake_is_named_with_its_line_and_column() {
 fn two_endpoints_at_one_place_and_a_refresh_of_nothing_are_refused() {
     let twice = format!("{GOOD}\n[[endpoint]]\non = \"POST /login\"\naction = \"page.sign_in\"\n");
     assert_eq!(problems(&twice), ["F:13:6: `POST /login` is described twice"]);
+    let alike = "\n[[endpoint]]\non = \"GET /o/{a}\"\naction = \"me\"\n\
+                 input = { token = \"{{bearer}}\", organisation = \"{{path.a}}\" }\n";
+    let places = format!(
+        "{GOOD}{alike}{}",
+        alike.replace("GET", "POST").replace("{a}", "{b}").replace("path.a", "path.b")
+    );
+    assert_eq!(problems(&places), ["F:18:6: `/o/{b}` and `/o/{a}` are one path: name its places alike"]);
     let none = GOOD.replace("\"bearer\"", "\"none\"");
     let refresh = "[[endpoint]]\non = \"GET /r\"\naction = \"refresh\"\ninput = { token = \"{{bearer}}\" }\n";
     let found = problems(&format!("{none}\n{refresh}"));

@@ -117,13 +117,15 @@ pub(super) fn client_access_token(
     target: &Target,
     now: Timestamp,
 ) -> Result<AccessToken, Failure> {
-    let place = any_of(&client.places, &app.random);
+    let claims = machine_claims(app, client, target, now);
+    let leased = app.registry.leases.draw(client.key, claims.exp, now);
+    let place = leased.or_else(|| any_of(&client.places, &app.random));
     let status = place.map(|place| place.claim(app.config.issuer.as_str()));
-    sign_access(app, AccessClaims { status, ..machine_claims(app, client, target, now) }, now)
+    sign_access(app, AccessClaims { status, ..claims }, now)
 }
 
-/// A client has few places and many tokens may live at a time. Those that share one are revoked together, so they
-/// are spread.
+/// For good a client has few places, and many tokens may live at a time. Those that share one are revoked together, so
+/// they are spread.
 fn any_of(places: &[Place], random: &Random) -> Option<Place> {
     let drawn = usize::from(u16::from_be_bytes(random.bytes()));
     places.get(drawn.checked_rem(places.len())?).copied()

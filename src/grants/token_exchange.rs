@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::crypto::Secret;
 use crate::model::{AuditAction, GrantType, Place};
 use crate::protocol::scope::ScopeSet;
-use crate::protocol::targets::{Target, client_targets};
+use crate::protocol::targets::{Registry, Target, client_targets};
 use crate::protocol::token::{ACCESS_TOKEN_TYPE, TokenResponse, TokenType};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::store::{self, Conn, api_keys};
@@ -108,7 +108,7 @@ impl From<KeyRefused> for Failure {
 }
 
 /// A place in the status list, if the key is still good: what was read before may have changed since.
-pub(super) fn take_place(
+fn take_place(
     db: &mut Conn,
     key: api_keys::ApiKey,
     expires_at: Timestamp,
@@ -124,8 +124,31 @@ pub(super) fn take_place(
     store::status::take(db, id.as_bytes(), expires_at, &scribe.random).map(Ok)
 }
 
-/// The addressees, and what of the key's scopes concerns them. Scopes that no registered API calls its own are the
-/// organisation's permissions and go along to all.
+/// A token of the key for whoever was just found to present it, for what stands behind a proxy; `None` if the key has
+/// ended meanwhile.
+pub(super) async fn token_of_key(
+    app: &App,
+    admitted: &KeyAdmission,
+    target: &Target,
+    origin: &Origin,
+) -> Result<Option<Secret>, Failure> {
+    let scribe = app.scribe(origin);
+    let (key, now) = (admitted.key().clone(), scribe.now);
+    let expires_at = expiry(app, admitted, target, now);
+    let taken = app.db.write(move |db| take_place(db, key.clone(), expires_at, &scribe)).await?;
+    let Ok(place) = taken else { return Ok(None) };
+    let issuing = issue::KeyIssuing { admitted, client_id: None, place, target, expires_at, now };
+    Ok(Some(Secret::from_text(issue::key_access_token(app, &issuing)?.text)))
+}
+
+/// Scopes that no registered API calls its own: they are the organisation's permissions, and concern every addressee.
+pub(super) fn permissions(granted: &ScopeSet, registry: &Registry<'_>) -> ScopeSet {
+    granted.filtered(|scope| !registry.knows_scope(scope))
+}
+
+/// The addressees, and what of the key's scopes concerns them.
+///
+/// A product's login API that is mounted here may be one: it takes the key itself, too, whatever its scopes.
 fn target(
     app: &App,
     admitted: &KeyAdmission,
@@ -141,13 +164,23 @@ fn target(
         }
     };
     let registry = registry(app, known);
-    let target = client_targets(&granted, resources, &registry)?;
-    let everywhere = granted.filtered(|scope| !registry.knows_scope(scope));
-    Ok(Target { scope: target.scope.union(&everywhere), ..target })
+    let permissions = permissions(&granted, &registry);
+    let is_product = |named: &&String| registry.find(named).is_none() && app.dialects.serves(named);
+    let (mut products, others): (Vec<&String>, Vec<&String>) = resources.iter().partition(is_product);
+    products.sort_unstable();
+    products.dedup();
+    let products = products.into_iter().cloned();
+    if others.is_empty() && !resources.is_empty() {
+        return Ok(Target { audience: products.collect(), scope: permissions, access_ttl: None });
+    }
+    let others: Vec<String> = others.into_iter().cloned().collect();
+    let mut target = client_targets(&granted, &others, &registry)?;
+    target.audience.extend(products);
+    Ok(Target { scope: target.scope.union(&permissions), ..target })
 }
 
 /// No token of a key outlives it.
-pub(super) fn expiry(app: &App, admitted: &KeyAdmission, target: &Target, now: Timestamp) -> Timestamp {
+fn expiry(app: &App, admitted: &KeyAdmission, target: &Target, now: Timestamp) -> Timestamp {
     let usual = app.config.api_keys.token;
     let end = now.plus(target.access_ttl.map_or(usual, |ttl| ttl.min(usual)));
     admitted.key().expires_at.map_or(end, |key_ends| key_ends.min(end))

@@ -217,6 +217,13 @@ mod tests {
             notice(language, product, name, Happened::RecoveryCodesMade),
             notice(language, product, name, Happened::ApiKeyMade { key: name, organisation: name }),
             notice(language, product, name, Happened::ApiKeyRevoked { key: name, organisation: name }),
+            notice(language, product, name, Happened::DomainLapsed { domain: name, organisation: name }),
+            notice(
+                language,
+                product,
+                name,
+                Happened::DomainMissing { domain: name, organisation: name, until: name },
+            ),
         ]
     }
 

@@ -83,6 +83,18 @@ pub enum Happened<'a> {
         key: &'a str,
         organisation: &'a str,
     },
+    /// The DNS does not say any more that the domain is the organisation's.
+    DomainMissing {
+        domain: &'a str,
+        organisation: &'a str,
+        /// When that has consequences.
+        until: &'a str,
+    },
+    /// And now it counts as proven no more.
+    DomainLapsed {
+        domain: &'a str,
+        organisation: &'a str,
+    },
 }
 
 /// A kind of second factor.
@@ -131,6 +143,8 @@ impl Happened<'_> {
             Self::RecoveryCodesMade => "mail.recovery_made.subject",
             Self::ApiKeyMade { .. } => "mail.api_key_made.subject",
             Self::ApiKeyRevoked { .. } => "mail.api_key_revoked.subject",
+            Self::DomainMissing { .. } => "mail.domain_missing.subject",
+            Self::DomainLapsed { .. } => "mail.domain_lapsed.subject",
         };
         language.with(key, &[("product", product)])
     }
@@ -182,6 +196,14 @@ impl Happened<'_> {
                 "mail.api_key_revoked.text",
                 &[("key", key), ("organisation", organisation), ("product", product)],
             ),
+            Self::DomainMissing { domain, organisation, until } => language.with(
+                "mail.domain_missing.text",
+                &[("domain", domain), ("organisation", organisation), ("until", until), ("product", product)],
+            ),
+            Self::DomainLapsed { domain, organisation } => language.with(
+                "mail.domain_lapsed.text",
+                &[("domain", domain), ("organisation", organisation), ("product", product)],
+            ),
         }
     }
 
@@ -222,6 +244,7 @@ impl Happened<'_> {
             | Self::RecoveryCodesMade => "mail.factor.after",
             Self::ApiKeyMade { .. } => "mail.api_key_made.after",
             Self::ApiKeyRevoked { .. } => "mail.api_key_revoked.after",
+            Self::DomainMissing { .. } | Self::DomainLapsed { .. } => "mail.domain_missing.after",
         })
     }
 }

@@ -267,5 +267,7 @@ words! {
         DomainVerified = "domain.verified",
         DomainRouted = "domain.routed",
         DomainRemoved = "domain.removed",
+        DomainMissing = "domain.missing",
+        DomainLapsed = "domain.lapsed",
     }
 }

@@ -19,6 +19,10 @@ pub struct Domain {
     pub verified_at: Option<Timestamp>,
     /// Where its people are sent to sign in.
     pub provider_id: Option<String>,
+    /// When its DNS was last asked whether the proof is there still.
+    pub checked_at: Option<Timestamp>,
+    /// Since when it is not.
+    pub missing_since: Option<Timestamp>,
 }
 
 pub fn insert(db: &mut Conn, domain: &Domain) -> Result<(), Error> {
@@ -56,7 +60,64 @@ pub fn set_verified(
         .filter(domains::organisation_id.eq(organisation))
         .filter(domains::domain.eq(domain))
         .filter(domains::challenge.eq(challenge));
-    Ok(diesel::update(claimed).set(domains::verified_at.eq(now)).execute(db)? == 1)
+    let proven = (
+        domains::verified_at.eq(now),
+        domains::checked_at.eq(now),
+        domains::missing_since.eq(None::<Timestamp>),
+    );
+    Ok(diesel::update(claimed).set(proven).execute(db)? == 1)
+}
+
+/// Up to `limit` proven domains whose DNS was last asked before then, the longest ago first.
+pub fn due(db: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<Domain>, Error> {
+    Ok(domains::table
+        .filter(domains::verified_at.is_not_null())
+        .filter(domains::checked_at.le(before))
+        .order(domains::checked_at.asc())
+        .limit(limit)
+        .select(Domain::as_select())
+        .load(db)?)
+}
+
+/// The one proof that is looked at: a claim that was given up and made anew has another challenge.
+macro_rules! proof {
+    ($domain:expr) => {
+        domains::table
+            .filter(domains::organisation_id.eq($domain.organisation_id))
+            .filter(domains::domain.eq(&$domain.domain))
+            .filter(domains::challenge.eq(&$domain.challenge))
+            .filter(domains::verified_at.is_not_null())
+    };
+}
+
+/// The caller looks at it now. `false` if somebody else does, or did (AR-1).
+pub fn begin_check(db: &mut Conn, domain: &Domain, before: Timestamp, now: Timestamp) -> Result<bool, Error> {
+    let due = proof!(domain).filter(domains::checked_at.le(before));
+    Ok(diesel::update(due).set(domains::checked_at.eq(now)).execute(db)? == 1)
+}
+
+/// The DNS gave no answer: as if it had been asked at another time.
+pub fn postpone(db: &mut Conn, domain: &Domain, checked_at: Timestamp) -> Result<(), Error> {
+    diesel::update(proof!(domain)).set(domains::checked_at.eq(checked_at)).execute(db)?;
+    Ok(())
+}
+
+/// The proof is not there since then, or is back.
+pub fn set_missing(db: &mut Conn, domain: &Domain, since: Option<Timestamp>) -> Result<bool, Error> {
+    Ok(diesel::update(proof!(domain)).set(domains::missing_since.eq(since)).execute(db)? == 1)
+}
+
+/// The domain is not proven any more. Where its people were sent is remembered for when it is again.
+pub fn lapse(db: &mut Conn, domain: &Domain) -> Result<bool, Error> {
+    let claimed = (domains::verified_at.eq(None::<Timestamp>), domains::missing_since.eq(None::<Timestamp>));
+    Ok(diesel::update(proof!(domain)).set(claimed).execute(db)? == 1)
+}
+
+/// Whether the people of any domain are sent anywhere.
+pub fn any_route(db: &mut Conn) -> Result<bool, Error> {
+    let routed =
+        domains::table.filter(domains::verified_at.is_not_null()).filter(domains::provider_id.is_not_null());
+    Ok(diesel::select(diesel::dsl::exists(routed)).get_result(db)?)
 }
 
 /// Sends the people of a proven domain to one of the organisation's own providers, or to none.

@@ -6,7 +6,7 @@ use super::schema::*;
 use super::{Conn, Error, upsert};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
-use crate::model::{GrantId, MessageId, Place, RequestId, SessionId, Topic};
+use crate::model::{GrantId, InvitationId, MessageId, Place, RequestId, SessionId, Topic};
 
 /// Takes or keeps the lease `name` until `until`. `false` if another holder has it (CR-8).
 pub fn take_lease(
@@ -92,6 +92,7 @@ pub fn sweep_expired(db: &mut Conn, now: Timestamp, keep_history: Timestamp) -> 
     sweep!(db, swept, replays, digest: Digest, expires_at, now);
     sweep!(db, swept, idempotency_keys, digest: Digest, expires_at, now);
     sweep!(db, swept, rate_limits, bucket: Digest, resets_at, now);
+    sweep!(db, swept, invitations, id: InvitationId, expires_at, keep_history);
     sweep!(db, swept, outbox, id: MessageId, created_at, keep_history);
     Ok(swept)
 }

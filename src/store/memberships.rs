@@ -10,6 +10,7 @@ use super::roles::Role;
 use super::schema::{
     membership_roles, memberships, organisations, role_permissions, roles, users, workspaces,
 };
+use super::users::User;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::model::{MembershipId, OrganisationId, RoleId, Standing, Status, UserId, WorkspaceId};
@@ -162,6 +163,25 @@ pub fn another_has_rank(
         .filter(roles::rank.ge(rank))
         .select(memberships::id);
     Ok(other.first::<MembershipId>(db).optional()?.is_some())
+}
+
+/// Who administers the organisation, as [`another_has_rank`] understands it.
+pub fn with_rank(db: &mut Conn, organisation: OrganisationId, rank: i64) -> Result<Vec<User>, Error> {
+    let ranked = membership_roles::table
+        .inner_join(roles::table.on(roles::id.eq(membership_roles::role_id)))
+        .filter(membership_roles::organisation_id.eq(organisation))
+        .filter(membership_roles::workspace_id.is_null())
+        .filter(roles::rank.ge(rank))
+        .select(membership_roles::membership_id);
+    Ok(users::table
+        .inner_join(memberships::table.on(memberships::user_id.eq(users::id)))
+        .filter(memberships::organisation_id.eq(organisation))
+        .filter(memberships::status.eq(Standing::Active))
+        .filter(users::status.eq(Status::Active))
+        .filter(memberships::id.eq_any(ranked))
+        .order(memberships::id.asc())
+        .select(User::as_select())
+        .load(db)?)
 }
 
 /// What this user belongs to, in order of joining: the member is active, and so is the organisation (OR-2).

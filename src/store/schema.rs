@@ -462,5 +462,7 @@ tables! {
         created_at -> BigInt,
         verified_at -> Nullable<BigInt>,
         provider_id -> Nullable<Text>,
+        checked_at -> Nullable<BigInt>,
+        missing_since -> Nullable<BigInt>,
     }
 }

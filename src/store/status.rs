@@ -18,7 +18,7 @@ const LEEWAY: Duration = Duration::from_secs(120);
 /// How long a place lies fallow after the last token that named it, so that no copy of a list in which it is marked is
 /// still about: longer than any list is good for (`crate::status`).
 pub const FALLOW: Duration = Duration::from_secs(3 * 60 * 60);
-/// Places that the own tokens of a client share.
+/// Places that the own tokens of a client share, as far as none are leased for them.
 pub const PLACES_OF_CLIENT: usize = 32;
 /// A client's places end when it does.
 const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
@@ -51,6 +51,22 @@ pub fn highest(db: &mut Conn) -> Result<Option<Place>, Error> {
         .order(status_indices::place.desc())
         .first(db)
         .optional()?)
+}
+
+/// The same as often as `count` for a client's own tokens that expire by then; none if the client gets no more.
+pub fn lease(
+    db: &mut Conn,
+    client: ClientKey,
+    count: usize,
+    expires_at: Timestamp,
+    random: &Random,
+) -> Result<Vec<Place>, Error> {
+    // Held, so that who disables the client at this moment waits, and then marks these places, too.
+    let active = clients::table.filter(clients::id.eq(client)).filter(clients::status.eq(Status::Active));
+    if diesel::update(active).set(clients::status.eq(Status::Active)).execute(db)? == 0 {
+        return Ok(Vec::new());
+    }
+    (0..count).map(|_| take(db, client.as_bytes(), expires_at, random)).collect()
 }
 
 /// Marks one place, until the last token that named it has expired.
@@ -96,10 +112,11 @@ pub fn revoke_of_client(
     Ok(())
 }
 
-/// The places that the client's own tokens may name now.
+/// The places that the client has for good, and that its own tokens may name now.
 pub fn of_client(db: &mut Conn, client: ClientKey) -> Result<Vec<Place>, Error> {
     Ok(status_indices::table
         .filter(status_indices::owner.eq(client.as_bytes().as_slice()))
+        .filter(status_indices::expires_at.eq(NEVER))
         .filter(status_indices::revoked_at.is_null())
         .select(status_indices::place)
         .order(status_indices::place.asc())

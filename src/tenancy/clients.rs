@@ -333,6 +333,8 @@ pub async fn remove(app: &App, client_id: &str, origin: &Origin) -> Result<Clien
     let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
     let outcome = app.db.write(move |db| {
         let Some(client) = clients::find_by_client_id(db, &client_id)? else { return Ok(None) };
+        // First, so that a lease of places that is taken at this moment is waited for.
+        clients::set_status(db, client.key, Status::Disabled, scribe.now)?;
         revoke_tokens(db, &client, &scribe)?;
         clients::remove(db, client.key)?;
         scribe.write(db, told(AuditAction::ClientRemoved, &client))?;

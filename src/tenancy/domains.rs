@@ -65,6 +65,8 @@ pub async fn claim(
         created_at: scribe.now,
         verified_at: None,
         provider_id: None,
+        checked_at: None,
+        missing_since: None,
     };
     let outcome = app.db.write(move |db| {
         settle((|| {
@@ -176,6 +178,12 @@ pub async fn remove(
 /// The provider to which whoever has this address is sent to sign in.
 pub fn provider_of(db: &mut Conn, email: &EmailAddress) -> Result<Option<String>, store::Error> {
     Ok(domains::route(db, domain_of(email))?.map(|(_, provider)| provider))
+}
+
+/// The same of an address as it was typed; `None` also where it is none.
+pub async fn provider_of_typed(app: &App, address: &str) -> Result<Option<String>, store::Error> {
+    let Ok(email) = EmailAddress::parse(address) else { return Ok(None) };
+    app.db.read(move |db| provider_of(db, &email)).await
 }
 
 /// Whether this provider of the organisation may speak for the address: the domain is proven and its people are sent

@@ -4,6 +4,7 @@ pub mod actor;
 pub mod admission;
 pub mod api_keys;
 pub mod clients;
+pub mod domain_watch;
 pub mod domains;
 pub mod invitations;
 pub mod links;

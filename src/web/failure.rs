@@ -147,12 +147,14 @@ pub struct ApiFailure {
     retry_after: Option<Duration>,
     /// What the database said. For the log.
     cause: Option<store::Error>,
+    /// Worded for who speaks no OAuth: a proxy, or whoever is behind it.
+    is_problem: bool,
 }
 
 impl ApiFailure {
     pub fn new(error: OAuthError) -> Self {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { error, status, challenge: None, retry_after: None, cause: None }
+        Self { error, status, challenge: None, retry_after: None, cause: None, is_problem: false }
     }
 
     /// Too many tries (RL-1): says nothing of whether this one would have been good.
@@ -174,6 +176,12 @@ impl ApiFailure {
     #[must_use]
     pub fn with_challenge(self, challenge: impl Into<String>) -> Self {
         Self { challenge: Some(challenge.into()), ..self }
+    }
+
+    /// As problem details (RFC 9457) instead of an OAuth error.
+    #[must_use]
+    pub fn as_problem(self) -> Self {
+        Self { is_problem: true, ..self }
     }
 
     /// What the client reads.
@@ -239,7 +247,11 @@ impl ResponseError for ApiFailure {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut answer = respond::json_no_store(self.status, &self.error);
+        let (code, detail) = (self.error.code.as_str(), self.error.description());
+        let mut answer = match self.is_problem {
+            true => respond::problem(&respond::problem_details(self.status, code, detail)),
+            false => respond::json_no_store(self.status, &self.error),
+        };
         if let Some(challenge) = self.challenge.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
             answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
@@ -273,6 +285,23 @@ mod tests {
         let broken = ApiFailure::from(store::Error::Broken("column x".to_owned()));
         assert_eq!(broken.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(broken.error().code, ErrorCode::ServerError);
+    }
+
+    #[actix_web::test]
+    async fn cr_3_a_proxy_reads_problem_details_with_the_same_status_and_wait() {
+        for (failure, status, wait) in [
+            (ApiFailure::from(unavailable()), StatusCode::SERVICE_UNAVAILABLE, "5"),
+            (ApiFailure::throttled(Duration::from_secs(9)), StatusCode::TOO_MANY_REQUESTS, "9"),
+        ] {
+            let answer = failure.as_problem().error_response();
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.headers().get(RETRY_AFTER).unwrap(), wait);
+            assert_eq!(answer.headers().get("content-type").unwrap(), "application/problem+json");
+            let body = to_bytes(answer.into_body()).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["status"], status.as_u16());
+            assert!(!body.to_string().contains("db.internal"), "LO-3: {body}");
+        }
     }
 
     #[test]

@@ -5,9 +5,7 @@
 //! [`crate::grants::forward`] decides is told in headers.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE,
-};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -95,7 +93,8 @@ async fn answer(
     match examined {
         Ok(passed) => Ok(passing(&passed)),
         Err(Denied::Failed(Failure::OAuth(error))) => Ok(malformed(&error)),
-        Err(Denied::Failed(failure)) => Err(failure.into()),
+        // 429 and 503, with `Retry-After`: a proxy that passes answers on passes these, too; nginx makes 500 of them.
+        Err(Denied::Failed(failure)) => Err(ApiFailure::from(failure).as_problem()),
         Err(denied) => Ok(refusal(app, &denied, &demands)),
     }
 }
@@ -196,19 +195,11 @@ fn refusal(app: &App, denied: &Denied, demands: &Demands) -> HttpResponse {
     answer
 }
 
-/// RFC 9457.
+/// With the page at which a browser signs in, where that would help.
 fn problem(status: StatusCode, code: &str, detail: &str, login: Option<String>) -> HttpResponse {
-    let mut body = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "code": code,
-        "detail": detail,
-    });
+    let mut details = respond::problem_details(status, code, detail);
     if let Some(login) = login {
-        body["login"] = json!(login);
+        details["login"] = json!(login);
     }
-    let mut answer = respond::json_no_store(status, &body);
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    answer
+    respond::problem(&details)
 }

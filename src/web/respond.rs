@@ -169,6 +169,26 @@ pub fn json_no_store(status: StatusCode, value: &impl Serialize) -> HttpResponse
         .json(value)
 }
 
+/// The members of problem details (RFC 9457).
+pub fn problem_details(status: StatusCode, code: &str, detail: &str) -> serde_json::Value {
+    serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "code": code,
+        "detail": detail,
+    })
+}
+
+/// Problem details as an answer of their own status.
+pub fn problem(details: &serde_json::Value) -> HttpResponse {
+    let status = details["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+    let mut answer = json_no_store(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), details);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    answer
+}
+
 /// Whole seconds, rounded up, for `Retry-After`.
 pub(super) fn seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))

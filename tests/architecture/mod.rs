@@ -46,7 +46,13 @@ const DOORS: [(&str, &[&str]); 24] = [
             "protocol", "signing", "store", "tenancy",
         ],
     ),
-    ("jobs", &["app", "clock", "crypto", "ledger", "mail", "model", "signing", "status", "store"]),
+    (
+        "jobs",
+        &[
+            "app", "clock", "crypto", "ledger", "mail", "model", "registry", "signing", "status", "store",
+            "tenancy",
+        ],
+    ),
     (
         "web",
         &[

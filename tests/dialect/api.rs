@@ -1,11 +1,15 @@
 //! A product's API as its clients call it.
 
+use countersign::audit::Origin;
 use countersign::config;
+use countersign::model::{ApiKeyId, OrganisationId};
 use countersign::store::outbox::Message;
+use countersign::tenancy::actor::Actor;
+use countersign::tenancy::api_keys::{NewKey, manage};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Database, PASSWORD, Settings, TestApp};
+use crate::support::{Database, PASSWORD, Settings, TestApp, TokenAnswer};
 
 /// A server with one dialect.
 pub struct Api {
@@ -77,6 +81,35 @@ impl Api {
 }
 
 impl Api {
+    /// An API key of the organisation, which does not expire.
+    pub async fn key(&self, organisation: OrganisationId, scopes: &[&str]) -> (String, ApiKeyId) {
+        let new = NewKey {
+            name: "integration".to_owned(),
+            workspace: None,
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            lasts: None,
+            prefix: None,
+        };
+        let origin = Origin::command_line();
+        let made = manage::create(&self.app.app, Actor::Operator, organisation, new, &origin).await;
+        let made = made.expect("the key is made");
+        (made.text.expose().to_owned(), made.key.id)
+    }
+
+    pub async fn revoke_key(&self, organisation: OrganisationId, key: ApiKeyId) {
+        let origin = Origin::command_line();
+        let revoked = manage::revoke(&self.app.app, Actor::Operator, organisation, key, &origin).await;
+        revoked.expect("it is revoked");
+    }
+
+    /// A token that the key is exchanged for (RFC 8693), for these audiences.
+    pub async fn exchange(&self, key: &str, resources: &[&str]) -> TokenAnswer {
+        let mut fields = vec![("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")];
+        fields.extend(resources.iter().map(|resource| ("resource", *resource)));
+        let asked = self.app.http.post(self.app.url("/oauth2/token")).header("X-API-Key", key).form(&fields);
+        TokenAnswer::of(asked.send().await.expect("an answer")).await
+    }
+
     /// The mails in the outbox, oldest first.
     pub async fn mails(&self) -> Vec<Message> {
         let mut mails = self.app.read(|db| countersign::store::outbox::newest(db, 100)).await;

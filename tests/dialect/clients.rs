@@ -47,7 +47,7 @@ fn assert_members(report: &Value, expected: &Value) {
 }
 
 on_both_databases! {
-    async fn a_client_of_jack_in_javascript(database) {
+    async fn jk_7_a_client_of_jack_in_javascript(database) {
         let api = start(database, "jack").await;
         let report = node("dialects.mjs", &job(&api, json!({ "api": "jack" }))).await;
         assert_members(&report, &json!({
@@ -56,7 +56,7 @@ on_both_databases! {
         }));
     }
 
-    async fn clients_of_eden_in_javascript_and_python(database) {
+    async fn ed_8_clients_of_eden_in_javascript_and_python(database) {
         let api = start(database, "eden").await;
         let report = node("dialects.mjs", &job(&api, json!({ "api": "eden" }))).await;
         assert_members(&report, &json!({
@@ -73,7 +73,7 @@ on_both_databases! {
         assert_eq!(report["claims"]["accessLevel"], "Admin");
     }
 
-    async fn a_client_of_orgstack_in_javascript(database) {
+    async fn os_5_a_client_of_orgstack_in_javascript(database) {
         let api = start(database, "orgstack").await;
         let report = node("dialects.mjs", &job(&api, json!({ "api": "orgstack" }))).await;
         assert_members(&report, &json!({
@@ -83,7 +83,7 @@ on_both_databases! {
         assert_members(&report["answer"], &json!({ "username": "ada", "expiresIn": 86_400 }));
     }
 
-    async fn a_client_of_tendedloop_in_javascript(database) {
+    async fn seed_te_12_a_client_of_tendedloop_in_javascript(database) {
         let api = start(database, "tendedloop").await;
         let report = node("dialects.mjs", &job(&api, json!({ "api": "tendedloop" }))).await;
         assert_members(&report, &json!({
@@ -96,7 +96,7 @@ on_both_databases! {
         assert_eq!(report["claims"]["roles"], json!(["ADMIN"]));
     }
 
-    async fn a_client_of_jardine_in_javascript(database) {
+    async fn ja_7_a_client_of_jardine_in_javascript(database) {
         let api = start(database, "jardine").await;
         let report = node("dialects.mjs", &job(&api, json!({ "api": "jardine" }))).await;
         assert_members(&report, &json!({

@@ -96,6 +96,8 @@ on_both_databases! {
         let second = api.get(REFRESH).bearer(&first.text("/token")).send().await;
         let body = second.expect(200);
         assert_eq!(members(body), ["expires", "token", "user"]);
+        let said = claims(&second.text("/token"));
+        assert_eq!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(), 2 * 3_600);
         assert!(second.text("/expires") > first.text("/expires"));
         // Safe to repeat (LG-2), and only for who shows the token in the header.
         api.get(REFRESH).bearer(&first.text("/token")).send().await.expect(200);
@@ -153,6 +155,8 @@ on_both_databases! {
         }
         let call = api.post(LOGIN).header("Authorization", &basic("nobody", "wrong"));
         assert_eq!(call.header("X-Org-Id", "TestOrg").send().await.status, 429);
+        let token = login(&api, "sam", "TestOrg").await.text("/token");
+        api.get(&format!("{CHECK}?token={token}&access_token={token}")).send().await.expect(401);
         let failures = api.app.audit().await.iter().filter(|event| *event == "session.begun failure").count();
         assert_eq!(failures, 20);
     }

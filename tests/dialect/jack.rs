@@ -156,7 +156,7 @@ on_both_databases! {
             let answer = api.login(LOGIN, name).await;
             let token = answer.text("/data/token");
             assert_eq!((&claims(&token)["role"], answer.text("/data/user/role")), (&json!(role), role.to_owned()));
-            for (needed, may) in ["admin", "manager", "member"].into_iter().zip(may) {
+            for (needed, may) in ["admin", "manager", "staff"].into_iter().zip(may) {
                 let path = format!("{CHECK}?role={needed}");
                 let answer = api.get(&path).bearer(&token).send().await;
                 match may {
@@ -178,6 +178,9 @@ on_both_databases! {
         for bad in [tampered.as_str(), "not-a-token", "e30.e30.e30"] {
             assert_error(&api.post(REFRESH).bearer(bad).send().await, 401, "TOKEN_INVALID");
         }
+        assert_error(&api.get(CHECK).send().await, 401, "TOKEN_MISSING");
+        let refused = api.get(&format!("{CHECK}?role=admin")).bearer(&token).send().await;
+        assert_error(&refused, 403, "FORBIDDEN");
         api.app.advance(DAY);
         let answer = api.post(REFRESH).bearer(&token).send().await;
         let expired = error(401, "TOKEN_EXPIRED", "Your session has expired. Please login again.");
@@ -194,6 +197,33 @@ on_both_databases! {
         api.post(REFRESH).bearer(&token).send().await.expect(200);
         let in_address = format!("{CHECK}?token={token}&access_token={token}");
         assert_error(&api.get(&in_address).send().await, 401, "TOKEN_MISSING");
+    }
+
+    async fn jk_9_an_api_key_serves_servers_does_not_expire_and_ends_when_it_is_revoked(database) {
+        let api = start(database).await;
+        let hotel = api.app.read(|db| countersign::tenancy::organisations::find(db, "hotel")).await.unwrap().id;
+        let (key, id) = api.key(hotel, &["tasks:read"]).await;
+        let check = |query: &str, key: &str| api.get(&format!("{CHECK}{query}")).header("X-API-Key", key).send();
+        let passed = check("?scope=tasks:read", &key).await;
+        passed.expect(204);
+        assert_eq!((passed.header("x-organization-id"), passed.header("x-user-id")), (hotel.to_string().as_str(), ""));
+        assert!(passed.header("x-machine-id").starts_with("svc_"));
+        // It has no role, and no more than its scopes.
+        for query in ["?role=staff", "?role=admin", "?scope=tasks:write"] {
+            assert_error(&check(query, &key).await, 403, "FORBIDDEN");
+        }
+        // It signs nobody in, and there is one credential at a time.
+        assert_error(&api.post(REFRESH).header("X-API-Key", &key).send().await, 401, "TOKEN_MISSING");
+        assert_error(&api.get(CHECK).bearer(&key).send().await, 401, "TOKEN_INVALID");
+        let both = api.get(CHECK).header("X-API-Key", &key).bearer(&token(&api, "john").await).send().await;
+        assert_error(&both, 400, "VALIDATION_ERROR");
+        // Never in an address.
+        assert_error(&api.get(&format!("{CHECK}?api_key={key}")).send().await, 401, "TOKEN_MISSING");
+        api.app.advance(Duration::from_secs(3 * 366 * 86_400));
+        check("", &key).await.expect(204);
+        api.revoke_key(hotel, id).await;
+        assert_error(&check("", &key).await, 401, "TOKEN_INVALID");
+        assert_error(&check("", "cs_k_nonsense").await, 401, "TOKEN_INVALID");
     }
 
     async fn jk_silent_the_scheme_is_read_loosely_and_another_one_is_no_token(database) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Api, shipped};
+use super::{Answer, Api, members, shipped};
 use crate::on_both_databases;
 use crate::support::{Database, Mock, PASSWORD, Settings, TestOrganisation, claims};
 
@@ -217,6 +217,54 @@ on_both_databases! {
         api.get(ME).bearer(&mock.id_token(None)).send().await.expect(401);
     }
 
+    async fn ja_3_me_shows_which_organisations_workspaces_and_roles_are_active(database) {
+        let world = start(database).await;
+        let (sam, annex) = (world.api.app.user("sam").await, world.api.app.workspace(&world.first, "annex").await);
+        world.api.app.member(&world.first, sam, &["member"]).await;
+        world.api.app.member_of(&world.first, Some(annex), sam, &["admin"]).await;
+        let token = world.api.login(LOGIN, "sam").await.text("/token");
+        let first = world.first.id.to_string();
+        for (headers, workspace, role) in [
+            (vec![], Value::Null, "member"),
+            (vec![(WORKSPACE, annex.to_string())], json!(annex.to_string()), "admin"),
+        ] {
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let me = world.me(&token, &headers).await;
+            let active = &me.expect(200)["active"];
+            assert_eq!(
+                (&active["organization_id"], &active["workspace_id"], &active["role"]),
+                (&json!(first), &workspace, &json!(role))
+            );
+            let lit: Vec<_> = me.body["memberships"].as_array().expect("a list").iter()
+                .filter(|one| one["active"] == true)
+                .map(|one| (one["workspace_id"].clone(), one["role"].clone()))
+                .collect();
+            assert_eq!(lit, [(workspace, json!(role))], "one membership is the active one");
+        }
+        assert!(world.me(&token, &[]).await.body["active"]["permissions"].is_array());
+    }
+
+    async fn ja_3_a_machine_is_told_what_it_is_and_what_it_may(database) {
+        let world = start(database).await;
+        let (api, first) = (&world.api, world.first.id);
+        let (key, id) = api.key(first, &["tickets:read"]).await;
+        let token = api.exchange(&key, &[api.audience()]).await.expect_tokens().access_token;
+        for call in [api.get(ME).header("X-API-Key", &key), api.get(ME).bearer(&token)] {
+            let me = call.send().await;
+            let body = me.expect(200);
+            assert_eq!(members(body), ["active", "machine", "memberships"]);
+            assert_eq!((&body["active"]["organization_id"], &body["memberships"]), (&json!(first), &json!([])));
+            assert_eq!((&body["machine"]["name"], &body["machine"]["scopes"]), (&json!("integration"), &json!(["tickets:read"])));
+        }
+        // Within its own organisation, and nothing that is a person's.
+        let elsewhere = api.get(ME).header("X-API-Key", &key).header(ORGANISATION, &world.second.id.to_string());
+        assert_error(&elsewhere.send().await, 403, "organisation_denied");
+        let change = api.call("PATCH", ME).bearer(&token).json(&json!({ "name": "x" })).send().await;
+        assert_error(&change, 401, "token_invalid");
+        api.revoke_key(first, id).await;
+        assert_error(&api.get(ME).bearer(&token).send().await, 401, "token_invalid");
+    }
+
     async fn ja_4_headers_choose_among_memberships_only(database) {
         let world = start(database).await;
         let (first, second) = (world.first.id.to_string(), world.second.id.to_string());
@@ -295,6 +343,94 @@ on_both_databases! {
         world.api.post("/api/auth/logout").bearer(&last.text("/token")).send().await.expect(204);
         assert_error(&world.me(&last.text("/token"), &[]).await, 401, "token_invalid");
         assert_error(&refresh(last.text("/refresh_token")).await, 401, "token_invalid");
+    }
+
+    async fn ja_7_who_signs_in_after_another_account_finds_nothing_of_it(database) {
+        let world = start(database).await;
+        world.api.app.user("sam").await;
+        let ada = world.login_in(None).await;
+        world.api.post("/api/auth/logout").bearer(&ada.text("/token")).send().await.expect(204);
+        let sam = world.api.login(LOGIN, "sam").await;
+        let me = world.me(&sam.text("/token"), &[]).await;
+        assert_eq!((&me.expect(200)["user"]["email"], &me.body["memberships"]), (&json!("sam@example.com"), &json!([])));
+        // What the client still had stored of Ada's does not lead sam there.
+        let first = world.first.id.to_string();
+        assert_error(&world.me(&sam.text("/token"), &[(ORGANISATION, &first)]).await, 403, "organisation_denied");
+        let stale = json!({ "refresh_token": ada.text("/refresh_token") });
+        for _ in 0..2 {
+            assert_error(&world.api.post(REFRESH).json(&stale).send().await, 401, "token_invalid");
+        }
+        world.me(&sam.text("/token"), &[]).await.expect(200);
+    }
+
+    async fn ja_8_what_a_provider_gave_for_its_own_systems_signs_nobody_in(database) {
+        let clock = Settings::default().clock;
+        let mock = Mock::start("google", clock.clone()).await;
+        let provider = mock.settings();
+        let settings = Settings::with(move |config| {
+            config.providers.push(provider);
+            config.outbound.allow_private_network = true;
+            let mut dialect = shipped("jardine");
+            dialect.redirect_urls = vec![BACK.to_owned()];
+            config.dialects.push(dialect);
+        });
+        let api = Api::serve(database, settings.at(&clock), "/jardine").await;
+        api.app.user("ada").await;
+        // A connector's token, of the provider that people sign in with, for the very address of a person here.
+        let granted = mock.id_token(None);
+        let code = json!({ "code": granted, "redirect_url": BACK });
+        let calls = [
+            api.get(ME).bearer(&granted),
+            api.get(CHECK).bearer(&granted),
+            api.post(SWITCH).bearer(&granted).header(ORGANISATION, "first"),
+            api.post(REFRESH).json(&json!({ "refresh_token": granted })),
+            api.post("/api/auth/google/exchange").json(&code),
+        ];
+        for call in calls {
+            assert_error(&call.send().await, 401, "token_invalid");
+        }
+        api.post(LOGIN).json(&json!({ "email": "ada@example.com", "password": granted })).send().await.expect(401);
+        assert_eq!(api.app.live_sessions("ada").await, 0);
+    }
+
+    async fn ja_9_a_token_of_another_environment_drives_nothing_here(database) {
+        let (here, there) = (start(database).await, start(database).await);
+        let token = there.token().await;
+        there.me(&token, &[]).await.expect(200);
+        assert_error(&here.me(&token, &[]).await, 401, "token_invalid");
+        let change = here.api.call("PATCH", ME).bearer(&token).json(&json!({ "name": "x" })).send().await;
+        assert_error(&change, 401, "token_invalid");
+        assert_error(&here.api.post("/api/auth/logout").bearer(&token).send().await, 401, "token_invalid");
+        there.me(&token, &[]).await.expect(200);
+    }
+
+    async fn ja_9_a_change_that_names_another_context_changes_nothing_and_a_refusal_is_not_about_the_payload(database) {
+        let world = start(database).await;
+        let token = world.token().await;
+        let second = world.second.id.to_string();
+        let change = world.api.call("PATCH", ME).bearer(&token).header(ORGANISATION, &second);
+        assert_error(&change.json(&json!({ "name": "Elsewhere" })).send().await, 400, "organisation_mismatch");
+        assert_eq!(world.me(&token, &[]).await.expect(200)["user"]["name"], "ada");
+        let member = world.login_in(Some(&second)).await.text("/token");
+        let refused = world.api.get(&format!("{CHECK}?role=admin")).bearer(&member).send().await;
+        assert_error(&refused, 403, "forbidden");
+    }
+
+    async fn ja_silent_a_login_lists_memberships_and_says_which_one_was_chosen(database) {
+        let world = start(database).await;
+        let login = world.login_in(None).await;
+        let body = login.expect(200);
+        let (first, second) = (world.first.id.to_string(), world.second.id.to_string());
+        assert_eq!(body["user"]["email"], "ada@example.com");
+        let listed: Vec<_> = body["memberships"].as_array().expect("a list").iter().map(|one| {
+            assert_eq!(members(one), ["organization_id", "organization_name", "role", "workspace_id"]);
+            (one["organization_id"].clone(), one["role"].clone())
+        }).collect();
+        assert_eq!(listed, [(json!(first), json!("admin")), (json!(second), json!("member"))]);
+        assert_eq!(body["active"]["organization_id"], first.as_str(), "of several, the first");
+        // With a single one nothing needs to be named, and a name is not needed to register.
+        let nameless = json!({ "email": "grace@example.com", "password": "a brand new tapir 77" });
+        world.api.post(REGISTER).json(&nameless).send().await.expect(202);
     }
 
     async fn ja_9_switching_ends_what_was_for_the_other_organisation(database) {

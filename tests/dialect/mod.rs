@@ -6,7 +6,9 @@ mod clients;
 mod eden;
 mod jack;
 mod jardine;
+mod machines;
 mod orgstack;
+mod places;
 mod rules;
 mod tendedloop;
 

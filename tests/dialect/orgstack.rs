@@ -87,6 +87,20 @@ on_both_databases! {
         assert!(events.iter().all(|event| !event.detail.contains(&token)));
     }
 
+    async fn os_silent_the_answer_is_the_same_for_a_name_in_any_case_and_an_empty_password_is_400(database) {
+        let api = start(database).await;
+        let (name, address) = (login(&api, "ADA").await, login(&api, "ADA.LOVELACE+WORK@EXAMPLE.COM").await);
+        for answer in [&name, &address] {
+            let body = answer.expect(200);
+            let said = claims(&answer.text("/token"));
+            assert_eq!((&body["username"], &body["userId"]), (&json!("ada"), &said["userId"]));
+            let life = said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap();
+            assert_eq!(body["expiresIn"], json!(life), "a number, not a text");
+        }
+        let empty = api.post(LOGIN).json(&json!({ "username": "ada", "password": "" })).send().await;
+        assert_error(&empty, 400, "`password` is required.");
+    }
+
     async fn os_silent_several_logins_live_side_by_side_and_ids_stay(database) {
         let api = start(database).await;
         let (one, two) = (login(&api, "ada").await, login(&api, "ada").await);
@@ -99,4 +113,18 @@ on_both_databases! {
         api.get(CHECK).bearer(&one.text("/token")).send().await.expect(401);
         api.get(CHECK).bearer(&two.text("/token")).send().await.expect(204);
     }
+}
+
+#[test]
+fn os_6_a_public_address_without_https_stops_the_start() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let start = |issuer: &str| {
+        let text = format!("issuer = \"{issuer}\"\n[[dialects]]\nuse = \"orgstack\"\npath = \"/o\"\n");
+        std::fs::write(file.path(), text).expect("written");
+        countersign::config::load(Some(file.path()), std::iter::empty()).map(drop)
+    };
+    let told = start("http://id.example.com").expect_err("it must not start").to_string();
+    assert!(told.contains("issuer"), "{told}");
+    let local = start("http://localhost:8080");
+    assert!(local.is_ok(), "{local:?}");
 }

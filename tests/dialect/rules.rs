@@ -89,7 +89,7 @@ on_both_databases! {
         api.post(LOGIN).json(&wrong).send().await.expect(401);
     }
 
-    async fn ch_4_only_configured_origins_may_read_and_never_with_credentials(database) {
+    async fn ch_4_ed_8_only_configured_origins_may_read_and_never_with_credentials(database) {
         const OURS: &str = "https://app.example.com";
         let api = Api::start_with(database, "eden", |dialect| dialect.cors.origins = vec![OURS.to_owned()]).await;
         let preflight = |origin: &str| {

@@ -164,7 +164,16 @@ on_both_databases! {
         assert_error(&check("", &unknown).await, 401, "Invalid or revoked API key", "UNAUTHORIZED");
         let both = api.get(CHECK).header("X-API-Key", key).bearer(&login(&api).await.0).send().await;
         assert_eq!(both.expect(400)["code"], "VALIDATION_ERROR");
-        assert_unauthorized(&api.get(ME).header("X-API-Key", key).send().await);
+        let me = api.get(ME).header("X-API-Key", key).send().await;
+        let data = &me.expect(200)["data"];
+        assert_eq!((members(data), &data["tenant"]["id"]), (vec!["apiKey", "tenant"], &json!(acme)));
+        assert_eq!((&data["apiKey"]["name"], &data["apiKey"]["scopes"]),
+            (&json!("integration"), &json!(["read", "webhooks:manage"])));
+        // What it may do was fixed when it was made, and a key is no way to sign in, to refresh or to change a password.
+        for path in [REFRESH, CHANGE, LOGIN] {
+            let refused = api.post(path).header("X-API-Key", key).json(&json!({ "scopes": ["write"] })).send().await;
+            assert!([400, 401].contains(&refused.status), "{path}");
+        }
         assert_unauthorized(&api.get(&format!("{CHECK}?api_key={key}")).send().await);
         // No expiry, and revoked at once.
         api.app.advance(Duration::from_secs(400 * 86_400));
@@ -226,7 +235,10 @@ on_both_databases! {
         let api = start(database).await;
         let (sam, tenant) = (api.app.user("sam").await, api.app.organisation("other").await);
         api.app.member(&tenant, sam, &["member"]).await;
+        let kim = api.app.user("kim").await;
+        api.app.member(&tenant, kim, &["member", "manager", "admin"]).await;
         for (name, roles, may) in [
+            ("kim", json!(["ADMIN", "MANAGER", "TECHNICIAN"]), [true, true, true, true]),
             ("jane", json!(["ADMIN", "MANAGER"]), [true, true, true, true]),
             ("sam", json!(["TECHNICIAN"]), [false, false, false, true]),
         ] {
@@ -371,6 +383,66 @@ on_both_databases! {
         assert_unauthorized(&refresh(&api, &first).await);
         assert_unauthorized(&refresh(&api, &second).await);
         assert!(api.app.audit().await.contains(&"token.refresh_reused denied".to_owned()));
+    }
+
+    async fn seed_te_silent_roles_change_at_the_next_refresh(database) {
+        let api = start(database).await;
+        let (sam, other) = (api.app.user("sam").await, api.app.organisation("other").await);
+        let root = api.app.user("root").await;
+        api.app.member(&other, root, &["admin"]).await;
+        api.app.member(&other, sam, &["admin"]).await;
+        let first = api.login(LOGIN, "sam").await;
+        api.app.set_roles(&other, sam, &["member"]).await;
+        // What a token says stays said; what it is worth here is asked anew each time.
+        let old = first.text("/data/tokens/accessToken");
+        assert_eq!(claims(&old)["roles"], json!(["ADMIN"]));
+        let refused = api.get(&format!("{CHECK}?role=ADMIN")).bearer(&old).send().await;
+        assert_error(&refused, 403, "Insufficient permissions", "FORBIDDEN");
+        let next = refresh(&api, &first.text("/data/tokens/refreshToken")).await;
+        assert_eq!(claims(&next.text("/data/accessToken"))["roles"], json!(["TECHNICIAN"]));
+    }
+
+    async fn seed_te_silent_a_google_credential_is_for_us_fresh_proven_and_of_this_sign_in(database) {
+        let (api, mock) = with_provider(database, "google").await;
+        let bring = |credential: String, nonce: Option<&str>| {
+            let body = match nonce {
+                Some(nonce) => json!({ "credential": credential, "nonce": nonce }),
+                None => json!({ "credential": credential }),
+            };
+            api.post("/api/auth/google").json(&body).send()
+        };
+        let past = api.app.clock.now().seconds() - 7_200;
+        for wrong in [
+            json!({ "aud": "another" }),
+            json!({ "iss": "https://evil.example" }),
+            json!({ "iat": past, "exp": past + 60 }),
+            json!({ "email_verified": false }),
+        ] {
+            mock.claim(wrong.clone());
+            let refused = bring(mock.id_token(None), None).await;
+            assert_eq!(refused.expect(401)["code"], "UNAUTHORIZED", "{wrong}");
+        }
+        mock.claim(json!({}));
+        let refused = bring(mock.id_token(Some("theirs")), Some("ours")).await;
+        assert_eq!(refused.expect(401)["code"], "UNAUTHORIZED", "the nonce of another sign-in");
+        let mut tampered = mock.id_token(None);
+        tampered.truncate(tampered.len() - 4);
+        assert_eq!(bring(tampered, None).await.expect(401)["code"], "UNAUTHORIZED");
+        assert_eq!(bring(mock.id_token(Some("ours")), Some("ours")).await.expect(200)["data"]["isNewUser"], true);
+    }
+
+    async fn seed_te_silent_a_microsoft_token_of_another_tenant_or_application_is_refused(database) {
+        let (api, mock) = with_provider(database, "microsoft").await;
+        for wrong in [
+            json!({ "azp": "countersign", "scp": "access_as_user", "tid": "9188040d-6c67-4c5b-b112-36a304b66dad" }),
+            json!({ "azp": "countersign", "scp": "access_as_user", "aud": "another" }),
+            json!({ "azp": "another", "scp": "access_as_user" }),
+            json!({ "appid": "another", "scp": "access_as_user" }),
+        ] {
+            mock.claim(wrong.clone());
+            let refused = api.post("/api/auth/microsoft").json(&json!({ "accessToken": mock.id_token(None) }));
+            assert_eq!(refused.send().await.expect(401)["code"], "UNAUTHORIZED", "{wrong}");
+        }
     }
 
     async fn seed_te_silent_a_logout_ends_the_family_by_either_token(database) {

@@ -380,12 +380,59 @@ on_both_databases! {
     async fn rl_3_wrong_keys_are_counted(database) {
         let settings = Settings::with(|config| config.limits.api_key_failures.count = 2);
         let world = ready_with(database, settings).await;
-        let ask = async |key: &str| {
-            let request = world.app.http.get(world.app.url("/forward-auth")).header("x-api-key", key);
-            request.send().await.unwrap().status().as_u16()
-        };
-        assert_eq!((ask("cs_k_a").await, ask("cs_k_b").await, ask("cs_k_c").await), (401, 401, 429));
-        assert_eq!(ask(&world.key).await, 200, "a right one is not refused for them");
+        for (key, status) in [("cs_k_a", 401), ("cs_k_b", 401), ("cs_k_c", 429), (&*world.key, 200)] {
+            let answer = world.ask("", &[("x-api-key", key)]).await;
+            assert_eq!(answer.status, status, "a right one is not refused for wrong ones: {}", answer.body);
+            if status == 429 {
+                expect(&answer, 429, "temporarily_unavailable");
+                assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|wait| wait > 0));
+            }
+        }
+    }
+
+    async fn a_products_token_passes_for_its_own_api_and_ends_with_its_session(database) {
+        let settings = Settings::with(|config| {
+            config.dialects.push(countersign::config::Dialect {
+                shipped: Some("tendedloop".to_owned()),
+                path: Some("/tendedloop".to_owned()),
+                ..Default::default()
+            });
+        });
+        let world = ready_with(database, settings).await;
+        let product = world.app.url("/tendedloop");
+        let login = json!({ "email": "ada@example.com", "password": crate::support::PASSWORD });
+        let answer = world.app.http.post(format!("{product}/api/auth/login")).json(&login).send().await.unwrap();
+        let body: Value = answer.json().await.unwrap();
+        let token = text(&body["data"]["tokens"]["accessToken"]).to_owned();
+        let audience = format!("audience={product}");
+        let passed = world.with_token(&format!("{audience}&role=manager&organization=acme"), &token).await;
+        assert_eq!(passed.status, 200, "{}", passed.body);
+        // The instance's own words, not the product's.
+        for (name, value) in [
+            ("x-auth-user", world.ada.to_string().as_str()),
+            ("x-auth-roles", "manager"),
+            ("x-auth-organization", &world.acme.id.to_string()),
+            ("x-auth-client", "dialect:tendedloop"),
+        ] {
+            assert_eq!(passed.header(name), value, "{name}");
+        }
+        expect(&world.with_token(&format!("{audience}&role=admin"), &token).await, 403, "access_denied");
+        expect(&world.with_token("role=manager", &token).await, 401, "invalid_token");
+        expect(&world.with_token(&format!("audience={API}"), &token).await, 401, "invalid_token");
+        // As the product's own check does, so does this take any key of the organisation, and tokens of it.
+        let key = world.with_key(&format!("{audience}&token=1")).await;
+        assert_eq!(key.status, 200, "{}", key.body);
+        let fresh = key.header("authorization").strip_prefix("Bearer ").expect("a token").to_owned();
+        assert_eq!(world.with_token(&audience, &fresh).await.header("x-auth-user"), key.header("x-auth-user"));
+
+        let fresh = world.with_token(&format!("{audience}&token=1"), &token).await;
+        let fresh = fresh.header("authorization").strip_prefix("Bearer ").expect("a token").to_owned();
+        assert_eq!(world.with_token(&audience, &fresh).await.status, 200);
+        let out = world.app.http.post(format!("{product}/api/auth/logout")).bearer_auth(&token).send().await.unwrap();
+        assert_eq!(out.status(), 200);
+        for ended in [&token, &fresh] {
+            expect(&world.with_token(&audience, ended).await, 401, "invalid_token");
+        }
     }
 }
 

@@ -80,6 +80,48 @@ async fn signed_now(app: &TestApp) -> Value {
 }
 
 on_both_databases! {
+    async fn a_busy_clients_own_tokens_are_revoked_one_by_one(database) {
+        let app = TestApp::start(database).await;
+        let machine = machine(&app).await;
+        let key = app.app.client(&machine.client_id).await.unwrap().expect("the client is there").key;
+        let shared: Vec<usize> = app.read(move |db| countersign::store::status::of_client(db, key)).await
+            .into_iter().map(|place| place.index()).collect();
+        let index = |token: &str| place(token).1;
+        for _ in 0..4 {
+            assert!(shared.contains(&index(&machine_token(&machine).await)), "nothing is written for who asks seldom");
+        }
+        // A job leases for it within a second or so, and anew when a change of clients was noticed meanwhile.
+        let mut leased = Vec::new();
+        for _ in 0..200 {
+            let token = machine_token(&machine).await;
+            if shared.contains(&index(&token)) {
+                leased.clear();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            } else {
+                leased.push(token);
+            }
+            if leased.len() == 4 {
+                break;
+            }
+        }
+        let places: std::collections::BTreeSet<usize> = leased.iter().map(|token| index(token)).collect();
+        assert!(leased.len() == 4 && places.len() == 4 && places.is_disjoint(&shared.iter().copied().collect()), "{places:?}");
+        machine.call("/oauth2/revoke", &[("token", &leased[1])]).await;
+        listed_soon(&app, &leased[1]).await;
+        for kept in [0, 2, 3] {
+            assert!(!is_listed(&app, &leased[kept]).await, "{kept}");
+        }
+        // All of them end with the client.
+        clients::set_status(&app.app, &machine.client_id, Status::Disabled, &Origin::command_line()).await.unwrap();
+        for token in &leased {
+            listed_soon(&app, token).await;
+        }
+        let none = app.app.db.write(move |db| {
+            countersign::store::status::lease(db, key, 3, Timestamp::from_seconds(9_999_999_999), &countersign::crypto::Random::system())
+        });
+        assert_eq!(none.await.unwrap(), [], "and none are leased after that");
+    }
+
     async fn a_list_is_signed_cacheable_and_tells_nothing_of_good_tokens(database) {
         let (app, client, _) = ready(database).await;
         let first = sign_in(&app, &client).await;

@@ -8,6 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+/// No name that anybody asks for.
+const REFUSING: &str = "(refusing)";
+
 type Texts = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
 
 /// Knows the texts that a test gave it, and no other name.
@@ -31,6 +34,11 @@ impl NameServer {
         Self { address, texts, served }
     }
 
+    /// Answers nothing any more but that it cannot.
+    pub fn refuse(&self) {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).insert(REFUSING.to_owned(), Vec::new());
+    }
+
     /// What stands at the name from now on.
     pub fn set(&self, name: &str, texts: &[&str]) {
         let texts = texts.iter().map(|text| (*text).to_owned()).collect();
@@ -49,9 +57,13 @@ async fn answer(mut stream: TcpStream, known: Texts) -> Option<()> {
     let mut asked = vec![0; usize::from(length)];
     stream.read_exact(&mut asked).await.ok()?;
     let (name, end) = name_of(&asked)?;
-    let texts = known.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+    let known = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
     // RFC 1035 section 4.1: our header, the question as it came, and one record for each text.
-    let (code, texts) = texts.map_or((3, Vec::new()), |texts| (0, texts));
+    let (code, texts) = match known.get(&name) {
+        _ if known.contains_key(REFUSING) => (2, Vec::new()),
+        Some(texts) => (0, texts.clone()),
+        None => (3, Vec::new()),
+    };
     let count = u8::try_from(texts.len()).ok()?;
     let mut message = vec![asked[0], asked[1], 0x81, 0x80 | code, 0, 1, 0, count, 0, 0, 0, 0];
     message.extend(&asked[12..end + 4]);

@@ -217,6 +217,27 @@ on_both_databases! {
         assert!(metadata["grant_types_supported"].as_array().unwrap().contains(&json!(EXCHANGE)));
     }
 
+    async fn rfc_6749_5_2_a_key_in_its_header_beside_another_credential_is_invalid_request(database) {
+        let world = ready(database).await;
+        let (basic, key) = ("Basic eDp5", [("x-api-key", world.text())]);
+        let exchange = [("grant_type", EXCHANGE)];
+        // Two credentials at once, whichever the other one is, and whether it would be good.
+        let with_basic = [key[0], ("authorization", basic)];
+        let answer = world.post(&with_basic, &exchange).await;
+        answer.expect_error("invalid_request");
+        assert!(answer.body["error_description"].as_str().is_some_and(|text| text.contains("subject_token")), "{}", answer.body);
+        let secret = world.server.secret.clone().expect("a secret");
+        let post = [exchange[0], ("client_id", &*world.server.client_id), ("client_secret", &*secret)];
+        world.post(&key, &post).await.expect_error("invalid_request");
+        world.post(&key, &[exchange[0], ("client_id", &*world.server.client_id)]).await.expect_error("invalid_request");
+        // Where a key is no credential the header is nobody's business here: a gateway may have one of that name.
+        let answer = world.app.http.post(world.app.url("/oauth2/token"))
+            .basic_auth(&world.server.client_id, Some(&secret))
+            .header("x-api-key", "a-gateways-own")
+            .form(&[("grant_type", "client_credentials")]);
+        TokenAnswer::of(answer.send().await.unwrap()).await.expect_tokens();
+    }
+
     async fn ak_1_revoking_ends_the_key_and_its_tokens_at_once(database) {
         let world = ready(database).await;
         let (text, id) = (world.text(), world.key.key.id);

@@ -1,11 +1,13 @@
 //! Domains that an organisation proves by DNS, and its own provider for their people (OR-8).
 
+use std::time::Duration;
+
 use countersign::audit::Origin;
 use countersign::identity::federation::providers;
-use countersign::model::{EmailAddress, OrganisationId};
+use countersign::model::{EmailAddress, OrganisationId, UserId};
 use countersign::tenancy::actor::Actor;
 use countersign::tenancy::domains::{self, DomainError};
-use countersign::tenancy::organisations;
+use countersign::tenancy::{domain_watch, organisations};
 use reqwest::Method;
 use serde_json::json;
 
@@ -14,6 +16,8 @@ use crate::on_both_databases;
 use crate::support::{
     Browser, Database, Mock, NameServer, PASSWORD, Page, Settings, TestApp, TestOrganisation,
 };
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// A server with a name server and a provider that belongs to acme.
 struct World {
@@ -73,6 +77,19 @@ impl World {
         let location = answer.headers().get("location")?.to_str().expect("text").to_owned();
         let answer = browser.once(Method::GET, &location, None).await;
         Some(answer.headers().get("location")?.to_str().expect("text").to_owned())
+    }
+
+    async fn user(&self, address: &str) -> UserId {
+        let email = EmailAddress::parse(address).expect("an address");
+        let found = self.app.read(move |db| countersign::store::users::find_by_email(db, &email)).await;
+        found.expect("the account is there").id
+    }
+
+    /// What the DNS of acme's domain has to say.
+    async fn record(&self) -> String {
+        let acme = self.acme.id;
+        let all = self.app.read(move |db| countersign::store::domains::list(db, acme)).await;
+        domains::record(&all[0])
     }
 
     async fn come_back(&self, browser: &mut Browser, address: &str) -> Page {
@@ -188,6 +205,145 @@ on_both_databases! {
         let page = browser.answer_login(&page, "ada", PASSWORD).await;
         // The owner proves it by the password, although the domain is routed.
         assert!(is_signed_in(&mut browser).await, "{}: {}", page.url, page.text());
+    }
+
+    async fn ar_5_at_a_proxy_a_session_counts_in_the_organisation_that_vouches_for_it(database) {
+        let world = World::routed(database).await;
+        let mut browser = world.app.browser();
+        world.sign_in(&mut browser).await;
+        let ada = world.user("ada@example.com").await;
+        let umbra = world.app.organisation("umbra").await;
+        world.app.member(&umbra, ada, &["admin"]).await;
+        let cookie: Vec<String> =
+            browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let ask = async |demands: &str| {
+            let asked = world.app.http.get(world.app.url(&format!("/forward-auth?{demands}")));
+            let answer = asked.header("cookie", cookie.join("; ")).send().await.expect("an answer");
+            let told = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            (answer.status().as_u16(), told("x-auth-organization"), told("x-auth-roles"))
+        };
+        let acme = Some(world.acme.id.to_string());
+        for demands in ["", "role=member", "organization=acme"] {
+            assert_eq!(ask(demands).await, (200, acme.clone(), Some("member".to_owned())), "{demands}");
+        }
+        // What is held elsewhere does not count: nobody there vouched for this session.
+        for demands in ["role=admin", "organization=umbra", "organization=umbra&role=admin"] {
+            assert_eq!(ask(demands).await.0, 403, "{demands}");
+        }
+        let origin = Origin::command_line();
+        organisations::suspend(&world.app.app, world.acme.id, &origin).await.expect("suspended");
+        assert_eq!(ask("role=member").await.0, 403);
+        assert_ne!(ask("").await.1, acme);
+    }
+
+    async fn or_8_every_form_that_takes_an_address_leads_to_the_provider(database) {
+        let world = World::routed(database).await;
+        for (page, form, address) in [
+            ("/login", "login-form", "username"),
+            ("/login", "magic-form", "email"),
+            ("/register", "register-form", "email"),
+            ("/recover", "recover-form", "email"),
+        ] {
+            let mut browser = world.app.browser();
+            let shown = browser.get(page).await;
+            assert!(!shown.header("content-security-policy").contains("form-action"), "{page}: it leads out");
+            // An address of nobody and one of somebody are sent the same way (PW-6).
+            for typed in ["ada@example.com", "nobody@EXAMPLE.com"] {
+                let mut form = shown.form(form);
+                form.set(address, typed);
+                let answer = browser.once(Method::POST, &form.action, Some(&form.fields)).await;
+                let location = answer.headers().get("location").map(|value| value.to_str().unwrap());
+                assert!(location.is_some_and(|to| to.ends_with("/login/federation/oidc")), "{page} {typed}: {location:?}");
+            }
+            let mut form = shown.form(form);
+            form.set(address, "ada@other.example");
+            let answer = browser.once(Method::POST, &form.action, Some(&form.fields)).await;
+            assert!(answer.headers().get("location").is_none(), "{page}: others stay");
+        }
+        let mails = world.app.read(|db| countersign::store::outbox::newest(db, 100)).await;
+        assert!(mails.iter().all(|mail| !mail.recipient.to_lowercase().ends_with("@example.com")), "no mail lets anybody in");
+        // Where nothing is routed, forms stay here.
+        world.route(world.acme.id, None).await.expect("to none");
+        let shown = world.app.browser().get("/register").await;
+        assert!(shown.header("content-security-policy").contains("form-action"));
+    }
+
+    async fn or_8_a_request_that_waits_goes_along_to_the_provider(database) {
+        let world = World::routed(database).await;
+        let client = world.app.client("calendar").await;
+        let mut browser = world.app.browser();
+        let page = browser.get(&client.flow("openid").path()).await;
+        let register = page.links().into_iter().find(|link| link.contains("/register")).expect("a link");
+        let mut form = browser.get(&register).await.form("register-form");
+        form.set("email", "ada@example.com");
+        let answer = browser.once(Method::POST, &form.action, Some(&form.fields)).await;
+        let location = answer.headers().get("location").expect("the provider").to_str().unwrap();
+        assert!(location.contains("/login/federation/oidc?request="), "{location}");
+    }
+
+    async fn or_8_a_proof_that_is_gone_for_the_whole_grace_period_counts_no_more(database) {
+        let world = World::routed(database).await;
+        let (owner, member) = (world.app.user("owner").await, world.app.user("worker").await);
+        world.app.member(&world.acme, owner, &["admin"]).await;
+        world.app.member(&world.acme, member, &["member"]).await;
+        let record = world.record().await;
+        let mut browser = world.app.browser();
+        let look = async || domain_watch::look_again(&world.app.app).await.expect("the database answers");
+        let told = async || {
+            let mails = world.app.read(|db| countersign::store::outbox::newest(db, 100)).await;
+            let about = mails.into_iter().filter(|mail| mail.body_text.contains("acme & Söhne"));
+            about.map(|mail| mail.recipient).collect::<Vec<_>>()
+        };
+        // There still; and asked once in a while only.
+        world.app.advance(DAY);
+        look().await;
+        assert!(told().await.is_empty());
+        world.dns.set("example.com", &["v=spf1 -all"]);
+        world.app.advance(DAY / 2);
+        look().await;
+        assert!(told().await.is_empty(), "not due yet");
+        world.app.advance(DAY / 2);
+        look().await;
+        look().await;
+        assert_eq!(told().await, ["owner@example.com"], "told once, and who administers it");
+        assert!(world.type_address(&mut browser, "ada@example.com").await.is_some(), "a time to put it back");
+        // Back, and nothing happened.
+        world.dns.set("example.com", &[&record]);
+        world.app.advance(6 * DAY);
+        look().await;
+        world.dns.set("example.com", &[]);
+        for _ in 0..8 {
+            assert!(world.type_address(&mut browser, "ada@example.com").await.is_some());
+            world.app.advance(DAY);
+            look().await;
+        }
+        assert_eq!(told().await.len(), 3, "gone again, and too late");
+        assert_eq!(world.type_address(&mut browser, "ada@example.com").await, None);
+        world.sign_in(&mut browser).await;
+        assert!(!is_signed_in(&mut browser).await, "the provider speaks for nobody");
+        let audit = world.app.audit().await;
+        for event in ["domain.missing success", "domain.lapsed success"] {
+            assert!(audit.contains(&event.to_owned()), "{event}: {audit:?}");
+        }
+        // Proven anew, its people are sent where they were.
+        world.dns.set("example.com", &[&record]);
+        world.verify(world.acme.id, "example.com").await.expect("it is proven");
+        assert!(world.type_address(&mut browser, "ada@example.com").await.is_some());
+    }
+
+    async fn or_8_a_name_server_that_does_not_answer_takes_no_proof_away(database) {
+        let world = World::routed(database).await;
+        let owner = world.app.user("owner").await;
+        world.app.member(&world.acme, owner, &["admin"]).await;
+        world.dns.refuse();
+        for _ in 0..10 {
+            world.app.advance(DAY);
+            domain_watch::look_again(&world.app.app).await.expect("the database answers");
+        }
+        let mut browser = world.app.browser();
+        assert!(world.type_address(&mut browser, "ada@example.com").await.is_some());
+        let metrics = world.app.app.metrics.encode();
+        assert!(metrics.contains("countersign_domain_checks_total{outcome=\"unanswered\"} 10"), "{metrics}");
     }
 
     async fn ar_5_whom_one_organisation_vouches_for_acts_in_that_one_only(database) {

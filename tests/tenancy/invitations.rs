@@ -64,6 +64,24 @@ async fn is_member(app: &TestApp, user: UserId) -> bool {
 }
 
 on_both_databases! {
+    async fn ar_4_invitations_that_are_long_over_are_swept_and_no_others(database) {
+        const MONTH: Duration = Duration::from_secs(30 * 86_400);
+        let app = TestApp::start(database).await;
+        let acme = app.organisation("acme").await;
+        let (old, _) = invite(&app, &acme, "old@example.com", &["manager"]).await;
+        app.advance(Duration::from_secs(2 * 3_600));
+        let (over, _) = invite(&app, &acme, "over@example.com", &["member"]).await;
+        app.advance(MONTH - Duration::from_secs(1_800));
+        let (open, path) = invite(&app, &acme, "open@example.com", &["member"]).await;
+        let now = app.clock.now();
+        let swept = app.app.db.write(move |db| countersign::store::jobs::sweep_expired(db, now, now.minus(MONTH)));
+        swept.await.expect("it is swept");
+        let listed = app.read(move |db| invitations::list(db, acme.id, None, 10)).await;
+        let ids: Vec<_> = listed.iter().map(|one| one.invitation.id).collect();
+        assert_eq!(ids, [over, open], "who asks what happened still finds the one of this month: {old}");
+        assert!(app.browser().get(&path).await.has_id("invitation-join-form"));
+    }
+
     async fn or_5_somebody_with_an_account_signs_in_and_joins(database) {
         let app = TestApp::start(database).await;
         let ada = app.user("ada").await;

@@ -4,6 +4,7 @@
 //! that signing out, revoking and introspecting know them. What they are for is one organisation, chosen once for the
 //! life of the grant (TE-6). How they are worded is the caller's.
 
+mod caller;
 mod settle;
 
 use std::collections::BTreeMap;
@@ -28,15 +29,17 @@ use crate::store::organisations::Workspace;
 use crate::store::sessions;
 use crate::store::users::{Email, User};
 use crate::tenancy::admission::{self, Refusal};
-use crate::tenancy::membership::{self, ActiveMembership, Membership, Selection, Workspaces};
+use crate::tenancy::membership::{ActiveMembership, Membership, Selection};
 
 use crate::grants::authorization_code;
-use crate::grants::introspection::{self, Examined, LiveAccessToken};
+use crate::grants::introspection;
 use crate::grants::issue::{self, Issuing};
 use crate::grants::refresh_token::Rotating;
 use crate::grants::{Authenticated, Detail, Failure};
 
 use settle::{Allowed, Context, Opening};
+
+pub use caller::{Caller, Elsewhere, Machine, again, anyone, caller, narrow};
 
 /// A product's login API, as far as its tokens go.
 #[derive(Clone)]
@@ -51,6 +54,11 @@ pub struct Product {
 }
 
 impl Product {
+    /// With tokens that last no longer than this.
+    fn lasting(&self, at_most: Duration) -> Self {
+        Self { access_ttl: self.access_ttl.min(at_most), ..self.clone() }
+    }
+
     fn target(&self) -> Target {
         Target {
             audience: vec![self.audience.clone()],
@@ -325,56 +333,6 @@ pub async fn exchange(
     issue(app, product, *settled?, claims, now)
 }
 
-/// Who calls with this access token: it is live, of a user, and for this product.
-pub async fn caller(
-    app: &App,
-    product: &Product,
-    token: &Secret,
-) -> Result<(LiveAccessToken, Subject), Denied> {
-    let live = match introspection::examine(app, token).await? {
-        Examined::Live(live) => *live,
-        Examined::Expired => return Err(Denied::Expired),
-        Examined::Invalid => return Err(Denied::Invalid),
-    };
-    if !live.claims.aud.contains(&product.audience) {
-        return Err(Denied::Invalid);
-    }
-    let Some((user, grant)) = live.of_user.clone() else { return Err(Denied::Invalid) };
-    let context = Context::of(app, &Origin::system());
-    let subject = app.db.read(move |db| {
-        let detail = Detail::parse(&grant.detail)?;
-        context.subject_of_grant(db, &user, &grant, &detail)
-    });
-    let subject = subject.await?.ok_or(Denied::Invalid)?;
-    Ok((live, subject))
-}
-
-/// A fresh access token for somebody who was just found to be the caller, for whatever stands behind a proxy.
-pub async fn again(
-    app: &App,
-    product: &Product,
-    live: &LiveAccessToken,
-    subject: &Subject,
-    claims: Claims<'_>,
-) -> Result<Secret, Denied> {
-    let Some((_, grant)) = live.of_user.clone() else { return Err(Denied::Invalid) };
-    let (context, target) = (Context::of(app, &Origin::system()), product.target());
-    let now = context.scribe.now;
-    let subject = subject.clone();
-    let allowed = app.db.write(move |db| {
-        if !grants::hold(db, grant.id)? {
-            return Ok(None);
-        }
-        let detail = Detail::parse(&grant.detail)?;
-        let Ok(admission) = admission::admit_holder(db, &grant, context.rules, now)? else { return Ok(None) };
-        let place = issue::take_place(db, &grant, &target, context.usual, &context.scribe)?;
-        let (grant, subject) = (grant.clone(), subject.clone());
-        Ok(Some(Allowed { admission, place, grant, detail, subject, refresh: None }))
-    });
-    let allowed = allowed.await?.ok_or(Denied::Invalid)?;
-    issue(app, product, allowed, claims, now).map(|issued| issued.access)
-}
-
 /// Ends the session that the token is of, with everything that was given in it. A token that was good once is as good
 /// for this as a live one, and ending twice is ending once.
 pub async fn close(app: &App, product: &Product, token: &Secret, origin: &Origin) -> Result<(), Denied> {
@@ -402,38 +360,6 @@ pub async fn close(app: &App, product: &Product, token: &Secret, origin: &Origin
     });
     if found.await? { Ok(()) } else { Err(Denied::Invalid) }
 }
-
-/// The same caller in the organisation or the workspace that a header names. It only chooses among what the token is
-/// for (OR-1, AR-5).
-pub async fn narrow(
-    app: &App,
-    subject: Subject,
-    wanted: Selection,
-) -> Result<Result<Subject, Elsewhere>, Denied> {
-    if wanted == Selection::default() {
-        return Ok(Ok(subject));
-    }
-    let (user, mode) = (subject.user.id, Workspaces::of(&app.config));
-    let bound = subject.active.as_ref().map(|active| active.organisation().id);
-    let wanted = Selection {
-        organisation: wanted.organisation.or_else(|| bound.map(|organisation| organisation.to_string())),
-        workspace: wanted.workspace,
-    };
-    let named_workspace = wanted.workspace.is_some();
-    let found = app.db.read(move |db| membership::select(db, user, &wanted, mode)).await?;
-    let found = found.map_err(|_| Denied::NotAMember)?;
-    let held = subject.active.as_ref().and_then(|active| active.workspace()).map(|held| held.id);
-    let meant = found.workspace().map(|meant| meant.id);
-    if bound != Some(found.organisation().id) || (named_workspace && held.is_some() && held != meant) {
-        return Ok(Err(Elsewhere));
-    }
-    let active = if named_workspace { Some(found) } else { subject.active.clone() };
-    Ok(Ok(Subject { active, ..subject }))
-}
-
-/// The caller belongs there, and the token is for another place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Elsewhere;
 
 /// Signs what was allowed.
 fn issue(

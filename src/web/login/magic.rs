@@ -30,6 +30,9 @@ pub async fn ask(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpRes
     let mut situation = Situation::of(&visitor, &params).await?;
     situation.settle_link(&visitor, &params).await?;
     let email = params.get("email").unwrap_or_default();
+    if let Some(provider) = visitor.provider_of(email).await? {
+        return Ok(visitor.go(&situation.way_to(&provider)));
+    }
     let asked = Asked {
         email: email.to_owned(),
         language: visitor.frame(situation.underway.as_ref()).ui(None).language,

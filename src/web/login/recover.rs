@@ -21,13 +21,16 @@ use super::visitor::{no_referrer, retry_after};
 pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
     let params = visitor.query()?;
     let underway = visitor.underway_if_any(params.get("request")).await?;
-    Ok(form(&visitor, underway.as_ref(), "", Complaint::default()))
+    form(&visitor, underway.as_ref(), "", Complaint::default()).await
 }
 
 /// `POST /recover`.
 pub async fn ask(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
     let underway = visitor.underway_if_any(params.get("request")).await?;
     let email = params.get("email").unwrap_or_default();
+    if let Some(provider) = visitor.provider_of(email).await? {
+        return Ok(visitor.go_to_provider(&provider, underway.as_ref()));
+    }
     let frame = visitor.frame(underway.as_ref());
     let ui = frame.ui(None);
     let asked = Asked {
@@ -48,7 +51,7 @@ pub async fn ask(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpRes
             };
             Ok(visitor.show(&ui, StatusCode::OK, &page, Csp::Own))
         }
-        Err(error) => Ok(form(&visitor, underway.as_ref(), email, Complaint::not_asked(error)?)),
+        Err(error) => form(&visitor, underway.as_ref(), email, Complaint::not_asked(error)?).await,
     }
 }
 
@@ -96,7 +99,12 @@ async fn done(visitor: &Visitor, reset: &Reset) -> Result<HttpResponse, PageFail
     Ok(no_referrer(visitor.show(&ui, StatusCode::OK, &page, Csp::Own)))
 }
 
-fn form(visitor: &Visitor, underway: Option<&Underway>, email: &str, complaint: Complaint) -> HttpResponse {
+async fn form(
+    visitor: &Visitor,
+    underway: Option<&Underway>,
+    email: &str,
+    complaint: Complaint,
+) -> Result<HttpResponse, PageFailure> {
     let frame = visitor.frame(underway);
     let ui = frame.ui(None);
     let request = underway.map(|underway| underway.row.id.to_string());
@@ -107,7 +115,8 @@ fn form(visitor: &Visitor, underway: Option<&Underway>, email: &str, complaint: 
         errors: complaint.errors,
         problem: complaint.problem,
     };
-    retry_after(visitor.show(&ui, complaint.status, &page, Csp::Own), complaint.failure.as_ref())
+    let csp = visitor.csp_of_addresses().await?;
+    Ok(retry_after(visitor.show(&ui, complaint.status, &page, csp), complaint.failure.as_ref()))
 }
 
 fn reset_form(visitor: &Visitor, token: &Secret, email: &str, complaint: Complaint) -> HttpResponse {

@@ -21,13 +21,16 @@ use super::visitor::retry_after;
 pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
     only_if_open(&visitor)?;
     let underway = visitor.underway_if_any(visitor.query()?.get("request")).await?;
-    Ok(form(&visitor, underway.as_ref(), &Params::default(), Complaint::default()))
+    form(&visitor, underway.as_ref(), &Params::default(), Complaint::default()).await
 }
 
 /// `POST /register`.
 pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
     only_if_open(&visitor)?;
     let underway = visitor.underway_if_any(params.get("request")).await?;
+    if let Some(provider) = visitor.provider_of(params.get("email").unwrap_or_default()).await? {
+        return Ok(visitor.go_to_provider(&provider, underway.as_ref()));
+    }
     let frame = visitor.frame(underway.as_ref());
     let ui = frame.ui(None);
     let text = |name| params.get(name).unwrap_or_default().to_owned();
@@ -52,7 +55,7 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
             Ok(visitor.show(&ui, StatusCode::OK, &page, Csp::Own))
         }
         Err(error) => match Setback::of(error)? {
-            Setback::Form(complaint) => Ok(form(&visitor, underway.as_ref(), &params, complaint)),
+            Setback::Form(complaint) => form(&visitor, underway.as_ref(), &params, complaint).await,
             Setback::LinkExpired => Err(PageFailure::NotFound),
         },
     }
@@ -66,12 +69,12 @@ fn only_if_open(visitor: &Visitor) -> Result<(), PageFailure> {
     }
 }
 
-fn form(
+async fn form(
     visitor: &Visitor,
     underway: Option<&Underway>,
     typed: &Params,
     complaint: Complaint,
-) -> HttpResponse {
+) -> Result<HttpResponse, PageFailure> {
     let frame = visitor.frame(underway);
     let ui = frame.ui(None);
     let request = underway.map(|underway| underway.row.id.to_string());
@@ -84,5 +87,6 @@ fn form(
         problem: complaint.problem,
         min_length: visitor.app.config.password.min_length,
     };
-    retry_after(visitor.show(&ui, complaint.status, &page, Csp::Own), complaint.failure.as_ref())
+    let csp = visitor.csp_of_addresses().await?;
+    Ok(retry_after(visitor.show(&ui, complaint.status, &page, csp), complaint.failure.as_ref()))
 }

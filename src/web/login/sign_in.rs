@@ -6,9 +6,7 @@ use actix_web::http::StatusCode;
 use crate::crypto::Secret;
 use crate::identity::federation::{link, providers};
 use crate::identity::sign_in::{Attempt, SignInError, with_password};
-use crate::model::EmailAddress;
 use crate::protocol::Params;
-use crate::tenancy::domains;
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
 use crate::web::page::{LoginProblem, ProviderProblem};
@@ -58,7 +56,7 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
     }
     situation.settle_link(&visitor, &params).await?;
     let (username, remember) = (params.get("username").unwrap_or_default(), params.get("remember").is_some());
-    if let Some(provider) = provider_of(&visitor, username).await? {
+    if let Some(provider) = visitor.provider_of(username).await? {
         return Ok(visitor.go(&situation.way_to(&provider)));
     }
     let attempt = Attempt {
@@ -81,15 +79,4 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
     };
     let page = situation.page(&visitor, status, &Form { username, remember, problem: Some(problem) });
     Ok(retry_after(page, failure.as_ref()))
-}
-
-/// The organisation's own provider that people with this address sign in with. The password that was typed is not
-/// looked at, so this answer says nothing of whether there is an account (PW-6). Whoever comes from there, to link an
-/// account that exists, proves that it is theirs by what they have here (FE-7).
-async fn provider_of(visitor: &Visitor, username: &str) -> Result<Option<String>, PageFailure> {
-    let Ok(email) = EmailAddress::parse(username) else { return Ok(None) };
-    if link::waiting(&visitor.app, visitor.browser.binding.as_ref()).await?.is_some() {
-        return Ok(None);
-    }
-    Ok(visitor.app.db.read(move |db| domains::provider_of(db, &email)).await?)
 }

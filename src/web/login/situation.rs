@@ -33,6 +33,8 @@ pub struct Situation {
     pub waiting: Option<Waiting>,
     /// The identity providers that offer another way.
     providers: Vec<Upstream>,
+    /// Where its form may lead.
+    csp: Csp,
 }
 
 /// What the form holds.
@@ -56,14 +58,16 @@ impl Situation {
         let accounts = visitor.accounts().await?;
         let providers = providers::offered(&visitor.app).await?;
         let Some(request) = request else {
-            return Ok(Self::without_request(accounts, next, providers));
+            let csp = visitor.csp_of_addresses().await?;
+            return Ok(Self::without_request(accounts, next, providers, csp));
         };
         let underway = visitor.underway(request).await?;
         let (is_due, hint) = match authorization::step(&visitor.app, &underway, &accounts).await? {
             NextStep::Login { hint } => (true, hint),
             _ => (false, None),
         };
-        Ok(Self { underway: Some(underway), next: None, accounts, is_due, hint, waiting: None, providers })
+        let (underway, csp) = (Some(underway), Csp::Flow);
+        Ok(Self { underway, next: None, accounts, is_due, hint, waiting: None, providers, csp })
     }
 
     /// The way to a provider, and back to what the sign-in is for.
@@ -94,12 +98,17 @@ impl Situation {
         visitor.welcome(Welcome { begun, others, remember, underway }, next).await
     }
 
-    fn without_request(accounts: Vec<SignedIn>, next: Option<Next>, providers: Vec<Upstream>) -> Self {
+    fn without_request(
+        accounts: Vec<SignedIn>,
+        next: Option<Next>,
+        providers: Vec<Upstream>,
+        csp: Csp,
+    ) -> Self {
         let current = accounts.first().filter(|_| next.is_some());
         let hint =
             current.and_then(|current| current.email.clone().or_else(|| current.user.username.clone()));
         let is_due = accounts.is_empty() || next.is_some();
-        Self { underway: None, next, accounts, is_due, hint, waiting: None, providers }
+        Self { underway: None, next, accounts, is_due, hint, waiting: None, providers, csp }
     }
 
     fn reason(&self) -> LoginReason<'_> {
@@ -143,7 +152,6 @@ impl Situation {
             may_register: visitor.app.config.registration_mode() == RegistrationMode::Open,
             can_passkey: passkey::is_available(&visitor.app.config),
         };
-        let csp = if self.underway.is_some() { Csp::Flow } else { Csp::Own };
-        visitor.show(&ui, status, &page, csp)
+        visitor.show(&ui, status, &page, self.csp)
     }
 }

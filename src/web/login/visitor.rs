@@ -14,13 +14,14 @@ use crate::crypto::Secret;
 use crate::grants::authorization::{self, Lost, Underway};
 use crate::identity::device::KnownDevice;
 use crate::identity::factor::second::Asked;
-use crate::identity::federation;
+use crate::identity::federation::{self, link};
 use crate::identity::notice::Notices;
 use crate::identity::reauthentication::{self, Due};
 use crate::identity::session::{self, Arrival, Begun, SignedIn};
 use crate::model::Zone;
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::store;
+use crate::tenancy::domains;
 use crate::web::cookies::{self, Name};
 use crate::web::extract::{Browser, Caller};
 use crate::web::failure::PageFailure;
@@ -146,6 +147,28 @@ impl Visitor {
     /// To one of our own pages.
     pub fn go(&self, path: &str) -> HttpResponse {
         respond::see_other(&format!("{}{path}", self.app.config.issuer.path()))
+    }
+
+    /// The organisation's own provider that people with this address sign in with, by whatever form they come. What else
+    /// was typed is not looked at, so this answer says nothing of whether there is an account (PW-6). Whoever comes from
+    /// there, to link an account that exists, proves that it is theirs by what they have here (FE-7).
+    pub async fn provider_of(&self, address: &str) -> Result<Option<String>, PageFailure> {
+        if link::waiting(&self.app, self.browser.binding.as_ref()).await?.is_some() {
+            return Ok(None);
+        }
+        Ok(domains::provider_of_typed(&self.app, address).await?)
+    }
+
+    /// To this provider, and back to the request that is underway.
+    pub fn go_to_provider(&self, provider: &str, underway: Option<&Underway>) -> HttpResponse {
+        let onward = underway.map(|underway| format!("?request={}", underway.row.id)).unwrap_or_default();
+        self.go(&format!("/login/federation/{provider}{onward}"))
+    }
+
+    /// For a page with a form that takes an address: it may lead to a provider, where any domain does.
+    pub async fn csp_of_addresses(&self) -> Result<Csp, PageFailure> {
+        let leads_out = self.app.db.read(store::domains::any_route).await?;
+        Ok(if leads_out { Csp::Outward } else { Csp::Own })
     }
 
     /// Back to where the next step of this request is decided.

@@ -35,7 +35,9 @@ pub async fn token(
 }
 
 /// An API key for a token (RFC 8693). The key comes as `subject_token`, with or without a client that authenticates, or
-/// alone in `X-API-Key`.
+/// alone in `X-API-Key`: a header that authenticates, beside another way of doing so, would be two credentials at once
+/// (RFC 6749 §2.3, §5.2: `invalid_request`). At the other grants a key is no credential, and the header is not read: a
+/// gateway in front may have one of this name for itself.
 async fn exchange_key(
     app: &App,
     request: &HttpRequest,

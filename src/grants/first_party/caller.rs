@@ -1,0 +1,179 @@
+//! Who calls a product's API: a person with a token of it, or a machine with a token that its API key was exchanged
+//! for. Who presents the key itself is found by [`crate::tenancy::api_keys::present`].
+
+use crate::app::App;
+use crate::audit::Origin;
+use crate::crypto::Secret;
+use crate::grants::introspection::{self, Examined, LiveAccessToken};
+use crate::grants::issue::take_place;
+use crate::grants::token_exchange;
+use crate::protocol::scope::ScopeSet;
+use crate::protocol::targets::Target;
+use crate::protocol::tokens::AccessClaims;
+use crate::store::grants;
+use crate::tenancy::admission::{self, KeyAdmission};
+use crate::tenancy::membership::{self, Selection, Workspaces};
+
+use super::settle::{Allowed, Context};
+use super::{Claims, Denied, Detail, Product, Subject, issue};
+
+/// Who is calling.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    Person(Box<(LiveAccessToken, Subject)>),
+    Machine(Box<Machine>),
+}
+
+/// A machine, by its key or by a token of it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    admitted: KeyAdmission,
+    scope: ScopeSet,
+    /// What the token says, if it is one.
+    claims: Option<AccessClaims>,
+}
+
+impl Machine {
+    pub fn of_key(admitted: KeyAdmission) -> Self {
+        Self { scope: admitted.scopes().clone(), admitted, claims: None }
+    }
+
+    /// What the token was made for, as far as the key allows it still.
+    pub fn of_token(admitted: KeyAdmission, claims: AccessClaims) -> Self {
+        let scope = claims.scope.filtered(|scope| admitted.scopes().contains(scope));
+        Self { admitted, scope, claims: Some(claims) }
+    }
+
+    pub fn admitted(&self) -> &KeyAdmission {
+        &self.admitted
+    }
+
+    /// What it may do now.
+    pub fn scope(&self) -> &ScopeSet {
+        &self.scope
+    }
+
+    pub fn claims(&self) -> Option<&AccessClaims> {
+        self.claims.as_ref()
+    }
+}
+
+/// Who calls with this access token: it is live, and for this product.
+pub async fn anyone(app: &App, product: &Product, token: &Secret) -> Result<Caller, Denied> {
+    let mut live = match introspection::examine(app, token).await? {
+        Examined::Live(live) => *live,
+        Examined::Expired => return Err(Denied::Expired),
+        Examined::Invalid => return Err(Denied::Invalid),
+    };
+    if !live.claims.aud.contains(&product.audience) {
+        return Err(Denied::Invalid);
+    }
+    if let Some(admitted) = live.of_key.take() {
+        return Ok(Caller::Machine(Box::new(Machine::of_token(admitted, live.claims))));
+    }
+    let Some((user, grant)) = live.of_user.clone() else { return Err(Denied::Invalid) };
+    let context = Context::of(app, &Origin::system());
+    let subject = app.db.read(move |db| {
+        let detail = Detail::parse(&grant.detail)?;
+        context.subject_of_grant(db, &user, &grant, &detail)
+    });
+    let subject = subject.await?.ok_or(Denied::Invalid)?;
+    Ok(Caller::Person(Box::new((live, subject))))
+}
+
+/// The same where only a person will do.
+pub async fn caller(
+    app: &App,
+    product: &Product,
+    token: &Secret,
+) -> Result<(LiveAccessToken, Subject), Denied> {
+    match anyone(app, product, token).await? {
+        Caller::Person(person) => Ok(*person),
+        Caller::Machine(_) => Err(Denied::Invalid),
+    }
+}
+
+/// A fresh access token for whoever was just found to be the caller, for whatever stands behind a proxy. It ends with the
+/// token that was presented, if not sooner.
+pub async fn again(
+    app: &App,
+    product: &Product,
+    caller: &Caller,
+    claims: Claims<'_>,
+    origin: &Origin,
+) -> Result<Secret, Denied> {
+    match caller {
+        Caller::Person(person) => of_person(app, product, person, claims).await,
+        Caller::Machine(machine) => of_machine(app, product, machine, origin).await,
+    }
+}
+
+async fn of_person(
+    app: &App,
+    product: &Product,
+    (live, subject): &(LiveAccessToken, Subject),
+    claims: Claims<'_>,
+) -> Result<Secret, Denied> {
+    let Some((_, grant)) = live.of_user.clone() else { return Err(Denied::Invalid) };
+    let context = Context::of(app, &Origin::system());
+    let now = context.scribe.now;
+    let product = product.lasting(live.claims.exp.since(now));
+    let (target, subject) = (product.target(), subject.clone());
+    let allowed = app.db.write(move |db| {
+        if !grants::hold(db, grant.id)? {
+            return Ok(None);
+        }
+        let detail = Detail::parse(&grant.detail)?;
+        let Ok(admission) = admission::admit_holder(db, &grant, context.rules, now)? else { return Ok(None) };
+        let place = take_place(db, &grant, &target, context.usual, &context.scribe)?;
+        let (grant, subject) = (grant.clone(), subject.clone());
+        Ok(Some(Allowed { admission, place, grant, detail, subject, refresh: None }))
+    });
+    let allowed = allowed.await?.ok_or(Denied::Invalid)?;
+    issue(app, &product, allowed, claims, now).map(|issued| issued.access)
+}
+
+async fn of_machine(
+    app: &App,
+    product: &Product,
+    machine: &Machine,
+    origin: &Origin,
+) -> Result<Secret, Denied> {
+    let now = app.clock.now();
+    let left = machine.claims.as_ref().map_or(product.access_ttl, |claims| claims.exp.since(now));
+    let target = Target { scope: machine.scope.clone(), ..product.lasting(left).target() };
+    let made = token_exchange::token_of_key(app, &machine.admitted, &target, origin).await?;
+    made.ok_or(Denied::Invalid)
+}
+
+/// The same caller in the organisation or the workspace that a header names. It only chooses among what the token is
+/// for (OR-1, AR-5).
+pub async fn narrow(
+    app: &App,
+    subject: Subject,
+    wanted: Selection,
+) -> Result<Result<Subject, Elsewhere>, Denied> {
+    if wanted == Selection::default() {
+        return Ok(Ok(subject));
+    }
+    let (user, mode) = (subject.user.id, Workspaces::of(&app.config));
+    let bound = subject.active.as_ref().map(|active| active.organisation().id);
+    let wanted = Selection {
+        organisation: wanted.organisation.or_else(|| bound.map(|organisation| organisation.to_string())),
+        workspace: wanted.workspace,
+    };
+    let named_workspace = wanted.workspace.is_some();
+    let found = app.db.read(move |db| membership::select(db, user, &wanted, mode)).await?;
+    let found = found.map_err(|_| Denied::NotAMember)?;
+    let held = subject.active.as_ref().and_then(|active| active.workspace()).map(|held| held.id);
+    let meant = found.workspace().map(|meant| meant.id);
+    if bound != Some(found.organisation().id) || (named_workspace && held.is_some() && held != meant) {
+        return Ok(Err(Elsewhere));
+    }
+    let active = if named_workspace { Some(found) } else { subject.active.clone() };
+    Ok(Ok(Subject { active, ..subject }))
+}
+
+/// The caller belongs there, and the token is for another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elsewhere;
