@@ -78,7 +78,7 @@ actions! {
     }
     /// Goes on in another of the caller's organisations or workspaces.
     Select = "organisation.select" {
-        needs: [["token"] ["organisation"]], takes: ["workspace"], tells: [SUBJECT, SESSION, TOKENS]
+        needs: [["token"] ["organisation", "workspace"]], takes: [], tells: [SUBJECT, SESSION, TOKENS]
     }
     /// Ends the session with all its tokens.
     SignOut = "sign_out" { needs: [["token", "refresh_token"]], takes: [], tells: [] }

@@ -98,19 +98,24 @@ pub enum RefreshStyle {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleNames {
     pub words: BTreeMap<String, String>,
-    /// For every other role, and for who has none.
+    /// For what no word includes, and for a member without a role.
     pub other: Option<String>,
 }
 
 impl RoleNames {
-    /// The API's words for these roles, the highest first, without repetition. An API that has no words of its own
-    /// calls them as the instance does.
-    pub fn of<'a>(&self, roles: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    /// The API's words for a member's roles, each with its rank, the highest first and so the words, without
+    /// repetition. `ranks` are those of all roles of the organisation: a role that the API has no word for is called like
+    /// the highest that it includes (TE7). An API that has no words of its own calls them as the instance does.
+    pub fn of<'a>(
+        &self,
+        roles: impl IntoIterator<Item = (&'a str, i64)>,
+        ranks: &BTreeMap<String, i64>,
+    ) -> Vec<String> {
         let has_words = !self.words.is_empty() || self.other.is_some();
         let mut words: Vec<String> = Vec::new();
-        for role in roles {
+        for (role, rank) in roles {
             let word = match has_words {
-                true => self.words.get(role).or(self.other.as_ref()).map(String::as_str),
+                true => self.word(role, rank, ranks),
                 false => Some(role),
             };
             if let Some(word) = word
@@ -123,6 +128,14 @@ impl RoleNames {
             words.extend(self.other.clone());
         }
         words
+    }
+
+    fn word(&self, role: &str, rank: i64, ranks: &BTreeMap<String, i64>) -> Option<&str> {
+        let included = || {
+            let ranked = self.words.iter().filter_map(|(key, word)| Some((*ranks.get(key)?, word)));
+            ranked.filter(|(known, _)| *known <= rank).max_by_key(|(known, _)| *known).map(|(_, word)| word)
+        };
+        self.words.get(role).or_else(included).or(self.other.as_ref()).map(String::as_str)
     }
 
     /// The instance's role for a word of the API's, or the word itself. `None` for the word that every role has.

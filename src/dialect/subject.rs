@@ -16,7 +16,8 @@ use crate::tenancy::membership::Membership;
 pub fn scope(dialect: &Dialect, subject: &Subject, issuer: &str) -> Map<String, Value> {
     let roles = &dialect.roles;
     let active = subject.active.as_ref();
-    let words = roles.of(keys(active.map(|active| active.roles()).unwrap_or_default()));
+    // Who belongs nowhere has no role, and no word for one.
+    let words = active.map(|active| roles.of(ranked(active.roles()), active.ranks())).unwrap_or_default();
     let permissions = active.map(|active| active.permissions().clone()).unwrap_or_default();
     let memberships: Vec<Value> = subject
         .memberships
@@ -102,8 +103,8 @@ fn workspace(workspace: &Workspace) -> Value {
     json!({ "id": workspace.id.to_string(), "slug": workspace.slug, "name": workspace.name })
 }
 
-fn keys(roles: &[Role]) -> impl Iterator<Item = &str> {
-    roles.iter().map(|role| role.key.as_str())
+fn ranked<'r>(roles: impl IntoIterator<Item = &'r Role>) -> impl Iterator<Item = (&'r str, i64)> {
+    roles.into_iter().map(|role| (role.key.as_str(), role.rank))
 }
 
 /// An organisation once for the roles that hold in all of it, and once for each workspace with roles of its own.
@@ -112,7 +113,7 @@ fn membership_places(membership: &Membership, subject: &Subject, names: &RoleNam
         subject.active.as_ref().filter(|active| active.organisation().id == membership.organisation.id);
     let active_workspace = active.and_then(|active| active.workspace());
     let entry = |place: Option<&Workspace>, roles: Vec<&Role>, is_active: bool| {
-        let words = names.of(roles.into_iter().map(|role| role.key.as_str()));
+        let words = names.of(ranked(roles), &membership.ranks);
         json!({
             "org": organisation(&membership.organisation),
             "workspace": place.map(workspace),

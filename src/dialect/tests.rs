@@ -252,7 +252,12 @@ fn the_configuration_overrides_what_the_file_says() {
     let loaded = Dialects::load(&config(vec![eden.clone()])).expect("good");
     let one = loaded.iter().next().expect("one");
     assert_eq!(one.dialect.tokens.access_ttl.as_secs(), 600);
-    assert_eq!(one.dialect.roles.of(["owner", "admin", "else", "other"]), ["Owner", "Admin", "Member"]);
+    let ranks = [("owner", 40), ("admin", 30), ("boss", 35), ("else", 5)];
+    let ranks = ranks.map(|(role, rank)| (role.to_owned(), rank)).into();
+    let words = |roles: &[(&'static str, i64)]| one.dialect.roles.of(roles.iter().copied(), &ranks);
+    assert_eq!(words(&[("owner", 40), ("admin", 30), ("else", 5), ("other", 1)]), ["Owner", "Admin", "Member"]);
+    assert_eq!(words(&[("boss", 35), ("else", 5)]), ["Admin", "Member"], "TE7: what it includes");
+    assert_eq!(words(&[]), ["Member"]);
     eden.tokens.access_ttl = Some(std::time::Duration::from_secs(48 * 3_600));
     assert!(refused(&config(vec![eden])).contains("`access_ttl` must be 1m to 1d"));
     let mut secret = shipped("eden", "/eden");

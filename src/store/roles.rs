@@ -48,6 +48,17 @@ pub fn all(db: &mut Conn, organisation: OrganisationId) -> Result<Vec<Role>, Err
         .load(db)?)
 }
 
+/// The ranks of all roles that can be given in any of these organisations. No organisation: in each of them.
+pub fn ranks(
+    db: &mut Conn,
+    organisations: &[OrganisationId],
+) -> Result<Vec<(Option<OrganisationId>, String, i64)>, Error> {
+    Ok(roles::table
+        .filter(roles::organisation_id.eq_any(organisations).or(roles::organisation_id.is_null()))
+        .select((roles::organisation_id, roles::key, roles::rank))
+        .load(db)?)
+}
+
 /// The role that is called this in this organisation.
 pub fn find(db: &mut Conn, organisation: OrganisationId, key: &str) -> Result<Option<Role>, Error> {
     Ok(roles::table

@@ -23,6 +23,8 @@ pub struct Membership {
     pub workspaces: Vec<InWorkspace>,
     /// Of the roles in the whole organisation.
     pub permissions: BTreeSet<String>,
+    /// Of every role that can be given there.
+    pub ranks: BTreeMap<String, i64>,
 }
 
 /// The roles that a person has in one workspace only, the highest first.
@@ -116,6 +118,11 @@ impl ActiveMembership {
         &self.permissions
     }
 
+    /// The rank of every role that can be given in the organisation.
+    pub fn ranks(&self) -> &BTreeMap<String, i64> {
+        &self.ranks
+    }
+
     pub fn may(&self, permission: &str) -> bool {
         self.permissions.contains(permission)
     }
@@ -143,9 +150,18 @@ pub fn of_user(db: &mut Conn, user: UserId) -> Result<Vec<Membership>, store::Er
     for (role, permission) in memberships::permissions_of_user(db, user)? {
         allowed.entry(role).or_default().insert(permission);
     }
+    let places: Vec<OrganisationId> = active.iter().map(|(_, organisation)| organisation.id).collect();
+    let ranks = roles::ranks(db, &places)?;
+    let ranks_in = |place: OrganisationId| {
+        let here = ranks.iter().filter(move |(of, ..)| of.is_none_or(|of| of == place));
+        here.map(|(_, key, rank)| (key.clone(), *rank)).collect()
+    };
     Ok(active
         .into_iter()
-        .map(|(member, organisation)| put_together(&member, organisation, &held, &allowed))
+        .map(|(member, organisation)| {
+            let ranks = ranks_in(organisation.id);
+            put_together(&member, organisation, &held, &allowed, ranks)
+        })
         .collect())
 }
 
@@ -154,6 +170,7 @@ fn put_together(
     organisation: Organisation,
     held: &[Held],
     allowed: &BTreeMap<RoleId, BTreeSet<String>>,
+    ranks: BTreeMap<String, i64>,
 ) -> Membership {
     let mut roles: Vec<Role> = Vec::new();
     let mut parts: BTreeMap<WorkspaceId, (Workspace, Vec<Role>)> = BTreeMap::new();
@@ -172,6 +189,7 @@ fn put_together(
         id: member.id,
         organisation,
         permissions: permissions(&roles),
+        ranks,
         roles,
         workspaces: parts
             .into_values()
@@ -191,7 +209,8 @@ pub(super) fn active(
     Ok(member.filter(|member| member.status == Standing::Active && found.status == Standing::Active))
 }
 
-/// The membership that the request is about. Without an organisation, the one that the person joined first.
+/// The membership that the request is about. Without an organisation it is the one that the person joined first; of
+/// those that have the workspace, if one is named.
 pub fn select(
     db: &mut Conn,
     user: UserId,
@@ -205,18 +224,21 @@ pub fn select(
             is_called(named, &membership.organisation.id.to_string(), &membership.organisation.slug)
         }
     };
-    let Some(membership) = all.into_iter().find(named) else { return Ok(Err(NotAMember)) };
-    let organisation = membership.organisation.id;
-    let workspace = match (wanted.workspace.as_deref(), mode) {
-        (Some(named), _) => match find_workspace(db, organisation, named)? {
-            Some(found) => Some(found),
-            None => return Ok(Err(NotAMember)),
-        },
-        (None, Workspaces::Implied) => organisations::default_workspace(db, organisation)?,
-        (None, Workspaces::Named) => None,
-    };
-    let ranks = roles::all(db, organisation)?.into_iter().map(|role| (role.key, role.rank)).collect();
-    Ok(prove(user, membership, workspace, wanted.workspace.is_some(), ranks))
+    for membership in all.into_iter().filter(named) {
+        let organisation = membership.organisation.id;
+        let workspace = match (wanted.workspace.as_deref(), mode) {
+            (Some(named), _) => match find_workspace(db, organisation, named)? {
+                Some(found) => Some(found),
+                None => continue,
+            },
+            (None, Workspaces::Implied) => organisations::default_workspace(db, organisation)?,
+            (None, Workspaces::Named) => None,
+        };
+        if let Ok(proven) = prove(user, membership, workspace, wanted.workspace.is_some()) {
+            return Ok(Ok(proven));
+        }
+    }
+    Ok(Err(NotAMember))
 }
 
 /// The membership in the organisation with this id, which was chosen before.
@@ -247,10 +269,9 @@ fn prove(
     membership: Membership,
     workspace: Option<Workspace>,
     named: bool,
-    ranks: BTreeMap<String, i64>,
 ) -> Result<ActiveMembership, NotAMember> {
     let demands_mfa = membership.demands_mfa();
-    let Membership { id, organisation, mut roles, workspaces, mut permissions } = membership;
+    let Membership { id, organisation, mut roles, workspaces, mut permissions, ranks } = membership;
     let part = workspace
         .as_ref()
         .and_then(|chosen| workspaces.into_iter().find(|part| part.workspace.id == chosen.id));

@@ -9,6 +9,7 @@ mod jardine;
 mod machines;
 mod orgstack;
 mod places;
+mod roles;
 mod rules;
 mod tendedloop;
 

@@ -4,7 +4,7 @@ use countersign::audit::Origin;
 use countersign::model::{OrganisationId, UserId, WorkspaceId};
 use countersign::tenancy::actor::Actor;
 use countersign::tenancy::members::{self, Assignment};
-use countersign::tenancy::{organisations, workspaces};
+use countersign::tenancy::{organisations, roles, workspaces};
 
 use super::app::TestApp;
 
@@ -30,6 +30,27 @@ impl TestApp {
         let origin = Origin::command_line();
         let made = workspaces::create(&self.app, Actor::Operator, organisation.id, slug, slug, &origin).await;
         made.expect("the workspace is made").id
+    }
+
+    /// A role of the organisation's own; gives its key back.
+    pub async fn own_role(
+        &self,
+        organisation: &TestOrganisation,
+        key: &str,
+        rank: i64,
+        permissions: &[&str],
+    ) -> String {
+        let description = roles::Description {
+            name: "Some role".to_owned(),
+            rank,
+            permissions: permissions.iter().map(|one| (*one).to_owned()).collect(),
+            require_mfa: false,
+        };
+        let origin = Origin::command_line();
+        let defined =
+            roles::define(&self.app, Actor::Operator, organisation.id, key, description, &origin).await;
+        defined.expect("it is defined");
+        key.to_owned()
     }
 
     /// Makes the user a member with these roles in the whole organisation.

@@ -158,12 +158,17 @@ pub async fn narrow(
     }
     let (user, mode) = (subject.user.id, Workspaces::of(&app.config));
     let bound = subject.active.as_ref().map(|active| active.organisation().id);
-    let wanted = Selection {
-        organisation: wanted.organisation.or_else(|| bound.map(|organisation| organisation.to_string())),
-        workspace: wanted.workspace,
-    };
     let named_workspace = wanted.workspace.is_some();
-    let found = app.db.read(move |db| membership::select(db, user, &wanted, mode)).await?;
+    let found = app.db.read(move |db| {
+        let here = wanted.organisation.clone().or_else(|| bound.map(|bound| bound.to_string()));
+        let here = Selection { organisation: here, workspace: wanted.workspace.clone() };
+        match membership::select(db, user, &here, mode)? {
+            Ok(found) => Ok(Ok(found)),
+            // A workspace of another organisation of theirs.
+            Err(_) => membership::select(db, user, &wanted, mode),
+        }
+    });
+    let found = found.await?;
     let found = found.map_err(|_| Denied::NotAMember)?;
     let held = subject.active.as_ref().and_then(|active| active.workspace()).map(|held| held.id);
     let meant = found.workspace().map(|meant| meant.id);
