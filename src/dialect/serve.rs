@@ -1,5 +1,6 @@
 //! Dialects over HTTP: which call is whose, its body, its answer, and what scripts of other origins may read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::guard::GuardContext;
@@ -214,30 +215,30 @@ impl At {
         if allowed_origin(&self.mounted, origin).is_some() {
             let headers = answer.headers_mut();
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, self.allowed(path));
-            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.readable_headers(path));
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, readable_headers(&self.mounted));
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
         answer
     }
+}
 
-    /// What a script may send: exactly what an endpoint here reads.
-    fn readable_headers(&self, path: &str) -> HeaderValue {
-        let mut names = vec!["Authorization".to_owned(), "Content-Type".to_owned()];
-        let here = self.here(path);
-        let inputs = here.iter().flat_map(|(endpoint, _)| endpoint.inputs.values());
-        for source in inputs.flat_map(|input| input.sources()) {
-            match source.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                ["header", name] if !names.iter().any(|known| known == name) => {
-                    names.push((*name).to_owned())
-                }
-                ["api_key"] if !names.iter().any(|known| known == "X-API-Key") => {
-                    names.push("X-API-Key".to_owned());
-                }
-                _ => {}
-            }
+/// What a script may send: whatever any endpoint reads. Clients have one set of headers for all their calls.
+fn readable_headers(mounted: &Mounted) -> HeaderValue {
+    let mut names = vec!["Authorization".to_owned(), "Content-Type".to_owned()];
+    let inputs = mounted.dialect.endpoints.iter().flat_map(|endpoint| endpoint.inputs.values());
+    for source in inputs.flat_map(|input| input.sources()) {
+        match source.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["header", name] => names.push((*name).to_owned()),
+            ["api_key"] => names.push("X-API-Key".to_owned()),
+            _ => {}
         }
-        names.join(", ").parse().expect("headers' names are ASCII")
     }
+    if mounted.system_secret.is_some() {
+        names.extend(mounted.dialect.system_secret_header.clone());
+    }
+    let mut known = BTreeSet::new();
+    names.retain(|name| known.insert(name.to_ascii_lowercase()));
+    names.join(", ").parse().expect("headers' names are ASCII")
 }
 
 /// The instance that a request was sent to.

@@ -117,6 +117,53 @@ on_both_databases! {
         assert_eq!(answer.header("access-control-allow-credentials"), "");
     }
 
+    async fn ed_8_ja_4_a_preflight_allows_every_header_that_clients_always_send(database) {
+        const OURS: &str = "https://app.example.com";
+        let settings = Settings::with(|config| {
+            for name in ["eden", "jardine", "tendedloop"] {
+                let mut dialect = shipped(name);
+                dialect.cors.origins = vec![OURS.to_owned()];
+                if name == "tendedloop" {
+                    dialect.system_secret = Some(countersign::crypto::Secret::from_text("sixteen letters!"));
+                }
+                config.dialects.push(dialect);
+            }
+        });
+        let api = Api::serve(database, settings, "").await;
+        for (method, path, sent) in [
+            ("GET", "/eden/auth/refresh", "authorization,x-org-id"),
+            ("POST", "/eden/auth/password/reset", "content-type,x-org-id"),
+            ("POST", "/jardine/api/auth/logout", "authorization,x-organization-id,x-workspace-id"),
+            ("POST", "/jardine/api/auth/refresh", "x-organization-id"),
+            ("POST", "/jardine/api/auth/register", "x-organization-id"),
+            ("POST", "/jardine/api/auth/password/forgot", "x-organization-id"),
+            ("GET", "/jardine/api/auth/google/start", "x-organization-id"),
+            ("POST", "/tendedloop/api/auth/login", "x-system-secret,x-api-key"),
+        ] {
+            let answer = api
+                .call("OPTIONS", path)
+                .header("Origin", OURS)
+                .header("Access-Control-Request-Method", method)
+                .header("Access-Control-Request-Headers", sent)
+                .send()
+                .await;
+            let allowed = answer.header("access-control-allow-headers").to_ascii_lowercase();
+            let allowed: Vec<&str> = allowed.split(", ").collect();
+            for name in sent.split(',') {
+                assert!(allowed.contains(&name), "{path} {name}: {allowed:?}");
+            }
+        }
+        let plain = Api::start_with(database, "tendedloop", |dialect| dialect.cors.origins = vec![OURS.to_owned()]).await;
+        let answer = plain
+            .call("OPTIONS", "/api/auth/login")
+            .header("Origin", OURS)
+            .header("Access-Control-Request-Method", "POST")
+            .send()
+            .await;
+        let allowed = answer.header("access-control-allow-headers").to_ascii_lowercase();
+        assert!(!allowed.contains("x-system-secret"), "it lifts nothing here: {allowed}");
+    }
+
     async fn a_host_chooses_among_configured_ones_and_makes_no_address(database) {
         let settings = Settings::with(|config| {
             for (name, host) in [("jack", "api.jack.example"), ("tendedloop", "api.tended.example")] {
