@@ -201,16 +201,22 @@ pub async fn choose(app: &App, id: RequestId, session: SessionId) -> Result<(), 
     if chosen { Ok(()) } else { Err(Lost::Completed) }
 }
 
-/// Notes for which organisation the user acts with this request. [`step`] asks again whether the user belongs to it.
+/// Notes for which organisation the user acts with this request, if it is one of theirs: of others nobody is told
+/// whether they exist (OR-1). [`step`] asks again whether the user belongs to it.
 pub async fn choose_organisation(
     app: &App,
     id: RequestId,
-    session: SessionId,
+    account: &SignedIn,
     organisation: OrganisationId,
 ) -> Result<(), Lost> {
-    let chosen =
-        app.db.write(move |db| authorization::choose_organisation(db, id, session, organisation)).await?;
-    if chosen { Ok(()) } else { Err(Lost::Completed) }
+    let (user, session) = (account.user.id, account.session.id);
+    let chosen = app.db.write(move |db| {
+        if !membership::is_active(db, user, organisation)? {
+            return Ok(true);
+        }
+        authorization::choose_organisation(db, id, session, organisation)
+    });
+    if chosen.await? { Ok(()) } else { Err(Lost::Completed) }
 }
 
 /// The user allows it. What was asked is remembered, unless it was asked for this time only.

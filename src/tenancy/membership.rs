@@ -209,6 +209,11 @@ pub(super) fn active(
     Ok(member.filter(|member| member.status == Standing::Active && found.status == Standing::Active))
 }
 
+/// Whether the user is an active member of this active organisation.
+pub fn is_active(db: &mut Conn, user: UserId, organisation: OrganisationId) -> Result<bool, store::Error> {
+    Ok(active(db, user, organisation)?.is_some())
+}
+
 /// The membership that the request is about. Without an organisation it is the one that the person joined first; of
 /// those that have the workspace, if one is named.
 pub fn select(

@@ -109,6 +109,11 @@ on_both_databases! {
             browser.post(&form.action, &form.fields).await
         };
         assert!(page.has_id("organization-form"), "{}", page.url);
+        // Neither does one that there is not, and nobody learns which it was (OR-1).
+        let mut form = page.form("organization-form");
+        form.set("organization", &format!("org_{}", "0".repeat(32)));
+        let page = browser.post(&form.action, &form.fields).await;
+        assert!(page.has_id("organization-form"), "{}", page.url);
         let page = choose(&mut browser, &page, &umbra).await;
         assert!(page.text().contains("umbra & Söhne"), "consent names it: {}", page.text());
         let page = allow(&mut browser, &page).await;

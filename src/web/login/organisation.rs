@@ -56,8 +56,7 @@ pub async fn submit(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
         && account.session.id.to_string() == shown
         && let Some(organisation) = chosen
     {
-        let (id, session) = (underway.row.id, account.session.id);
-        authorization::choose_organisation(&visitor.app, id, session, organisation).await?;
+        authorization::choose_organisation(&visitor.app, underway.row.id, account, organisation).await?;
     }
     Ok(visitor.resume(&underway))
 }
