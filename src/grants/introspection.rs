@@ -11,8 +11,9 @@ use crate::audit::Origin;
 use crate::clock::Timestamp;
 use crate::crypto::Secret;
 use crate::keys::Expect;
-use crate::model::{ApiKeyId, GrantId, WorkspaceId, api_key};
+use crate::model::{ApiKeyId, GrantId, Place, WorkspaceId, api_key};
 use crate::protocol::scope::ScopeSet;
+use crate::protocol::targets::{Target, client_targets};
 use crate::protocol::tokens::{ACCESS_TOKEN_TYP, AccessClaims, Audience, OrganisationClaims};
 use crate::signing::ALGORITHMS;
 use crate::store::grants::{self, Grant};
@@ -22,7 +23,7 @@ use crate::tenancy::admission::{self, Admission, KeyAdmission, Rules};
 use crate::tenancy::api_keys::present::{self, KeyRefused};
 use crate::tenancy::membership::ActiveMembership;
 
-use super::{Authenticated, Detail, Failure, issue};
+use super::{Authenticated, Detail, Failure, issue, registry, token_exchange};
 
 /// What a caller learns of a token. Everything that is not an active token meant for it reads the same (IR-1).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -217,10 +218,20 @@ async fn describe_key(
         Err(KeyRefused::Invalid) => return Ok(Introspection::default()),
         Err(refused) => return Err(refused.into()),
     };
+    let resources = app.resources().await?;
+    let registry = registry(app, &resources);
+    let meant =
+        |audience: &String| client_targets(admitted.scopes(), std::slice::from_ref(audience), &registry).ok();
+    let targets: Vec<Target> = caller.audiences.iter().filter_map(meant).collect();
+    if targets.is_empty() {
+        return Ok(Introspection::default());
+    }
+    let permissions = token_exchange::permissions(admitted.scopes(), &registry);
+    let scope = targets.iter().fold(permissions, |scope, target| scope.union(&target.scope));
     let known = admitted.key();
     let machine = known.machine_id.to_string();
     let token = ActiveToken {
-        scope: admitted.scopes().clone(),
+        scope,
         client_id: machine.clone(),
         sub: machine,
         username: None,

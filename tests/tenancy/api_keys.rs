@@ -145,6 +145,36 @@ on_both_databases! {
         assert!(world.app.audit().await.contains(&"api_key.created success".to_owned()));
     }
 
+    async fn ir_1_a_key_is_shown_to_the_servers_that_it_is_for_and_in_their_scopes_only(database) {
+        let world = ready(database).await;
+        let mail = resources::NewResource {
+            identifier: "https://mail.example.com/".to_owned(),
+            name: "Mail".to_owned(),
+            scopes: [("mail:read".to_owned(), "Mail".to_owned())].into(),
+            access_ttl: None,
+        };
+        resources::create(&world.app.app, mail, &Origin::command_line()).await.unwrap();
+        let other = TestClient::register(&world.app, "mail", |registration| {
+            registration.audiences = vec!["https://mail.example.com/".to_owned()];
+            registration.set("grant_types", json!(["client_credentials"]));
+            registration.set("redirect_uris", json!([]));
+        })
+        .await;
+        assert_eq!(other.introspect(world.text()).await, json!({ "active": false }), "as where it is exchanged");
+        let scopes = async |server: &TestClient, key: &Created| {
+            let told = server.introspect(key.text.expose()).await;
+            let mut scopes: Vec<String> =
+                told["scope"].as_str().unwrap_or_default().split(' ').map(str::to_owned).collect();
+            scopes.sort_unstable();
+            scopes
+        };
+        // A permission of the organisation's concerns everybody whom the key is for.
+        assert_eq!(scopes(&world.server, &world.key).await, ["events:read", "reports"]);
+        let both = make(&world.app, Actor::Operator, world.acme.id, new("both", &["events:read", "mail:read"])).await.unwrap();
+        assert_eq!(scopes(&world.server, &both).await, ["events:read"]);
+        assert_eq!(scopes(&other, &both).await, ["mail:read"]);
+    }
+
     async fn te_6_an_exchange_narrows_and_never_widens(database) {
         let world = ready(database).await;
         let narrowed = world.exchange(world.text(), &[("scope", "events:read"), ("resource", API)]).await.expect_tokens();
