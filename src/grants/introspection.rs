@@ -126,11 +126,14 @@ pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveA
     }
     let now = app.clock.now();
     let (jti, gid, api_key) = (claims.jti.clone(), claims.gid, claims.api_key);
+    let place = claims.status.as_ref().and_then(|claim| Place::of(claim, app.config.issuer.as_str()));
     let (client, rules) = (client.map(|client| client.key), Rules::of(&app.config));
     let state = app
         .db
         .read(move |db| {
-            if grants::is_revoked(db, &jti)? {
+            // What a list once told offline verifiers to refuse is refused here, too, whatever was resumed meanwhile.
+            let is_listed = place.map(|place| store::status::is_revoked(db, place)).transpose()?;
+            if is_listed == Some(true) || grants::is_revoked(db, &jti)? {
                 return Ok(State::Dead);
             }
             Ok(match (gid, api_key) {
@@ -203,7 +206,8 @@ fn key_state(db: &mut Conn, id: ApiKeyId, now: Timestamp) -> Result<Option<Box<K
     Ok(admission::admit_api_key(db, key, now)?.ok().map(Box::new))
 }
 
-/// A key is shown to the servers of APIs: it is good at every one of them, within its organisation and scopes.
+/// A key is shown to the servers of the APIs that it is for, where it could be exchanged for a token for them; with as much
+/// of its scopes as concerns them (IR-1).
 async fn describe_key(
     app: &App,
     caller: &Authenticated,

@@ -158,6 +158,14 @@ pub fn revoked(db: &mut Conn, now: Timestamp) -> Result<Vec<Place>, Error> {
         .load(db)?)
 }
 
+/// Whether this one is marked.
+pub fn is_revoked(db: &mut Conn, place: Place) -> Result<bool, Error> {
+    let marked = status_indices::table
+        .filter(status_indices::place.eq(place))
+        .filter(status_indices::revoked_at.is_not_null());
+    Ok(diesel::select(diesel::dsl::exists(marked)).get_result(db)?)
+}
+
 /// Those that were marked after `since`.
 pub fn revoked_since(db: &mut Conn, since: Timestamp) -> Result<Vec<Place>, Error> {
     Ok(status_indices::table

@@ -221,6 +221,32 @@ on_both_databases! {
         client.refresh(tokens.refresh_token()).await.expect_error("invalid_grant");
     }
 
+    async fn rv_3_what_was_listed_as_revoked_stays_dead_online_when_it_is_resumed(database) {
+        let app = TestApp::start(database).await;
+        let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+        let acme = app.organisation("acme").await;
+        app.member(&acme, ada, &["admin"]).await;
+        app.member(&acme, bob, &["admin"]).await;
+        let client = app.client("calendar").await;
+        let flow = client.flow("openid offline_access organizations").with("organization", "acme");
+        let code = client.authorize(&mut app.browser(), &flow, "ada").await;
+        let old = client.redeem(&flow, &code).await.expect_tokens();
+        let origin = Origin::command_line();
+        members::suspend(&app.app, Actor::Operator, acme.id, ada, &origin).await.expect("suspended");
+        members::resume(&app.app, Actor::Operator, acme.id, ada, &origin).await.expect("resumed");
+        listed_soon(&app, &old.access_token).await;
+        assert_eq!(client.introspect(&old.access_token).await, json!({ "active": false }));
+        assert_eq!(client.userinfo(&old.access_token).await.status, 401);
+        // The application goes on with its refresh token.
+        let next = client.refresh(old.refresh_token()).await.expect_tokens();
+        assert_eq!(client.introspect(&next.access_token).await["active"], true);
+        organisations::suspend(&app.app, acme.id, &origin).await.expect("suspended");
+        organisations::resume(&app.app, acme.id, &origin).await.expect("resumed");
+        listed_soon(&app, &next.access_token).await;
+        assert_eq!(client.introspect(&next.access_token).await, json!({ "active": false }));
+        client.refresh(next.refresh_token()).await.expect_tokens();
+    }
+
     async fn ar_2_a_code_of_somebody_suspended_meanwhile_gives_nothing(database) {
         let app = TestApp::start(database).await;
         let (ada, bob) = (app.user("ada").await, app.user("bob").await);
