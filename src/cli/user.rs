@@ -19,7 +19,7 @@ use crate::model::{EmailAddress, Status, UserId};
 use crate::store::users::User;
 use crate::store::{self, Conn};
 use crate::tenancy::links;
-use crate::tenancy::users::{self, NewUser};
+use crate::tenancy::users::{self, End, Needs, NewUser, UserError};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -38,12 +38,12 @@ pub enum Command {
     /// Show a user
     Show(Who),
     /// Disable a user and end all sessions and grants
-    Disable(Who),
+    Disable(Ending),
     /// Enable a disabled user
     Enable(Who),
     /// Remove a user for good, with everything that is theirs
     #[command(visible_alias = "delete")]
-    Remove(Who),
+    Remove(Ending),
     /// Print everything that is stored about a user, as JSON
     Export(Who),
     /// Set a new password and end all sessions and grants
@@ -97,6 +97,15 @@ pub struct Who {
     user: String,
 }
 
+#[derive(Debug, Args)]
+pub struct Ending {
+    #[command(flatten)]
+    who: Who,
+    /// Even if nobody is left to administer an organisation, or the instance
+    #[arg(long)]
+    force: bool,
+}
+
 #[derive(Serialize)]
 struct UserView {
     id: UserId,
@@ -121,10 +130,10 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
         Command::Invite { email, lifetime } => invite(shell, &email, lifetime, &origin).await,
         Command::List => list(shell).await,
         Command::Show(who) => show(shell, &who.user).await,
-        Command::Disable(who) => {
+        Command::Disable(ending) => {
             let app = shell.open().await?;
-            let user = known(&app, &who.user).await?;
-            users::disable(&app, user.id, &origin).await?;
+            let user = known(&app, &ending.who.user).await?;
+            end(&app, &user, End::Disabled, ending.force, &origin).await?;
             done(shell, &user, "is disabled, and all sessions and grants have ended", "disabled")
         }
         Command::Enable(who) => {
@@ -133,10 +142,10 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
             users::enable(&app, user.id, &origin).await?;
             done(shell, &user, "is enabled", "active")
         }
-        Command::Remove(who) => {
+        Command::Remove(ending) => {
             let app = shell.open().await?;
-            let user = known(&app, &who.user).await?;
-            users::remove(&app, user.id, &origin).await?;
+            let user = known(&app, &ending.who.user).await?;
+            end(&app, &user, End::Removed, ending.force, &origin).await?;
             done(shell, &user, "is removed", "removed")
         }
         Command::Export(who) => {
@@ -166,6 +175,16 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
             users::verify_email(&app, user.id, email, &origin).await?;
             done(shell, &user, "has a verified address", "email_verified")
         }
+    }
+}
+
+async fn end(app: &App, user: &User, how: End, force: bool, origin: &Origin) -> Result<(), Failure> {
+    let needs = if force { Needs::Ignored } else { Needs::Respected };
+    match users::end(app, user.id, how, needs, origin).await {
+        Err(needed @ UserError::Needed(_)) => {
+            Err(Failure::Failed(format!("{needed}; `--force` does it all the same")))
+        }
+        other => Ok(other?),
     }
 }
 

@@ -22,7 +22,8 @@ impl Shipped {
     }
 }
 
-/// Who has a role of this rank or above in a whole organisation administers it; one such member must remain (OR-3).
+/// Who has a role of this rank or above in a whole organisation, one that may say who its members are, administers it; one
+/// such member must remain (OR-3).
 pub const ADMINISTRATOR: i64 = 30;
 
 /// The highest first.

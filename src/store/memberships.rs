@@ -13,7 +13,8 @@ use super::schema::{
 use super::users::User;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
-use crate::model::{MembershipId, OrganisationId, RoleId, Standing, Status, UserId, WorkspaceId};
+use crate::model::role::ADMINISTRATOR;
+use crate::model::{MembershipId, OrganisationId, Permission, RoleId, Standing, Status, UserId, WorkspaceId};
 
 /// A user in an organisation.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -143,35 +144,28 @@ pub fn roles_of(
     Ok(rows.into_iter().map(held).collect())
 }
 
-/// Whether somebody but this user administers the organisation: active here, not disabled, with a role of this rank
-/// or above in the whole of it.
-pub fn another_has_rank(
-    db: &mut Conn,
-    organisation: OrganisationId,
-    user: UserId,
-    rank: i64,
-) -> Result<bool, Error> {
-    let other = memberships::table
-        .inner_join(users::table.on(users::id.eq(memberships::user_id)))
-        .inner_join(membership_roles::table.on(membership_roles::membership_id.eq(memberships::id)))
-        .inner_join(roles::table.on(roles::id.eq(membership_roles::role_id)))
-        .filter(memberships::organisation_id.eq(organisation))
-        .filter(memberships::user_id.ne(user))
-        .filter(memberships::status.eq(Standing::Active))
-        .filter(users::status.eq(Status::Active))
-        .filter(membership_roles::workspace_id.is_null())
-        .filter(roles::rank.ge(rank))
-        .select(memberships::id);
-    Ok(other.first::<MembershipId>(db).optional()?.is_some())
+/// Whether a role administers: of this rank or above, and with the permission to say who belongs to the organisation. A
+/// rank alone lends nothing.
+macro_rules! administering {
+    () => {
+        roles::rank.ge(ADMINISTRATOR).and(
+            roles::id.eq_any(
+                role_permissions::table
+                    .filter(role_permissions::permission.eq(Permission::MembersWrite.as_str()))
+                    .select(role_permissions::role_id),
+            ),
+        )
+    };
 }
 
-/// Who administers the organisation, as [`another_has_rank`] understands it.
-pub fn with_rank(db: &mut Conn, organisation: OrganisationId, rank: i64) -> Result<Vec<User>, Error> {
+/// Who administers the organisation: active here, not disabled, with a role that does in the whole of it. In order of
+/// joining.
+pub fn administrators(db: &mut Conn, organisation: OrganisationId) -> Result<Vec<User>, Error> {
     let ranked = membership_roles::table
         .inner_join(roles::table.on(roles::id.eq(membership_roles::role_id)))
         .filter(membership_roles::organisation_id.eq(organisation))
         .filter(membership_roles::workspace_id.is_null())
-        .filter(roles::rank.ge(rank))
+        .filter(administering!())
         .select(membership_roles::membership_id);
     Ok(users::table
         .inner_join(memberships::table.on(memberships::user_id.eq(users::id)))
@@ -182,6 +176,17 @@ pub fn with_rank(db: &mut Conn, organisation: OrganisationId, rank: i64) -> Resu
         .order(memberships::id.asc())
         .select(User::as_select())
         .load(db)?)
+}
+
+/// Whether this user administers the organisation, and nobody else does.
+pub fn administers_alone(db: &mut Conn, organisation: OrganisationId, user: UserId) -> Result<bool, Error> {
+    let all = administrators(db, organisation)?;
+    Ok(matches!(all.as_slice(), [one] if one.id == user))
+}
+
+/// Those of these roles that administer.
+pub fn administering(db: &mut Conn, among: &[RoleId]) -> Result<Vec<RoleId>, Error> {
+    Ok(roles::table.filter(roles::id.eq_any(among)).filter(administering!()).select(roles::id).load(db)?)
 }
 
 /// What this user belongs to, in order of joining: the member is active, and so is the organisation (OR-2).

@@ -12,7 +12,6 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::identity::notice::Notices;
 use crate::mail::message::Happened;
-use crate::model::role::ADMINISTRATOR;
 use crate::model::{AuditAction, Language, Zone};
 use crate::store::domains::{self, Domain};
 use crate::store::{self, Conn, memberships, organisations};
@@ -97,7 +96,7 @@ impl Watch {
     fn tell(&self, db: &mut Conn, domain: &Domain, until: Option<Timestamp>) -> Result<(), store::Error> {
         let Some(organisation) = organisations::find(db, domain.organisation_id)? else { return Ok(()) };
         let (name, organisation) = (domain.domain.as_str(), organisation.name.as_str());
-        for user in memberships::with_rank(db, domain.organisation_id, ADMINISTRATOR)? {
+        for user in memberships::administrators(db, domain.organisation_id)? {
             let zone = user.zoneinfo.as_deref().and_then(Zone::parse);
             let until = until.map(|until| self.notices.language_of(&user).date_in(until, zone.as_ref()));
             let what = match &until {

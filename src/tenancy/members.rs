@@ -6,7 +6,7 @@
 
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
-use crate::model::role::{ADMINISTRATOR, MAX_ROLES, SHIPPED};
+use crate::model::role::{MAX_ROLES, SHIPPED};
 use crate::model::{
     AuditAction, MembershipId, OrganisationId, Permission, RoleId, Standing, UserId, WorkspaceId,
 };
@@ -199,11 +199,11 @@ fn set_roles_in(
     if given.is_empty() && in_place(&held, place).count() == held.len() {
         return Err(MemberError::NoRoles);
     }
-    let stays = place.workspace.is_some() || given.iter().any(|role| role.rank >= ADMINISTRATOR);
-    if !stays {
-        check_administered_without(db, &member, &held)?;
-    }
     let roles: Vec<RoleId> = given.iter().map(|role| role.id).collect();
+    let stays = place.workspace.is_some() || !memberships::administering(db, &roles)?.is_empty();
+    if !stays {
+        check_administered_without(db, &member)?;
+    }
     memberships::set_roles(db, organisation, member.id, place.workspace, &roles)?;
     scribe.write(db, told(AuditAction::MemberRolesSet, actor, assignment.user, place, &given))?;
     Ok(())
@@ -278,7 +278,7 @@ fn change_stored(
     let held = memberships::roles_of(db, organisation, &[member.id])?;
     authority.check_touches(user, &held)?;
     if change != One::Resume {
-        check_administered_without(db, &member, &held)?;
+        check_administered_without(db, &member)?;
         // What was issued for this organisation stays in circulation until it expires: offline verifiers are told.
         store::grants::revoke_tokens_in(db, organisation, Some(user), scribe.now)?;
         store::api_keys::revoke_tokens_in(db, organisation, Some(user), scribe.now)?;
@@ -398,14 +398,11 @@ pub(super) fn insert(
 }
 
 /// Refuses if this member administers the organisation, and nobody else does.
-fn check_administered_without(db: &mut Conn, member: &Member, held: &[Held]) -> Result<(), MemberError> {
-    let administers = member.status == Standing::Active
-        && held.iter().any(|held| held.workspace.is_none() && held.role.rank >= ADMINISTRATOR);
-    let organisation = member.organisation_id;
-    if administers && !memberships::another_has_rank(db, organisation, member.user_id, ADMINISTRATOR)? {
-        return Err(MemberError::LastAdministrator);
+fn check_administered_without(db: &mut Conn, member: &Member) -> Result<(), MemberError> {
+    match memberships::administers_alone(db, member.organisation_id, member.user_id)? {
+        true => Err(MemberError::LastAdministrator),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 fn told(action: AuditAction, actor: Actor, user: UserId, place: Place, roles: &[Role]) -> Event {

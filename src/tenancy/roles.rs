@@ -11,7 +11,7 @@ use crate::model::role::{ADMINISTRATOR, MAX_PERMISSIONS, MAX_RANK, SHIPPED, is_p
 use crate::model::slug::BadSlug;
 use crate::model::{AuditAction, OrganisationId, Permission, RoleId, Slug};
 use crate::store::roles::Role;
-use crate::store::{self, Conn, Unique, organisations, roles};
+use crate::store::{self, Conn, Unique, memberships, organisations, roles};
 use crate::tenancy::actor::{self, Actor, Authority, NotPermitted};
 use crate::tenancy::{clean_name, settle, use_case_errors};
 
@@ -155,7 +155,9 @@ fn change_stored(
     let rank = description.rank.max(found.rank);
     check_within(db, &authority, organisation, rank, &description.permissions)?;
     // It could be the last administrator's.
-    let demoted = found.rank >= ADMINISTRATOR && description.rank < ADMINISTRATOR;
+    let administers = description.rank >= ADMINISTRATOR
+        && description.permissions.contains(Permission::MembersWrite.as_str());
+    let demoted = !administers && !memberships::administering(db, &[found.id])?.is_empty();
     if demoted && roles::is_held(db, organisation, found.id)? {
         return Err(RoleError::Held(found.key));
     }

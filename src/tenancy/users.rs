@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::crypto::Secret;
-use crate::identity::account::deletion;
+use crate::identity::account::deletion::{self, Counts, Needed};
 use crate::identity::notice::Notices;
 use crate::identity::password::{Busy, Weak};
 use crate::identity::session;
@@ -55,6 +55,8 @@ pub enum UserError {
     NoSuchUser,
     #[error("this is not an address of the user")]
     NoSuchEmail,
+    #[error("{}", without(.0))]
+    Needed(Needed),
     #[error(transparent)]
     Busy(#[from] Busy),
     #[error(transparent)]
@@ -229,17 +231,50 @@ pub fn find(db: &mut Conn, who: &str) -> Result<Option<User>, store::Error> {
 
 /// Disables the user: nothing is issued any more, and every session and grant ends now (SE-5).
 pub async fn disable(app: &App, user: UserId, origin: &Origin) -> Result<(), UserError> {
-    let scribe = app.scribe(origin);
-    let disabled = app.db.write(move |db| {
-        let found = users::set_status(db, user, Status::Disabled, scribe.now)?;
-        if found {
-            end_everything(db, user, &scribe)?;
-            store::api_keys::revoke_tokens_of_creator(db, user, scribe.now)?;
-            scribe.write(db, Event::success(AuditAction::UserDisabled).user(user))?;
+    end(app, user, End::Disabled, Needs::Ignored, origin).await
+}
+
+/// How an account ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Disabled,
+    Removed,
+}
+
+/// Whether it matters that the instance, or an organisation, would be left without an administrator (OR-3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    Respected,
+    Ignored,
+}
+
+/// Disables the user, or removes them.
+pub async fn end(app: &App, user: UserId, how: End, needs: Needs, origin: &Origin) -> Result<(), UserError> {
+    let (scribe, notices) = (app.scribe(origin), Notices::of(app, Language::default()));
+    let ended = app.db.write(move |db| {
+        let Some(found) = users::find(db, user)? else { return Ok(Err(UserError::NoSuchUser)) };
+        if needs == Needs::Respected
+            && let Some(needed) = deletion::needed_now(db, &found, Counts::All, scribe.now)?
+        {
+            return Ok(Err(UserError::Needed(needed)));
         }
-        Ok(found)
+        let done = match how {
+            End::Disabled => disable_stored(db, user, &scribe)?,
+            End::Removed => deletion::erase(db, &found, &notices, &scribe)?,
+        };
+        Ok(if done { Ok(()) } else { Err(UserError::NoSuchUser) })
     });
-    if disabled.await? { Ok(()) } else { Err(UserError::NoSuchUser) }
+    ended.await?
+}
+
+fn disable_stored(db: &mut Conn, user: UserId, scribe: &Scribe) -> Result<bool, store::Error> {
+    let found = users::set_status(db, user, Status::Disabled, scribe.now)?;
+    if found {
+        end_everything(db, user, scribe)?;
+        store::api_keys::revoke_tokens_of_creator(db, user, scribe.now)?;
+        scribe.write(db, Event::success(AuditAction::UserDisabled).user(user))?;
+    }
+    Ok(found)
 }
 
 /// Lets a disabled user sign in again. What ended stays ended.
@@ -257,12 +292,7 @@ pub async fn enable(app: &App, user: UserId, origin: &Origin) -> Result<(), User
 
 /// Removes the user with everything that is theirs, and tells them; the audit keeps the id.
 pub async fn remove(app: &App, user: UserId, origin: &Origin) -> Result<(), UserError> {
-    let (scribe, notices) = (app.scribe(origin), Notices::of(app, Language::default()));
-    let removed = app.db.write(move |db| match users::find(db, user)? {
-        Some(user) => deletion::erase(db, &user, &notices, &scribe),
-        None => Ok(false),
-    });
-    if removed.await? { Ok(()) } else { Err(UserError::NoSuchUser) }
+    end(app, user, End::Removed, Needs::Ignored, origin).await
 }
 
 /// Gives the user a new password and ends every session and grant: whoever knew the old one is out (SE-5).
@@ -403,6 +433,18 @@ fn check_claim(name: &str, value: &str) -> Result<String, UserError> {
 
 fn is_column(claim: &str) -> bool {
     matches!(claim, "locale" | "zoneinfo")
+}
+
+fn without(needed: &Needed) -> String {
+    match needed {
+        Needed::ByInstance => {
+            "this is the only administrator of the instance: make another one first".to_owned()
+        }
+        Needed::ByOrganisation(name) => format!(
+            "nobody else administers the organisation `{name}`: make another member administrator first \
+             (`countersign member add --role admin`)"
+        ),
+    }
 }
 
 fn weakness(weak: Weak) -> String {

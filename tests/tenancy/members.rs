@@ -6,7 +6,7 @@ use countersign::audit::Origin;
 use countersign::model::{UserId, WorkspaceId};
 use countersign::tenancy::actor::Actor;
 use countersign::tenancy::members::{self, Assignment, MemberError};
-use countersign::tenancy::users;
+use countersign::tenancy::users::{self, End, Needs};
 use futures_util::future::join_all;
 
 use super::{roles, selected};
@@ -121,6 +121,43 @@ on_both_databases! {
         set(&app, all, &acme, given(ada, None, &["member"])).await.expect("bob administers");
         assert_eq!(roles(&selected(&app, ada, None, None).await.expect("a member")), ["member"]);
         refused!(remove(&app, all, &acme, bob).await, MemberError::LastAdministrator);
+    }
+
+    async fn or_3_a_rank_without_power_administers_nothing(database) {
+        let app = TestApp::start(database).await;
+        let (ada, bob, cem) = (app.user("ada").await, app.user("bob").await, app.user("cem").await);
+        let acme = app.organisation("acme").await;
+        app.own_role(&acme, "chief", 45, &[]).await;
+        app.own_role(&acme, "steward", 35, &["members:write"]).await;
+        app.member(&acme, ada, &["admin"]).await;
+        app.member(&acme, bob, &["chief"]).await;
+        let all = Actor::Operator;
+        refused!(remove(&app, all, &acme, ada).await, MemberError::LastAdministrator);
+        refused!(suspend(&app, all, &acme, ada).await, MemberError::LastAdministrator);
+        refused!(set(&app, all, &acme, given(ada, None, &["chief"])).await, MemberError::LastAdministrator);
+        app.member(&acme, cem, &["steward"]).await;
+        remove(&app, all, &acme, ada).await.expect("cem may say who belongs here");
+        refused!(remove(&app, all, &acme, cem).await, MemberError::LastAdministrator);
+        remove(&app, all, &acme, bob).await.expect("bob administers nothing");
+    }
+
+    async fn or_3_an_account_that_an_organisation_needs_is_not_ended_without_a_word(database) {
+        let app = TestApp::start(database).await;
+        let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+        let acme = app.organisation("acme").await;
+        app.member(&acme, ada, &["admin"]).await;
+        app.member(&acme, bob, &["member"]).await;
+        let origin = Origin::command_line();
+        for how in [End::Disabled, End::Removed] {
+            let refused = users::end(&app.app, ada, how, Needs::Respected, &origin).await;
+            let text = refused.expect_err("acme needs her").to_string();
+            assert!(text.contains("acme & Söhne") && text.contains("member add"), "{text}");
+        }
+        assert!(selected(&app, ada, Some("acme"), None).await.is_ok());
+        app.member(&acme, bob, &["admin"]).await;
+        users::end(&app.app, ada, End::Removed, Needs::Respected, &origin).await.expect("bob is there");
+        users::end(&app.app, bob, End::Disabled, Needs::Respected, &origin).await.expect_err("and now he is alone");
+        users::end(&app.app, bob, End::Disabled, Needs::Ignored, &origin).await.expect("by force");
     }
 
     async fn ar_1_administrators_who_remove_each_other_leave_one(database) {

@@ -117,6 +117,7 @@ on_both_databases! {
         own_role(&app, &acme, "owner", 40, &["members:write"]).await;
         app.member(&acme, ada, &["owner"]).await;
         refused!(change(&app, &acme, "owner", description(29, &[])).await, RoleError::Held(_));
-        change(&app, &acme, "owner", description(30, &[])).await.expect("still an administrator");
+        refused!(change(&app, &acme, "owner", description(40, &[])).await, RoleError::Held(_));
+        change(&app, &acme, "owner", description(30, &["members:write"])).await.expect("still an administrator");
     }
 }

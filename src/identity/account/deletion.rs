@@ -4,13 +4,12 @@
 
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
+use crate::clock::Timestamp;
 use crate::identity::link::stored_address;
 use crate::identity::notice::Notices;
 use crate::identity::session::{self, SignedIn};
 use crate::mail::message::Happened;
-use crate::model::role::ADMINISTRATOR;
 use crate::model::{AuditAction, UserId};
-use crate::store::memberships::Member;
 use crate::store::organisations::Organisation;
 use crate::store::users::User;
 use crate::store::{self, Conn, api_keys, grants, memberships, organisations, personal, users};
@@ -46,8 +45,8 @@ pub async fn needed(app: &App, user: &User) -> Result<Option<Needed>, store::Err
     let user = user.clone();
     app.db
         .read(move |db| {
-            let administered = administered(db, user.id)?;
-            who_needs(db, &user, &administered)
+            let belongs = belongs(db, user.id)?;
+            who_needs(db, &user, Counts::WithOthers, &belongs)
         })
         .await
 }
@@ -66,13 +65,7 @@ pub async fn delete(
     let (user, scribe) = (account.user.clone(), app.scribe(origin));
     app.db
         .write(move |db| {
-            // Two administrators who leave at once: the second sees that the first has left.
-            users::hold_admins(db)?;
-            let administered = administered(db, user.id)?;
-            for organisation in &administered {
-                organisations::lock(db, organisation.id, scribe.now)?;
-            }
-            if let Some(needed) = who_needs(db, &user, &administered)? {
+            if let Some(needed) = needed_now(db, &user, Counts::WithOthers, scribe.now)? {
                 return Ok(Err(DeletionError::Needed(needed)));
             }
             erase(db, &user, &notices, &scribe)?;
@@ -103,31 +96,51 @@ pub fn erase(db: &mut Conn, user: &User, notices: &Notices, scribe: &Scribe) -> 
     Ok(true)
 }
 
-/// The organisations that the user administers as a whole.
-fn administered(db: &mut Conn, user: UserId) -> Result<Vec<Organisation>, store::Error> {
-    let held = memberships::roles_of_user(db, user)?;
-    let administers = |member: &Member| {
-        held.iter().any(|held| {
-            held.membership == member.id && held.workspace.is_none() && held.role.rank >= ADMINISTRATOR
-        })
-    };
-    let belongs = memberships::active_of_user(db, user)?.into_iter();
-    Ok(belongs.filter(|(member, _)| administers(member)).map(|(_, organisation)| organisation).collect())
+/// Whether the account must stay for now, asked of everything that it administers, which is locked: of two administrators
+/// who leave at once, the second sees that the first has left.
+pub fn needed_now(
+    db: &mut Conn,
+    user: &User,
+    counts: Counts,
+    now: Timestamp,
+) -> Result<Option<Needed>, store::Error> {
+    users::hold_admins(db)?;
+    let belongs = belongs(db, user.id)?;
+    for organisation in &belongs {
+        organisations::lock(db, organisation.id, now)?;
+    }
+    who_needs(db, user, counts, &belongs)
+}
+
+/// Which organisations need an administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// One that nobody else belongs to needs nobody.
+    WithOthers,
+    All,
+}
+
+/// In one order, whoever locks them.
+fn belongs(db: &mut Conn, user: UserId) -> Result<Vec<Organisation>, store::Error> {
+    let mut belongs: Vec<Organisation> =
+        memberships::active_of_user(db, user)?.into_iter().map(|(_, organisation)| organisation).collect();
+    belongs.sort_by_key(|organisation| organisation.id);
+    Ok(belongs)
 }
 
 fn who_needs(
     db: &mut Conn,
     user: &User,
-    administered: &[Organisation],
+    counts: Counts,
+    belongs: &[Organisation],
 ) -> Result<Option<Needed>, store::Error> {
     if user.is_admin && !users::has_other_admin(db, user.id)? {
         return Ok(Some(Needed::ByInstance));
     }
-    for organisation in administered {
+    for organisation in belongs {
         let id = organisation.id;
-        // One that nobody else belongs to needs nobody.
-        let has_others = memberships::list(db, id, None, 2)?.len() > 1;
-        if has_others && !memberships::another_has_rank(db, id, user.id, ADMINISTRATOR)? {
+        let counted = counts == Counts::All || memberships::list(db, id, None, 2)?.len() > 1;
+        if counted && memberships::administers_alone(db, id, user.id)? {
             return Ok(Some(Needed::ByOrganisation(organisation.name.clone())));
         }
     }
