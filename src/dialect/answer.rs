@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::model::{Dialect, Wording};
 use super::template::Template;
 use crate::web::fault::{Fault, Refused};
+use crate::web::respond::in_header;
 
 /// An answer before it is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,12 +20,15 @@ pub struct Answer {
 
 /// Fills headers; one without a value is left out.
 pub fn fill_headers(templates: &[(String, Template)], scope: &Value) -> Vec<(String, String)> {
-    templates.iter().filter_map(|(name, template)| Some((name.clone(), template.fill_text(scope)?))).collect()
+    templates
+        .iter()
+        .filter_map(|(name, template)| Some((name.clone(), template.fill_header(scope, in_header)?)))
+        .collect()
 }
 
 /// Fills headers; one without a value is empty.
 pub fn fill_all_headers(templates: &[(String, Template)], scope: &Value) -> Vec<(String, String)> {
-    let text = |template: &Template| template.fill_text(scope).unwrap_or_default();
+    let text = |template: &Template| template.fill_header(scope, in_header).unwrap_or_default();
     templates.iter().map(|(name, template)| (name.clone(), text(template))).collect()
 }
 

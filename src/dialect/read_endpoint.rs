@@ -21,6 +21,35 @@ const SECRETS: &[&str] =
 /// Where an API's own description is: no endpoint's place.
 pub const DESCRIPTION: &str = "/openapi.json";
 
+/// What the connection, the body and the server itself say.
+const OUR_HEADERS: &[&str] = &[
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "allow",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "date",
+    "host",
+    "keep-alive",
+    "location",
+    "pragma",
+    "retry-after",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+];
+
 /// All endpoints, in the order of the file.
 pub fn all(reader: &mut Reader<'_>, value: At<'_>, tokens: &Tokens) -> Vec<Endpoint> {
     let Some(list) = value.get_ref().as_array() else {
@@ -167,9 +196,14 @@ fn refuse_refresh_token<'a>(
 
 fn headers(reader: &mut Reader<'_>, value: At<'_>, scope: Scope<'_>) -> Vec<(String, Template)> {
     let Some(table) = reader.table(value) else { return Vec::new() };
-    for (key, _) in in_order(table) {
+    for (key, value) in in_order(table) {
         let name = toml::Spanned::new(key.span(), DeValue::String(key.get_ref().clone()));
-        header_name(reader, &name);
+        if header_name(reader, &name).is_some_and(|name| OUR_HEADERS.contains(&name.as_str())) {
+            reader.wrong(&key.span(), format!("`{}` is a header of the server's own", key.get_ref()));
+        }
+        if value.get_ref().as_str().is_some_and(|text| !text.bytes().all(|b| (b' '..=b'~').contains(&b))) {
+            reader.wrong(&value.span(), "must be ASCII; only what is filled in is encoded");
+        }
     }
     reader.fields(table, scope).unwrap_or_default()
 }

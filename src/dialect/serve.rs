@@ -296,8 +296,8 @@ fn response(answer: &Answer) -> HttpResponse {
     };
     let headers = response.headers_mut();
     for (name, value) in &answer.headers {
-        // A value that cannot stand in a header (a name with letters of other alphabets) is sent percent-encoded.
-        let value = HeaderValue::from_str(value).unwrap_or_else(|_| percent_encoded(value));
+        let value = HeaderValue::from_str(value)
+            .expect("what is filled in is encoded, and the file's own text is ASCII");
         if let Ok(name) = HeaderName::try_from(name.as_str()) {
             headers.insert(name, value);
         }
@@ -305,12 +305,6 @@ fn response(answer: &Answer) -> HttpResponse {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response
-}
-
-fn percent_encoded(value: &str) -> HeaderValue {
-    let encoded =
-        percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
-    HeaderValue::from_str(&encoded).expect("what is percent-encoded is ASCII")
 }
 
 fn described(mounted: &Mounted) -> HttpResponse {

@@ -119,7 +119,7 @@ impl Template {
         match self {
             Self::Constant(value) => value.clone(),
             Self::Name(name) => name.find(scope).clone(),
-            Self::Text(pieces) => Value::String(text_of(pieces, scope)),
+            Self::Text(pieces) => Value::String(text_of(pieces, scope, &plain)),
             Self::List(items) => Value::Array(items.iter().map(|item| item.fill(scope)).collect()),
             Self::Table(fields) => Value::Object(fill_table(fields, scope)),
             Self::Each { over, item } => {
@@ -137,12 +137,16 @@ impl Template {
         matches!(self, Self::Name(Name { optional: true, .. }) | Self::When { .. })
     }
 
-    /// As text for a header. `None` where there is nothing to say.
-    pub fn fill_text(&self, scope: &Value) -> Option<String> {
-        match self.fill(scope) {
-            Value::Null => None,
-            Value::String(text) => Some(text),
-            other => Some(other.to_string()),
+    /// As the value of a header, in which each value that is filled in is `encoded` and a list stands with commas. `None`
+    /// where there is nothing to say.
+    pub fn fill_header(&self, scope: &Value, encoded: impl Fn(&str) -> String) -> Option<String> {
+        let shown = |value: &Value| header_text(value, &encoded);
+        match self {
+            Self::Text(pieces) => Some(text_of(pieces, scope, &shown)),
+            Self::Name(name) => Some(name.find(scope)).filter(|value| !value.is_null()).map(shown),
+            // What the file itself says stands as it is.
+            Self::Constant(Value::String(text)) => Some(text.clone()),
+            other => Some(other.fill(scope)).filter(|value| !value.is_null()).map(|value| shown(&value)),
         }
     }
 }
@@ -157,19 +161,27 @@ pub fn fill_table(fields: &[(String, Template)], scope: &Value) -> Map<String, V
     filled.collect()
 }
 
-fn text_of(pieces: &[Piece], scope: &Value) -> String {
-    let mut text = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Literal(literal) => text.push_str(literal),
-            Piece::Name(name) => match name.find(scope) {
-                Value::Null => {}
-                Value::String(value) => text.push_str(value),
-                other => text.push_str(&other.to_string()),
-            },
-        }
+fn text_of(pieces: &[Piece], scope: &Value, shown: &dyn Fn(&Value) -> String) -> String {
+    let pieces = pieces.iter().map(|piece| match piece {
+        Piece::Literal(literal) => literal.clone(),
+        Piece::Name(name) => shown(name.find(scope)),
+    });
+    pieces.collect()
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
-    text
+}
+
+fn header_text(value: &Value, encoded: &impl Fn(&str) -> String) -> String {
+    match value {
+        Value::Array(items) => items.iter().map(|item| encoded(&plain(item))).collect::<Vec<_>>().join(","),
+        other => encoded(&plain(other)),
+    }
 }
 
 #[cfg(test)]
@@ -229,6 +241,24 @@ mod tests {
         assert_eq!(whole.fill(&json!({ "user": { "id": 7 } })), json!({ "user": { "id": 7 } }));
         assert_eq!(whole.fill(&json!({ "user": { "id": null } })), json!({}));
         assert_eq!(whole.fill(&json!({})), json!({}));
+    }
+
+    #[test]
+    fn in_a_header_what_is_filled_in_is_encoded_and_what_the_file_says_is_not() {
+        let scope = json!({ "name": "Zoë %41", "roles": ["A", "B,C"], "n": 7, "none": null, "no": [] });
+        let encoded = |text: &str| text.replace('%', "%25").replace(',', "%2C").replace('ë', "%C3%AB");
+        for (text, expected) in [
+            ("{{name}}", Some("Zo%C3%AB %2541")),
+            ("a, {{name}}", Some("a, Zo%C3%AB %2541")),
+            ("{{roles}}", Some("A,B%2CC")),
+            ("[{{roles}}] {{n}}{{none}}", Some("[A,B%2CC] 7")),
+            ("{{no}}", Some("")),
+            ("{{none}}", None),
+            ("50%, a", Some("50%, a")),
+        ] {
+            let template = Template::of_text(text).expect("a good template");
+            assert_eq!(template.fill_header(&scope, encoded).as_deref(), expected, "{text}");
+        }
     }
 
     #[test]

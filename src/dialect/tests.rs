@@ -136,6 +136,9 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ),
         ("reply =", "status = 99\nreply =", "F:10:10: must be 200 to 399"),
         ("reply =", "headers = { \"X Y\" = \"z\" }\nreply =", "F:10:13: must be a header's name"),
+        ("reply =", "headers = { Set-Cookie = \"a=b\" }\nreply =", "F:10:13: `Set-Cookie` is a header of"),
+        ("reply =", "headers = { Content-Length = \"1\" }\nreply =", "F:10:13: `Content-Length` is a header"),
+        ("reply =", "headers = { X-A = \"\u{e9}\" }\nreply =", "F:10:19: must be ASCII"),
         ("[tokens]", "[errors.nothing]\n[tokens]", "F:3:9: `nothing` is no error"),
         (
             "[tokens]",

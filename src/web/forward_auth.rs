@@ -8,7 +8,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
 
 use crate::app::App;
@@ -19,7 +18,7 @@ use crate::protocol::{ErrorCode, OAuthError, bearer};
 
 use super::extract::{Browser, Caller, Credential};
 use super::failure::ApiFailure;
-use super::respond;
+use super::respond::{self, in_header};
 
 const PATH: &str = "/forward-auth";
 
@@ -131,22 +130,15 @@ fn status(denied: &Denied) -> StatusCode {
     }
 }
 
-/// What may stand in the value of a header as it is; everything else is percent-encoded, as UTF-8.
-const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"').add(b',').add(b';').add(b'\\');
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED).to_string()
-}
-
 /// Each header is there in any case, if need be empty, so that a proxy which copies them overwrites what a client sent by
 /// the same name.
 fn passing(passed: &Passed) -> HttpResponse {
     let Identity { subject, email, name, organisation, roles, scope, client } = &passed.identity;
-    let optional = |text: &Option<String>| text.as_deref().map(encoded).unwrap_or_default();
-    let roles: Vec<String> = roles.iter().map(|role| encoded(role)).collect();
+    let optional = |text: &Option<String>| text.as_deref().map(in_header).unwrap_or_default();
+    let roles: Vec<String> = roles.iter().map(|role| in_header(role)).collect();
     let mut answer = respond::no_store(StatusCode::OK).finish();
     for (header, value) in [
-        ("x-auth-user", encoded(subject)),
+        ("x-auth-user", in_header(subject)),
         ("x-auth-email", optional(email)),
         ("x-auth-name", optional(name)),
         ("x-auth-organization", organisation.map(|id| id.to_string()).unwrap_or_default()),

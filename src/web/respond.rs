@@ -8,6 +8,7 @@ use actix_web::http::header::{
     HeaderValue, LOCATION, PRAGMA, RETRY_AFTER,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 use crate::app::App;
@@ -187,6 +188,14 @@ pub fn problem(details: &serde_json::Value) -> HttpResponse {
     let mut answer = json_no_store(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), details);
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     answer
+}
+
+/// What may stand in the value of a header as it is; everything else is percent-encoded, as UTF-8.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"').add(b',').add(b';').add(b'\\');
+
+/// Somebody's own text as the value of a header, or as part of one: whoever reads it decodes it, and can split lists first.
+pub fn in_header(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 /// Whole seconds, rounded up, for `Retry-After`.
