@@ -12,6 +12,7 @@ use crate::identity::account::profile::{self, Profile};
 use crate::identity::change_password::{self, Change};
 use crate::identity::magic::{self, Onward};
 use crate::identity::recovery::{self, RegisteredRedirect};
+use crate::protocol::ScopeSet;
 use crate::tenancy::api_keys::present;
 use crate::tenancy::domains;
 use crate::tenancy::membership::{ActiveMembership, Selection};
@@ -126,14 +127,17 @@ pub async fn check(at: &At<'_>) -> Result<Told, Refused> {
         Caller::Person(person) => &person.0.claims.scope,
         Caller::Machine(machine) => machine.scope(),
     };
-    if !may_by_role || !at.inputs().text("scope").is_none_or(|needed| scope.contains(needed)) {
+    let needed = ScopeSet::parse(at.inputs().text("scope").unwrap_or_default());
+    let needed = needed
+        .map_err(|_| Refused::with_detail(Fault::InvalidRequest, "`scope` is not a list of scopes."))?;
+    if !may_by_role || !needed.is_subset_of(scope) {
         return Err(Fault::Forbidden.into());
     }
     let mut told = tell(at, &caller);
-    if at.call.endpoint.uses("tokens.access") {
+    if FRESH.iter().any(|(name, _)| at.call.endpoint.uses(name)) {
         let product = at.product().await?;
-        let access = first_party::again(at.app(), &product, &caller, &at.claims(), &at.origin).await?;
-        told.insert("tokens".to_owned(), json!({ "access": access.expose() }));
+        let fresh = first_party::again(at.app(), &product, &caller, &at.claims(), &at.origin).await?;
+        told.insert("tokens".to_owned(), subject::fresh(&fresh));
     }
     Ok(told)
 }

@@ -10,6 +10,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value, json};
 
+use super::action::Action;
 use super::model::{Endpoint, Input};
 use super::template::Template;
 use crate::crypto::Secret;
@@ -54,6 +55,9 @@ impl Inputs {
 /// Reads every input of the endpoint.
 pub fn read(endpoint: &Endpoint, presented: &Presented<'_>) -> Result<Inputs, Refused> {
     let scope = presented.scope(endpoint)?;
+    if endpoint.action == Action::Check {
+        presented.is_understood(endpoint)?;
+    }
     let mut inputs = Inputs::default();
     for (name, input) in &endpoint.inputs {
         if let Some(value) = value(name, input, &scope)? {
@@ -108,7 +112,44 @@ fn pairs(encoded: &[u8], what: &str) -> Result<Map<String, Value>, Refused> {
     Ok(fields)
 }
 
+/// Inputs with which a proxy demands something.
+const DEMANDS: [&str; 2] = ["role", "scope"];
+
 impl Presented<'_> {
+    /// Refuses what a proxy demands in words that nobody reads, or leaves empty: a demand that were passed over would open
+    /// what it should have closed.
+    fn is_understood(&self, endpoint: &Endpoint) -> Result<(), Refused> {
+        let refuse = |why: String| Err(Refused::with_detail(Fault::InvalidRequest, why));
+        let sources: Vec<Vec<String>> = endpoint.inputs.values().flat_map(Input::sources).collect();
+        for (name, value) in pairs(self.query.as_bytes(), "The address")? {
+            if !sources.iter().any(|source| source[0] == "query" && source[1] == name) {
+                return refuse("The address has a parameter that is not known here.".to_owned());
+            }
+            if value.as_str().is_some_and(|value| value.trim().is_empty()) {
+                return refuse(format!("`{name}` has no value."));
+            }
+        }
+        let demands = endpoint.inputs.iter().filter(|(name, _)| DEMANDS.contains(name));
+        for source in demands.flat_map(|(_, input)| input.sources()) {
+            let is_empty = match source[0].as_str() {
+                "header" => {
+                    let of_name = |(sent, _): &&(&str, &[u8])| sent.eq_ignore_ascii_case(&source[1]);
+                    self.headers.iter().filter(of_name).any(|(_, value)| value.trim_ascii().is_empty())
+                }
+                "body" => {
+                    let place = format!("/{}", source[1..].join("/"));
+                    let body = Value::Object(self.body.clone());
+                    body.pointer(&place).and_then(Value::as_str).is_some_and(|text| text.trim().is_empty())
+                }
+                _ => false,
+            };
+            if is_empty {
+                return refuse(format!("`{}` has no value.", source[source.len() - 1]));
+            }
+        }
+        Ok(())
+    }
+
     /// What the endpoint's templates are filled from.
     fn scope(&self, endpoint: &Endpoint) -> Result<Value, Refused> {
         let path: Map<String, Value> =
