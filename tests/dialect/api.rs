@@ -2,7 +2,7 @@
 
 use countersign::audit::Origin;
 use countersign::config;
-use countersign::model::{ApiKeyId, OrganisationId};
+use countersign::model::{ApiKeyId, OrganisationId, UserId};
 use countersign::store::outbox::Message;
 use countersign::tenancy::actor::Actor;
 use countersign::tenancy::api_keys::{NewKey, manage};
@@ -71,6 +71,14 @@ impl Api {
     /// The `aud` of its tokens.
     pub fn audience(&self) -> &str {
         &self.base
+    }
+
+    /// Somebody with a role in an organisation of their own.
+    pub async fn member(&self, name: &str, role: &str) -> UserId {
+        let (user, organisation) =
+            (self.app.user(name).await, self.app.organisation(&format!("at-{name}")).await);
+        self.app.member(&organisation, user, &[role]).await;
+        user
     }
 
     /// Signs in with the usual fields and the password of every test user.

@@ -89,7 +89,7 @@ on_both_databases! {
             dialect.tokens.access_ttl = Some(Duration::from_secs(600));
         })
         .await;
-        short.app.user("john").await;
+        short.member("john", "member").await;
         let answer = short.login(LOGIN, "john").await;
         let claims = crate::support::claims(&answer.text("/data/token"));
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
@@ -115,7 +115,7 @@ on_both_databases! {
             dialect.tokens.session_ttl = Some(Duration::from_secs(30 * 3_600));
         })
         .await;
-        api.app.user("john").await;
+        api.member("john", "member").await;
         let first = token(&api, "john").await;
         api.app.advance(Duration::from_secs(20 * 3_600));
         let second = api.post(REFRESH).bearer(&first).send().await.text("/data/token");

@@ -50,6 +50,17 @@ on_both_databases! {
             assert_eq!(claims(&answer.text("/data/tokens/accessToken"))["roles"], json!(tended));
         }
     }
+
+    async fn jk_6_who_belongs_nowhere_is_not_staff(database) {
+        let (api, acme) = start(database).await;
+        let zoe = api.app.user("zoe").await;
+        let refused = api.login("/jack/api/v1/auth/login", "zoe").await;
+        assert_eq!(refused.expect(403)["error"]["code"], "FORBIDDEN");
+        assert_eq!(api.app.live_sessions("zoe").await, 0);
+        api.app.member(&acme, zoe, &["porter"]).await;
+        let answer = api.login("/jack/api/v1/auth/login", "zoe").await;
+        assert_eq!(answer.expect(200)["data"]["user"]["role"], "staff");
+    }
 }
 
 fn basic(name: &str) -> String {

@@ -38,7 +38,7 @@ on_both_databases! {
 
     async fn pw_6_an_unknown_account_and_a_wrong_password_are_answered_alike(database) {
         let api = Api::start(database, "jack").await;
-        api.app.user("john").await;
+        api.member("john", "member").await;
         let try_once = async |email: String| {
             let begun = Instant::now();
             let answer = api.post(LOGIN).json(&json!({ "email": email, "password": "wrong horse" })).send().await;
@@ -62,7 +62,7 @@ on_both_databases! {
             dialect.limits.insert("login_failures".to_owned(), three);
         })
         .await;
-        api.app.user("john").await;
+        api.member("john", "member").await;
         let wrong = json!({ "email": "john@example.com", "password": "wrong horse" });
         for _ in 0..3 {
             api.post(LOGIN).json(&wrong).send().await.expect(401);
@@ -71,7 +71,7 @@ on_both_databases! {
         assert_eq!(answer.expect(429)["error"]["code"], "RATE_LIMITED");
         assert_eq!(answer.header("retry-after"), "900");
         // The page counts in the same place, by its own limit: another account, another counter (MF-5).
-        api.app.user("jane").await;
+        api.member("jane", "member").await;
         api.login(LOGIN, "jane").await.expect(200);
         api.app.advance(Duration::from_secs(900));
         api.login(LOGIN, "john").await.expect(200);
@@ -79,7 +79,7 @@ on_both_databases! {
 
     async fn mf_5_who_owes_a_second_factor_is_refused_and_gets_nothing(database) {
         let api = Api::start(database, "jack").await;
-        let user = api.app.user("john").await;
+        let user = api.member("john", "member").await;
         let now = api.app.clock.now();
         let demanded = api.app.app.db.write(move |db| countersign::store::factors::demand(db, user, now)).await;
         demanded.expect("the demand is stored");
@@ -173,7 +173,7 @@ on_both_databases! {
             }
         });
         let api = Api::serve(database, settings, "").await;
-        api.app.user("john").await;
+        api.member("john", "member").await;
         let login = |host: &str, path: &str| {
             let body = json!({ "email": "john@example.com", "password": PASSWORD });
             api.post(path).header("Host", host).json(&body).send()
@@ -193,7 +193,7 @@ on_both_databases! {
     async fn tk_4_a_token_of_one_api_is_nothing_to_another(database) {
         let settings = Settings::with(|config| config.dialects.extend([shipped("jack"), shipped("orgstack")]));
         let api = Api::serve(database, settings, "").await;
-        api.app.user("john").await;
+        api.member("john", "member").await;
         let jack = api.login("/jack/api/v1/auth/login", "john").await.text("/data/token");
         let body = json!({ "username": "john@example.com", "password": PASSWORD });
         let orgstack = api.post("/orgstack/api/auth/login").json(&body).send().await.text("/token");
@@ -254,7 +254,7 @@ on_both_databases! {
 
     async fn ar_2_a_client_that_is_disabled_or_demands_a_factor_gives_nothing(database) {
         let api = Api::start(database, "jack").await;
-        api.app.user("john").await;
+        api.member("john", "member").await;
         let token = api.login(LOGIN, "john").await.text("/data/token");
         let origin = countersign::audit::Origin::command_line();
         let change = clients::Change { require_mfa: Some(true), ..Default::default() };
