@@ -98,6 +98,33 @@ on_both_databases! {
         world.api.call("PATCH", ME).json(&change).send().await.expect(401);
     }
 
+    async fn ja_4_a_workspace_alone_names_its_organisation(database) {
+        let world = start(database).await;
+        let lab = world.api.app.workspace(&world.second, "lab").await.to_string();
+        let login = async |workspace: &str| {
+            let body = json!({ "email": "ada@example.com", "password": PASSWORD });
+            world.api.post(LOGIN).json(&body).header(WORKSPACE, workspace).send().await
+        };
+        for named in [lab.as_str(), "lab"] {
+            let answer = login(named).await;
+            assert_eq!(answer.expect(200)["active"]["organization_id"], world.second.id.to_string(), "{named}");
+            assert_eq!((&answer.body["active"]["workspace_id"], &answer.body["active"]["role"]), (&json!(lab), &json!("member")));
+        }
+        // Both have one of this name: the first is meant, as where nothing is said.
+        assert_eq!(login("default").await.expect(200)["active"]["organization_id"], world.first.id.to_string());
+        let foreign = world.api.app.organisation("third").await.workspace.to_string();
+        for named in [foreign.as_str(), "nowhere", &format!("wsp_{}", "0".repeat(32))] {
+            assert_eq!(login(named).await.status, 403, "{named}");
+        }
+        // A token is for one organisation. A workspace of another is reached by switching.
+        let token = world.token().await;
+        assert_error(&world.me(&token, &[(WORKSPACE, &lab)]).await, 403, "organisation_mismatch");
+        assert_error(&world.me(&token, &[(WORKSPACE, &foreign)]).await, 403, "organisation_denied");
+        let switched = world.api.post(SWITCH).bearer(&token).header(WORKSPACE, &lab).send().await;
+        assert_eq!(switched.expect(200)["active"]["organization_id"], world.second.id.to_string());
+        world.me(&switched.text("/token"), &[(WORKSPACE, &lab)]).await.expect(200);
+    }
+
     async fn ja_1_a_registration_is_answered_alike_and_finished_by_mail(database) {
         let world = start(database).await;
         let register = |email: &str| {
