@@ -2,6 +2,7 @@
 
 use serde_json::{Map, json};
 
+use super::action::FRESH;
 use super::run::At;
 use super::sign_in::Told;
 use super::subject;

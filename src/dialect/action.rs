@@ -115,7 +115,7 @@ actions! {
     /// Says whether a request may pass, for a proxy that asks before it forwards.
     Check = "check" {
         needs: [["token", "api_key"]], takes: ["organisation", "workspace", "user", "role", "scope"],
-        tells: [SUBJECT, SESSION, TOKENS, MACHINE]
+        tells: [SUBJECT, SESSION, FRESH, MACHINE]
     }
     /// Sends a browser to the sign-in page.
     SignInPage = "page.sign_in" { needs: [], takes: [], tells: [LOCATION] }
@@ -169,6 +169,14 @@ pub const TOKENS: &[(&str, Kind)] = &[
     ("tokens.expires_in", Kind::Integer),
     ("tokens.refresh_expires_in", Kind::Integer),
     // RFC 3339 in UTC with whole seconds, and the same as seconds since 1970.
+    ("tokens.expires_at", Kind::Text),
+    ("tokens.expires_at_unix", Kind::Integer),
+];
+
+/// A token for what stands behind a proxy.
+pub const FRESH: &[(&str, Kind)] = &[
+    ("tokens.access", Kind::Text),
+    ("tokens.expires_in", Kind::Integer),
     ("tokens.expires_at", Kind::Text),
     ("tokens.expires_at_unix", Kind::Integer),
 ];

@@ -68,6 +68,7 @@ const RESERVED_CLAIMS: &[&str] = &[
     "typ",
     "org_slug",
     "api_key",
+    "passed_on",
 ];
 
 /// Reserved claims that a dialect may ask for, though not choose: the server's own value, in the dialect's words.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::model::{Dialect, RoleNames};
 use super::template::{Template, fill_table};
 use crate::clock::Timestamp;
-use crate::grants::first_party::{Issued, Machine, Subject};
+use crate::grants::first_party::{Fresh, Issued, Machine, Subject};
 use crate::store::organisations::{Organisation, Workspace};
 use crate::store::roles::Role;
 use crate::tenancy::membership::Membership;
@@ -68,7 +68,6 @@ pub fn claims(templates: &[(String, Template)], scope: &Value) -> Map<String, Va
 
 /// What may be told of tokens.
 pub fn tokens(issued: &Issued) -> Value {
-    let seconds = |from: Timestamp, to: Timestamp| (to.seconds() - from.seconds()).max(0);
     json!({
         "access": issued.access.expose(),
         "expires_at": issued.expires_at.rfc3339(),
@@ -77,6 +76,20 @@ pub fn tokens(issued: &Issued) -> Value {
         "refresh": issued.refresh.as_ref().map(|(token, _)| token.expose()),
         "refresh_expires_in": issued.refresh.as_ref().map(|(_, ends)| seconds(issued.issued_at, *ends)),
     })
+}
+
+/// What may be told of a token that is passed on.
+pub fn fresh(fresh: &Fresh) -> Value {
+    json!({
+        "access": fresh.token.expose(),
+        "expires_at": fresh.expires_at.rfc3339(),
+        "expires_at_unix": fresh.expires_at.seconds(),
+        "expires_in": seconds(fresh.issued_at, fresh.expires_at),
+    })
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> i64 {
+    (to.seconds() - from.seconds()).max(0)
 }
 
 fn user(subject: &Subject) -> Value {

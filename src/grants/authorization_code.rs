@@ -64,6 +64,7 @@ pub(super) async fn redeem(
         detail: &detail,
         target: &target,
         now,
+        passed_on: false,
     };
     let access = issue::user_access_token(app, &issuing)?;
     let id_token = issue::id_token(app, &issuing, id_claims, &access, detail.nonce.as_deref())?;

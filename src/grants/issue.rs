@@ -47,7 +47,12 @@ pub(super) struct Issuing<'a> {
     pub detail: &'a Detail,
     pub target: &'a Target,
     pub now: Timestamp,
+    /// Whether it is for what stands behind a proxy, in place of the credential that was presented.
+    pub passed_on: bool,
 }
+
+/// How long a token for what stands behind a proxy lives: it is used at once.
+pub(super) const FRESH: Duration = Duration::from_secs(60);
 
 /// The same for a product's API: about this membership, and with the claims that the API has beside. Of the standard
 /// ones it may word the roles.
@@ -72,7 +77,7 @@ pub(super) fn user_access_token(app: &App, issuing: &Issuing<'_>) -> Result<Acce
 }
 
 fn user_claims(app: &App, issuing: &Issuing<'_>) -> AccessClaims {
-    let Issuing { client, place, admission, grant, detail, target, now } = *issuing;
+    let Issuing { client, place, admission, grant, detail, target, now, passed_on } = *issuing;
     AccessClaims {
         sub: admission.user().id.to_string(),
         auth_time: Some(grant.auth_time),
@@ -82,6 +87,7 @@ fn user_claims(app: &App, issuing: &Issuing<'_>) -> AccessClaims {
         gid: Some(grant.id),
         exp: expiry(target, app.config.lifetimes.access, grant, now),
         status: Some(place.claim(app.config.issuer.as_str())),
+        passed_on,
         organisation: organisation_claims(admission.membership()),
         ..machine_claims(app, client, target, now)
     }
@@ -165,6 +171,7 @@ pub(super) fn key_access_token(app: &App, issuing: &KeyIssuing<'_>) -> Result<Ac
         api_key: Some(key.id),
         workspace: key.workspace_id,
         status: Some(place.claim(issuer)),
+        passed_on: false,
         organisation: organisation_of_key(admitted),
         extra: Map::new(),
     };
@@ -196,6 +203,7 @@ fn machine_claims(app: &App, client: &Client, target: &Target, now: Timestamp) -
         api_key: None,
         workspace: None,
         status: None,
+        passed_on: false,
         organisation: OrganisationClaims::default(),
         extra: Map::new(),
     }

@@ -73,6 +73,7 @@ pub(super) async fn rotate(
         detail: &detail,
         target: &target,
         now,
+        passed_on: false,
     };
     let access = issue::user_access_token(app, &issuing)?;
     let id_token = issue::id_token(app, &issuing, id_claims, &access, None)?;

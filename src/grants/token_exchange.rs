@@ -124,6 +124,14 @@ fn take_place(
     store::status::take(db, id.as_bytes(), expires_at, &scribe.random).map(Ok)
 }
 
+/// A token for what stands behind a proxy.
+#[derive(Clone, Debug)]
+pub struct Fresh {
+    pub token: Secret,
+    pub issued_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
 /// A token of the key for whoever was just found to present it, for what stands behind a proxy; `None` if the key has
 /// ended meanwhile.
 pub(super) async fn token_of_key(
@@ -131,14 +139,15 @@ pub(super) async fn token_of_key(
     admitted: &KeyAdmission,
     target: &Target,
     origin: &Origin,
-) -> Result<Option<Secret>, Failure> {
+) -> Result<Option<Fresh>, Failure> {
     let scribe = app.scribe(origin);
     let (key, now) = (admitted.key().clone(), scribe.now);
     let expires_at = expiry(app, admitted, target, now);
     let taken = app.db.write(move |db| take_place(db, key.clone(), expires_at, &scribe)).await?;
     let Ok(place) = taken else { return Ok(None) };
     let issuing = issue::KeyIssuing { admitted, client_id: None, place, target, expires_at, now };
-    Ok(Some(Secret::from_text(issue::key_access_token(app, &issuing)?.text)))
+    let token = Secret::from_text(issue::key_access_token(app, &issuing)?.text);
+    Ok(Some(Fresh { token, issued_at: now, expires_at: Timestamp::from_seconds(expires_at.seconds()) }))
 }
 
 /// Scopes that no registered API calls its own: they are the organisation's permissions, and concern every addressee.

@@ -59,6 +59,9 @@ pub struct AccessClaims {
     /// Where an offline verifier learns whether it was revoked (draft-ietf-oauth-status-list §6.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim>,
+    /// Made for what stands behind a proxy, to be shown there: nothing is given for it, changed or ended by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed_on: bool,
     #[serde(flatten)]
     pub organisation: OrganisationClaims,
     /// What a product's API has beside; never one of the above (TK-7).
@@ -297,6 +300,7 @@ mod tests {
             api_key: None,
             workspace: None,
             status: None,
+            passed_on: false,
             organisation: OrganisationClaims::default(),
             extra: Map::new(),
         };

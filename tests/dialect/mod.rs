@@ -2,6 +2,7 @@
 
 mod another;
 mod api;
+mod check;
 mod clients;
 mod eden;
 mod jack;

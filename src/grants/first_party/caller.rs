@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::Secret;
 use crate::grants::introspection::{self, Examined, LiveAccessToken};
-use crate::grants::issue::take_place;
+use crate::grants::issue::{FRESH, take_place};
 use crate::grants::token_exchange;
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::Target;
@@ -15,7 +15,7 @@ use crate::tenancy::admission::{self, KeyAdmission};
 use crate::tenancy::membership::{self, Selection, Workspaces};
 
 use super::settle::{Allowed, Context};
-use super::{Claims, Denied, Detail, Product, Subject, issue};
+use super::{Claims, Denied, Detail, Fresh, Issued, Product, Subject, sign};
 
 /// Who is calling.
 #[derive(Clone, Debug)]
@@ -81,27 +81,28 @@ pub async fn anyone(app: &App, product: &Product, token: &Secret) -> Result<Call
     Ok(Caller::Person(Box::new((live, subject))))
 }
 
-/// The same where only a person will do.
+/// The same where only a person will do, and one who came here: what stands behind a proxy was given a token to know them
+/// by, not to act for them.
 pub async fn caller(
     app: &App,
     product: &Product,
     token: &Secret,
 ) -> Result<(LiveAccessToken, Subject), Denied> {
     match anyone(app, product, token).await? {
-        Caller::Person(person) => Ok(*person),
-        Caller::Machine(_) => Err(Denied::Invalid),
+        Caller::Person(person) if !person.0.claims.passed_on => Ok(*person),
+        Caller::Person(_) | Caller::Machine(_) => Err(Denied::Invalid),
     }
 }
 
-/// A fresh access token for whoever was just found to be the caller, for whatever stands behind a proxy. It ends with the
-/// token that was presented, if not sooner.
+/// A fresh access token for whoever was just found to be the caller, for whatever stands behind a proxy. It lives for a
+/// minute, and never longer than the token that was presented.
 pub async fn again(
     app: &App,
     product: &Product,
     caller: &Caller,
     claims: Claims<'_>,
     origin: &Origin,
-) -> Result<Secret, Denied> {
+) -> Result<Fresh, Denied> {
     match caller {
         Caller::Person(person) => of_person(app, product, person, claims).await,
         Caller::Machine(machine) => of_machine(app, product, machine, origin).await,
@@ -113,11 +114,11 @@ async fn of_person(
     product: &Product,
     (live, subject): &(LiveAccessToken, Subject),
     claims: Claims<'_>,
-) -> Result<Secret, Denied> {
+) -> Result<Fresh, Denied> {
     let Some((_, grant)) = live.of_user.clone() else { return Err(Denied::Invalid) };
     let context = Context::of(app, &Origin::system());
     let now = context.scribe.now;
-    let product = product.lasting(live.claims.exp.since(now));
+    let product = product.lasting(FRESH.min(live.claims.exp.since(now)));
     let (target, subject) = (product.target(), subject.clone());
     let allowed = app.db.write(move |db| {
         if !grants::hold(db, grant.id)? {
@@ -130,7 +131,8 @@ async fn of_person(
         Ok(Some(Allowed { admission, place, grant, detail, subject, refresh: None }))
     });
     let allowed = allowed.await?.ok_or(Denied::Invalid)?;
-    issue(app, &product, allowed, claims, now).map(|issued| issued.access)
+    let Issued { access, issued_at, expires_at, .. } = sign(app, &product, allowed, claims, now, true)?;
+    Ok(Fresh { token: access, issued_at, expires_at })
 }
 
 async fn of_machine(
@@ -138,9 +140,9 @@ async fn of_machine(
     product: &Product,
     machine: &Machine,
     origin: &Origin,
-) -> Result<Secret, Denied> {
+) -> Result<Fresh, Denied> {
     let now = app.clock.now();
-    let left = machine.claims.as_ref().map_or(product.access_ttl, |claims| claims.exp.since(now));
+    let left = machine.claims.as_ref().map_or(FRESH, |claims| claims.exp.since(now).min(FRESH));
     let target = Target { scope: machine.scope.clone(), ..product.lasting(left).target() };
     let made = token_exchange::token_of_key(app, &machine.admitted, &target, origin).await?;
     made.ok_or(Denied::Invalid)

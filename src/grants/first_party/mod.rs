@@ -39,6 +39,7 @@ use crate::grants::{Authenticated, Detail, Failure};
 
 use settle::{Allowed, Context, Opening};
 
+pub use crate::grants::token_exchange::Fresh;
 pub use caller::{Caller, Elsewhere, Machine, again, anyone, caller, narrow};
 
 /// A product's login API, as far as its tokens go.
@@ -339,7 +340,7 @@ pub async fn close(app: &App, product: &Product, token: &Secret, origin: &Origin
     let client = Arc::clone(&product.client);
     let scribe = app.scribe(origin);
     let claims = introspection::verify(app, token, false);
-    if claims.as_ref().is_some_and(|claims| claims.client_id != client.client_id) {
+    if claims.as_ref().is_some_and(|claims| claims.client_id != client.client_id || claims.passed_on) {
         return Err(Denied::Invalid);
     }
     let (digest, gid) = (token.digest(), claims.and_then(|claims| claims.gid));
@@ -369,6 +370,17 @@ fn issue(
     claims: Claims<'_>,
     now: Timestamp,
 ) -> Result<Issued, Denied> {
+    sign(app, product, allowed, claims, now, false)
+}
+
+fn sign(
+    app: &App,
+    product: &Product,
+    allowed: Allowed,
+    claims: Claims<'_>,
+    now: Timestamp,
+    passed_on: bool,
+) -> Result<Issued, Denied> {
     let Allowed { admission, place, grant, detail, subject, refresh } = allowed;
     let (client, target) = (&product.client, product.target());
     let issuing = Issuing {
@@ -379,6 +391,7 @@ fn issue(
         detail: &detail,
         target: &target,
         now,
+        passed_on,
     };
     let access = issue::product_access_token(app, &issuing, subject.active.as_ref(), claims(&subject))?;
     app.metrics.token_issued(GrantType::RefreshToken);

@@ -1,12 +1,10 @@
 //! A token for what stands behind a proxy: short, for it alone, and gone with the credential that it was made for.
 
-use std::time::Duration;
-
 use crate::app::App;
 use crate::audit::Origin;
 use crate::clock::Timestamp;
 use crate::crypto::Secret;
-use crate::grants::issue::{self, Issuing};
+use crate::grants::issue::{self, FRESH, Issuing};
 use crate::grants::{Detail, registry, token_exchange};
 use crate::identity::session::SignedIn;
 use crate::model::{Client, GrantId, GrantType, OrganisationId, Place};
@@ -22,9 +20,6 @@ use crate::tenancy::admission::{self, Acting, Admission, Rules};
 
 use super::Denied;
 use super::caller::{Caller, Ground};
-
-/// How long a token for what stands behind the proxy lives: it is used at once.
-const FRESH: Duration = Duration::from_secs(60);
 
 /// A token for the audience, for as much of the scopes as concerns it.
 pub(super) async fn token(
@@ -60,7 +55,7 @@ pub(super) async fn token(
             let permissions = token_exchange::permissions(&caller.identity.scope, &registry);
             let target = Target { scope: target.scope.union(&permissions), ..target };
             let made = token_exchange::token_of_key(app, machine.admitted(), &target, origin).await?;
-            made.ok_or(Denied::Invalid)?.expose().to_owned()
+            made.ok_or(Denied::Invalid)?.token.expose().to_owned()
         }
         Ground::Session(_) if resource.is_none() => {
             return Err(Denied::Demands("audience is no API that is registered"));
@@ -107,7 +102,7 @@ fn sign(
     now: Timestamp,
 ) -> Result<String, Denied> {
     let (admission, grant, detail, place) = allowed;
-    let issuing = Issuing { client, place: *place, admission, grant, detail, target, now };
+    let issuing = Issuing { client, place: *place, admission, grant, detail, target, now, passed_on: true };
     Ok(issue::user_access_token(app, &issuing)?.text)
 }
 
