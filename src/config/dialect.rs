@@ -15,8 +15,8 @@ use crate::model::FirstSignIn;
 /// Shorter ones can be guessed where no limit stands in the way.
 const SHORTEST_SECRET: usize = 16;
 
-/// Where our own pages and endpoints are: no dialect may stand in front of them.
-const OWN_PATHS: [&str; 18] = [
+/// Where our own pages and endpoints are, and where some may be: no dialect may stand in front of them.
+const OWN_PATHS: &[&str] = &[
     "oauth2",
     ".well-known",
     "login",
@@ -25,6 +25,7 @@ const OWN_PATHS: [&str; 18] = [
     "setup",
     "account",
     "consent",
+    "invitation",
     "invite",
     "assets",
     "dev",
@@ -34,7 +35,14 @@ const OWN_PATHS: [&str; 18] = [
     "reset",
     "forward-auth",
     "revocations",
+    "verify-email",
+    // At the root of the host, whatever the issuer is.
     "metrics",
+    "livez",
+    "healthz",
+    "readyz",
+    "favicon.ico",
+    "robots.txt",
 ];
 
 /// One of `[[dialects]]`.
@@ -258,7 +266,7 @@ mod tests {
     fn a_dialect_says_which_and_where() {
         const LOCAL: &str = "http://localhost:8080";
         type Change = fn(&mut Dialect);
-        let cases: [(Change, &[&str]); 14] = [
+        let cases: [(Change, &[&str]); 15] = [
             (|_| {}, &[]),
             (|d| d.shipped = None, &["use"]),
             (|d| d.file = Some("x.toml".into()), &["use"]),
@@ -267,6 +275,7 @@ mod tests {
             (|d| (d.path, d.host) = (None, Some("localhost".to_owned())), &["host"]),
             (|d| (d.path, d.host) = (None, Some("API.example.com:80".to_owned())), &["host"]),
             (|d| d.path = Some("/oauth2".to_owned()), &["path"]),
+            (|d| d.path = Some("/invitation/x".to_owned()), &["path"]),
             (|d| d.path = Some("/".to_owned()), &["path"]),
             (|d| d.path = Some("/a/../b".to_owned()), &["path"]),
             (|d| d.cors.origins = vec!["*".to_owned(), "https://app.example.com".to_owned()], &["cors"]),

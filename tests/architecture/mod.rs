@@ -244,6 +244,33 @@ fn failures_are_said(source: &Source) -> Complaints {
     )
 }
 
+/// Where the server answers, no dialect stands in front of it: `/api/v1` and what is below is one place.
+fn dialects_stand_nowhere_of_ours(source: &Source) -> Complaints {
+    let is_ours = source.path.starts_with("src/web/") || source.path == "src/protocol/metadata.rs";
+    let is_below = source.path.starts_with("src/web/api/") && !source.path.ends_with("/mod.rs");
+    if !is_ours || is_below {
+        return Complaints::new();
+    }
+    let mut complaints = Complaints::new();
+    for (index, (code, line)) in source.code.lines().zip(source.text.lines()).enumerate() {
+        // What exists for tests only is blank.
+        for path in line.split('"').skip(1).step_by(2).filter(|_| code.contains('"')) {
+            let word = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~'));
+            let first = path.strip_prefix('/').and_then(|rest| rest.split(word).next()).unwrap_or_default();
+            if !first.is_empty()
+                && countersign::config::dialect::check_mount_path(&format!("/{first}")).is_ok()
+            {
+                complaints.push(format!(
+                    "{}:{}: `/{first}` is ours and can be a dialect's: add it to OWN_PATHS",
+                    source.path,
+                    index + 1
+                ));
+            }
+        }
+    }
+    complaints
+}
+
 fn nothing_is_left_over(source: &Source) -> Complaints {
     let mut complaints = complain(source, &["todo", "unimplemented", "dbg"], "is unfinished work");
     // What tests share is compiled into several programs, and none of them uses all of it.
@@ -310,7 +337,7 @@ fn check(sources: &[Source], rule: fn(&Source) -> Complaints) {
 #[test]
 fn the_crate_keeps_the_rules() {
     let sources = crate_sources();
-    let rules: [fn(&Source) -> Complaints; 8] = [
+    let rules: [fn(&Source) -> Complaints; 9] = [
         imports_follow_the_doors,
         only_store_names_diesel,
         only_web_dialect_and_app_name_actix,
@@ -319,6 +346,7 @@ fn the_crate_keeps_the_rules() {
         time_and_chance_are_passed_in,
         failures_are_said,
         modules_say_what_they_are,
+        dialects_stand_nowhere_of_ours,
     ];
     for rule in rules {
         check(&sources, rule);
@@ -367,6 +395,7 @@ fn every_rule_can_fail() {
         (nothing_is_left_over, "src/grants/issue.rs", "fn f() { todo!() }"),
         (nothing_is_left_over, "tests/oidc/flows.rs", "#[test]\n#[ignore = \"slow\"]\nfn f() {}"),
         (nothing_is_left_over, "src/grants/issue.rs", "#[allow(dead_code)]\nfn f() {}"),
+        (dialects_stand_nowhere_of_ours, "src/web/cellar.rs", "const PATH: &str = \"/cellar/{bottle}\";"),
         (templates_stand_alone, "templates/pages/login.html", "{{ name | safe }}"),
         (templates_stand_alone, "templates/pages/login.html", "{{ name|escape(\"none\") }}"),
         (templates_stand_alone, "templates/pages/login.html", "{%- include \"pages/consent.html\" %}"),
@@ -400,6 +429,7 @@ fn no_rule_fails_what_is_good() {
         pages_do_not_know_each_other,
         time_and_chance_are_passed_in,
         failures_are_said,
+        dialects_stand_nowhere_of_ours,
         nothing_is_left_over,
         modules_say_what_they_are,
         nothing_tells_where_it_was_made,
