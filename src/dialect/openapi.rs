@@ -1,5 +1,7 @@
 //! An API's description of itself (OpenAPI 3.1), made from its file: clients and people read the same.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::action::{Action, ERROR, Kind, MEMBERSHIP, kind_of};
@@ -26,7 +28,7 @@ pub fn describe(dialect: &Dialect, base: &str) -> String {
                 "basic": { "type": "http", "scheme": "basic" },
                 "api_key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
             },
-            "schemas": { "Error": schema(&dialect.errors.body, ERROR) },
+            "schemas": { "Error": error_body(dialect, &dialect.errors.body) },
         },
     });
     document.to_string()
@@ -130,34 +132,100 @@ fn place(schema: &mut Value, path: &[String], needed: bool) {
 
 fn responses(dialect: &Dialect, endpoint: &Endpoint) -> Value {
     let names: Vec<_> = endpoint.action.names().collect();
-    let mut good = json!({ "description": "Done" });
-    if let Some(reply) = &endpoint.reply {
-        good["content"] = json!({ "application/json": { "schema": schema(reply, &names) } });
-    }
-    if !endpoint.headers.is_empty() {
-        let headers: Map<String, Value> = endpoint
-            .headers
-            .iter()
-            .map(|(name, _)| (name.clone(), json!({ "schema": { "type": "string" } })))
-            .collect();
-        good["headers"] = Value::Object(headers);
-    }
-    let mut responses = Map::from_iter([(endpoint.status.to_string(), good)]);
+    let mut answers: BTreeMap<u16, Answers> = BTreeMap::new();
+    let good = answers.entry(endpoint.status).or_default();
+    good.schemas.extend(endpoint.reply.as_ref().map(|reply| schema(reply, &names)));
+    good.headers = endpoint.headers.iter().map(|(name, _)| name).collect();
+    good.is_good = true;
     for fault in faults(endpoint) {
         let (status, example) = body_of_fault(dialect, fault);
-        let answer = responses.entry(status.to_string()).or_insert_with(|| {
-            json!({
-                "description": "Refused",
-                "content": { "application/json": {
-                    "schema": { "$ref": "#/components/schemas/Error" }, "examples": {},
-                } },
-            })
-        });
-        if answer["content"]["application/json"].get("examples").is_some() {
-            answer["content"]["application/json"]["examples"][fault.as_str()] = json!({ "value": example });
+        let answer = answers.entry(status).or_default();
+        let schema = error_schema(dialect, fault);
+        if !answer.schemas.contains(&schema) {
+            answer.schemas.push(schema);
         }
+        answer.examples.insert(fault.as_str().to_owned(), json!({ "value": example }));
     }
-    Value::Object(responses)
+    answers.into_iter().map(|(status, answers)| (status.to_string(), answers.describe())).collect()
+}
+
+/// Everything that is answered with one status: errors may have that of what goes well.
+#[derive(Default)]
+struct Answers<'d> {
+    is_good: bool,
+    headers: Vec<&'d String>,
+    schemas: Vec<Value>,
+    examples: Map<String, Value>,
+}
+
+impl Answers<'_> {
+    fn describe(self) -> Value {
+        let mut described = json!({ "description": if self.is_good { "Done" } else { "Refused" } });
+        let schema = match self.schemas.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => Some(json!({ "anyOf": several })),
+        };
+        if let Some(schema) = schema {
+            described["content"] = json!({ "application/json": { "schema": schema } });
+            if !self.examples.is_empty() {
+                described["content"]["application/json"]["examples"] = Value::Object(self.examples);
+            }
+        }
+        if !self.headers.is_empty() {
+            let text = || json!({ "schema": { "type": "string" } });
+            described["headers"] = self.headers.into_iter().map(|name| (name.clone(), text())).collect();
+        }
+        described
+    }
+}
+
+/// The envelope of all errors, unless this one, or the one it is answered like, has a body of its own.
+fn error_schema(dialect: &Dialect, fault: Fault) -> Value {
+    let worded = |fault: Fault| dialect.errors.words.get(&fault);
+    let fault = worded(fault).and_then(|wording| wording.like).unwrap_or(fault);
+    match worded(fault).and_then(|wording| wording.body.as_ref()) {
+        Some(body) => error_body(dialect, body),
+        None => json!({ "$ref": "#/components/schemas/Error" }),
+    }
+}
+
+/// The schema of an error's body: `code` is of the types that the file's codes have.
+fn error_body(dialect: &Dialect, body: &Template) -> Value {
+    let coded = |fault: &Fault| dialect.errors.words.get(fault).and_then(|wording| wording.code.as_ref());
+    let is_number = |fault: &Fault| coded(fault).is_some_and(Value::is_number);
+    let types = match (Fault::ALL.iter().any(is_number), Fault::ALL.iter().all(is_number)) {
+        (false, _) => json!("string"),
+        (true, true) => json!("integer"),
+        (true, false) => json!(["integer", "string"]),
+    };
+    let mut found = schema(body, ERROR);
+    set_type_of_code(body, &mut found, &types);
+    found
+}
+
+/// A code is always there; so are the name, the status and the message of an error.
+fn set_type_of_code(template: &Template, schema: &mut Value, types: &Value) {
+    match template {
+        Template::Name(name) => match name.dotted().as_str() {
+            "code" => *schema = json!({ "type": types }),
+            "error" | "message" | "detail" => *schema = json!({ "type": "string" }),
+            "status" => *schema = json!({ "type": "integer" }),
+            _ => {}
+        },
+        Template::Table(fields) => {
+            for (key, value) in fields {
+                set_type_of_code(value, &mut schema["properties"][key], types);
+            }
+        }
+        Template::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                set_type_of_code(item, &mut schema["prefixItems"][index], types);
+            }
+        }
+        Template::When { then, .. } => set_type_of_code(then, schema, types),
+        Template::Constant(_) | Template::Text(_) | Template::Each { .. } => {}
+    }
 }
 
 /// The errors that a client meets at this endpoint.

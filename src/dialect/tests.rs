@@ -1,9 +1,11 @@
 //! What is refused at start-up, with its place; and what the configuration makes of a file.
 
+use serde_json::{Value, json};
+
 use crate::config::{self, Config};
 
 use super::mounted::Dialects;
-use super::read;
+use super::{openapi, read};
 
 const GOOD: &str = r#"name = "test"
 
@@ -55,8 +57,8 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ("refresh = \"bearer\"", "access_ttl = \"15\"", "F:4:14: must be a duration"),
         (
             "refresh = \"bearer\"",
-            "access_ttl = \"48h\"\nsession_ttl = \"72h\"",
-            "F:3:1: `access_ttl` must be 1m to 1d",
+            "session_ttl = \"72h\"\naccess_ttl = \"48h\"",
+            "F:5:14: `access_ttl` must be 1m to 1d",
         ),
         ("refresh = \"bearer\"", "refresh_claims = {}", "F:4:18: there are refresh tokens only with"),
         ("refresh = \"bearer\"", "claims = { sub = \"x\" }", "F:4:12: `sub` is a claim of the server's own"),
