@@ -67,7 +67,7 @@ pub struct Dialect {
     /// The `aud` of its tokens. Unset: the address that it is mounted at.
     #[serde(default)]
     pub audience: Option<String>,
-    /// Lifetimes other than its file's: `access_ttl`, `refresh_ttl`, `session_ttl`.
+    /// Lifetimes other than its file's: `access_ttl`, `refresh_ttl`, `session_ttl`, `magic_ttl`.
     #[serde(default)]
     pub tokens: Lives,
     /// Its words for roles, added to its file's: `admin = "ADMIN"`; `"*"` for every other role.
@@ -103,6 +103,8 @@ pub struct Lives {
     pub refresh_ttl: Option<Duration>,
     #[serde(with = "duration::optional")]
     pub session_ttl: Option<Duration>,
+    #[serde(with = "duration::optional")]
+    pub magic_ttl: Option<Duration>,
 }
 
 /// `cors` of a dialect.

@@ -174,6 +174,7 @@ fn override_rest(dialect: &mut Dialect, settings: &config::Dialect) {
     }
     dialect.limits.extend(settings.limits.iter().map(|(name, limit)| (name.clone(), *limit)));
     dialect.redirect_urls.extend(settings.redirect_urls.iter().cloned());
+    dialect.magic_link_page = settings.magic_link_page.clone().or(dialect.magic_link_page.take());
     dialect.first_sign_in = settings.first_sign_in.or(dialect.first_sign_in);
 }
 
