@@ -82,6 +82,10 @@ pub struct Dialect {
     /// Addresses that mails and providers may lead back to.
     #[serde(default)]
     pub redirect_urls: Vec<String>,
+    /// The page of the product's that mailed sign-in links lead to, with `token` for `magic_link.redeem`: one of
+    /// `redirect_urls`. Unset: a page of ours, which signs in here.
+    #[serde(default)]
+    pub magic_link_page: Option<String>,
     /// What becomes of people whom a provider vouches for and who have no account.
     #[serde(default)]
     pub first_sign_in: Option<FirstSignIn>,

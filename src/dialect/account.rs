@@ -97,8 +97,13 @@ pub async fn me(at: &At<'_>) -> Result<Told, Refused> {
 
 pub async fn update_me(at: &At<'_>) -> Result<Told, Refused> {
     let (_, subject) = person(at).await?;
-    let given = |name| at.inputs().text(name).map(str::to_owned);
+    // What is sent empty, or as null, is to be empty.
+    let given = |name| {
+        let emptied = at.inputs().is_emptied(name).then(String::new);
+        at.inputs().text(name).map(str::to_owned).or(emptied)
+    };
     let (name, locale, picture) = (given("name"), given("locale"), given("picture"));
+    let asked = new_address(at, &subject).await?;
     let say = move |profile: &mut Profile| {
         let fields =
             [(&mut profile.name, &name), (&mut profile.locale, &locale), (&mut profile.picture, &picture)];

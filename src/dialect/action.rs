@@ -91,7 +91,7 @@ actions! {
         needs: [["token"] ["current_password"] ["new_password"]], takes: ["user"], tells: []
     }
     /// Sends a link that signs in.
-    RequestMagicLink = "magic_link.request" { needs: [["email"]], takes: [], tells: [REQUEST] }
+    RequestMagicLink = "magic_link.request" { needs: [["email"]], takes: ["redirect_url"], tells: [REQUEST] }
     /// Signs in whoever has the link.
     RedeemMagicLink = "magic_link.redeem" {
         needs: [["link"]], takes: ["organisation", "workspace"], tells: [SUBJECT, SESSION, TOKENS]

@@ -36,6 +36,8 @@ pub struct Dialect {
     /// Limits that differ from the instance's, by their names there.
     pub limits: BTreeMap<String, Limit>,
     pub redirect_urls: Vec<String>,
+    /// Where mailed sign-in links lead, with their token; unset: to a page of ours.
+    pub magic_link_page: Option<String>,
     pub endpoints: Vec<Endpoint>,
     pub errors: Errors,
 }

@@ -163,6 +163,7 @@ fn override_lives(dialect: &mut Dialect, lives: &config::dialect::Lives) {
     set(&mut tokens.access_ttl, lives.access_ttl);
     set(&mut tokens.refresh_ttl, lives.refresh_ttl);
     set(&mut tokens.session_ttl, lives.session_ttl);
+    tokens.magic_ttl = lives.magic_ttl.or(tokens.magic_ttl);
 }
 
 fn override_rest(dialect: &mut Dialect, settings: &config::Dialect) {

@@ -34,6 +34,7 @@ const SETTINGS: &[&str] = &[
     "roles",
     "limits",
     "redirect_urls",
+    "magic_link_page",
     "endpoint",
     "errors",
 ];
@@ -220,6 +221,14 @@ fn limits(reader: &mut Reader<'_>, value: At<'_>) -> BTreeMap<String, Limit> {
         .collect()
 }
 
+fn page(reader: &mut Reader<'_>, value: At<'_>) -> Option<String> {
+    let url = reader.text(value)?;
+    rules::check_redirect_url(url)
+        .map_err(|reason| reader.wrong(&value.span(), format!("`{url}` {reason}")))
+        .ok()?;
+    Some(url.to_owned())
+}
+
 fn redirect_urls(reader: &mut Reader<'_>, value: At<'_>) -> Vec<String> {
     let urls = reader.texts(value);
     for url in &urls {
@@ -261,8 +270,9 @@ fn tokens(reader: &mut Reader<'_>, value: Option<At<'_>>) -> Tokens {
         tokens.refresh = style;
     }
     tokens.magic_ttl = table.get("magic_ttl").and_then(|value| reader.duration(value));
-    for reason in mount::token_problems(&tokens) {
-        reader.wrong(&value.span(), reason);
+    for (setting, reason) in mount::token_problems(&tokens) {
+        let place = table.get(setting).map_or_else(|| value.span(), toml::Spanned::span);
+        reader.wrong(&place, reason);
     }
     let subject = [action::SUBJECT, action::SESSION].concat();
     if let Some(value) = table.get("claims") {

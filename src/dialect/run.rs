@@ -61,7 +61,7 @@ pub async fn run(call: &Call<'_>) -> Result<Answer, Refused> {
         Action::RequestMagicLink => account::request_magic_link(&at).await?,
         Action::UpstreamStart => account::upstream_start(&at)?,
         Action::SignInPage => at.page("/login"),
-        Action::MagicLinkPage => account::magic_link_page(&at)?,
+        Action::MagicLinkPage => account::magic_link_page(&at).await?,
     };
     Ok(answer(call.endpoint, &Value::Object(told)))
 }

@@ -270,6 +270,36 @@ fn the_configuration_overrides_what_the_file_says() {
     assert!(refused(&config(vec![secret])).contains("the dialect names no header for it"));
 }
 
+#[test]
+fn an_api_describes_its_errors_as_it_answers_them() {
+    let file = format!(
+        "{GOOD}\n\
+         [errors.default]\nbody = {{ fault = {{ no = \"{{{{code}}}}\", text = \"{{{{message}}}}\" }} }}\n\
+         [errors.invalid_credentials]\nstatus = 200\ncode = 1001\n\
+         [errors.rate_limited]\nbody = {{ slow_down = true, wait = \"{{{{retry_after}}}}\" }}\n"
+    );
+    let dialect = read("F", &file).expect("a good file");
+    let described: Value = serde_json::from_str(&openapi::describe(&dialect, "http://x")).expect("JSON");
+    let error = &described["components"]["schemas"]["Error"]["properties"]["fault"]["properties"];
+    assert_eq!(
+        (&error["no"]["type"], &error["text"]["type"]),
+        (&json!(["integer", "string"]), &json!("string"))
+    );
+    let answers = &described["paths"]["/login"]["post"]["responses"];
+    let good = &answers["200"]["content"]["application/json"];
+    let both = good["schema"]["anyOf"].as_array().expect("what goes well, and a refusal of the same status");
+    assert!(both[0]["properties"]["token"].is_object(), "{good}");
+    assert_eq!(both[1]["$ref"], "#/components/schemas/Error");
+    assert_eq!(good["examples"]["invalid_credentials"]["value"]["fault"]["no"], 1001);
+    let slow = &answers["429"]["content"]["application/json"]["schema"];
+    assert_eq!(slow["properties"]["slow_down"], json!({ "const": true }), "a body of its own: {slow}");
+    assert_eq!(answers["400"]["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Error");
+    // Numbers alone, or texts alone.
+    let plain = read("F", GOOD).expect("a good file");
+    let described: Value = serde_json::from_str(&openapi::describe(&plain, "http://x")).expect("JSON");
+    assert_eq!(described["components"]["schemas"]["Error"]["properties"]["error"]["type"], "string");
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_reading_panic(text in "\\PC{0,120}", at in 0_usize..GOOD.len(), letter in "[\"{}\\[\\]=.\\na-z]") {

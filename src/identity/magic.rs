@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::device::KnownDevice;
 use super::limits::{self, Bucket, Throttled};
 use super::link::{self, AskError, LinkError, MailAsked, Tries};
+use super::recovery::RegisteredRedirect;
 use super::session::{self, Arrival, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
@@ -33,8 +34,10 @@ pub struct Asked {
     pub email: String,
     /// Of the mail.
     pub language: Language,
-    /// What ties the digits to the browser that asks.
-    pub browser: Secret,
+    /// What ties the digits to the browser that asks. Programs have none, and get no digits.
+    pub browser: Option<Secret>,
+    /// A page of the application's that the link leads to, instead of ours: there it is `token`.
+    pub page: Option<RegisteredRedirect>,
     pub device: Option<KnownDevice>,
     pub onward: Onward,
     /// How long the link lasts.
@@ -355,9 +358,10 @@ impl Posting {
             consumed_at: None,
         };
         links::insert(db, &link)?;
+        let Some(browser) = &self.asked.browser else { return Ok(()) };
         let code = MailCode {
             link_digest: link.digest,
-            browser_digest: self.asked.browser.digest(),
+            browser_digest: browser.digest(),
             tag: self.tag.clone(),
             tries: 0,
             created_at: now,
@@ -370,12 +374,19 @@ impl Posting {
             language: owner.locale.as_deref().and_then(Language::of_tag).unwrap_or(self.asked.language),
             product: &self.product,
             name: &owner.name,
-            link: &self.issuer.at(&format!("/login/magic/{}", self.secret.expose())),
-            code: self.digits.expose(),
+            link: &self.address(),
+            code: self.asked.browser.as_ref().map(|_| self.digits.expose()),
             lasts: self.lasts,
         };
         let expires_at = self.scribe.now.plus(self.lasts);
         mail::enqueue(db, &self.scribe, to, &mail.message(), Some(expires_at))
+    }
+
+    fn address(&self) -> String {
+        match &self.asked.page {
+            Some(page) => page.with_token(&self.secret),
+            None => self.issuer.at(&format!("/login/magic/{}", self.secret.expose())),
+        }
     }
 
     /// Where anybody may register, who has no account learns how to get one. Elsewhere there is nothing to say.

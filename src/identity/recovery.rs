@@ -39,8 +39,8 @@ pub struct Asked {
     pub return_to: Option<RegisteredRedirect>,
 }
 
-/// Proof that a client registered the address: nobody else's is ever linked to (PW-14). The link's secret goes to our
-/// own page in any case.
+/// Proof that a client registered the address: nobody else's is ever linked to (PW-14). A link that sets a password leads
+/// to our own page in any case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredRedirect(String);
 
@@ -55,6 +55,15 @@ impl RegisteredRedirect {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// With the secret of a link that the application itself redeems.
+    pub fn with_token(&self, token: &Secret) -> String {
+        let pair = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", token.expose())
+            .finish();
+        let mark = if self.0.contains('?') { '&' } else { '?' };
+        format!("{}{mark}{pair}", self.0)
     }
 }
 

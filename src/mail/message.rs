@@ -69,7 +69,8 @@ pub struct SignInLink<'a> {
     pub name: &'a str,
     /// The page behind the link asks before it acts (PW-7).
     pub link: &'a str,
-    pub code: &'a str,
+    /// For the browser that asked, if one did.
+    pub code: Option<&'a str>,
     pub lasts: Duration,
 }
 
@@ -156,7 +157,7 @@ templates! {
 
 templates! {
     SignInLink {
-        language: Language, product: &'a str, name: &'a str, link: &'a str, code: &'a str, lasts: Duration
+        language: Language, product: &'a str, name: &'a str, link: &'a str, code: Option<&'a str>, lasts: Duration
     }
     "mail/sign_in_link/subject.txt" "mail/sign_in_link/body.txt" "mail/sign_in_link/body.html"
 }
@@ -195,7 +196,8 @@ mod tests {
             AlreadyRegistered { language, product, name, link: LINK }.message(),
             Invitation { language, product, name, link: LINK, lasts }.message(),
             OrganisationInvitation { language, product, organisation: name, link: LINK, lasts }.message(),
-            SignInLink { language, product, name, link: LINK, code: "012345", lasts }.message(),
+            SignInLink { language, product, name, link: LINK, code: Some("012345"), lasts }.message(),
+            SignInLink { language, product, name, link: LINK, code: None, lasts }.message(),
             NoAccount { language, product, link: LINK }.message(),
             ResetPassword { language, product, name, link: LINK, lasts }.message(),
             VerifyEmail { language, product, link: LINK, lasts }.message(),

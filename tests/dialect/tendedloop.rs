@@ -363,6 +363,32 @@ on_both_databases! {
         assert_error(&again, 401, "Invalid or expired link", "UNAUTHORIZED");
     }
 
+    async fn te_1_te_12_a_mailed_link_leads_to_the_products_page_and_its_token_to_jwts(database) {
+        const PAGE: &str = "https://app.tended.example/magic?from=mail";
+        let api = start_with(database, |dialect| {
+            dialect.redirect_urls = vec![PAGE.to_owned()];
+            dialect.magic_link_page = Some(PAGE.to_owned());
+        })
+        .await;
+        api.post(ASK_LINK).json(&json!({ "email": "jane@example.com" })).send().await.expect(200);
+        let mail = api.mails().await.pop().expect("a mail");
+        // A link alone: there is nowhere to type digits.
+        for body in [&mail.body_text, &mail.body_html] {
+            assert!(body.contains("app.tended.example/magic?from=mail") && !body.contains("type this code"), "{body}");
+            assert!(!body.contains("/login/magic/"), "{body}");
+        }
+        let (_, rest) = mail.body_text.split_once(&format!("{PAGE}&token=")).expect("the product's page");
+        let token = rest.split_whitespace().next().expect("a token").to_owned();
+        let page = api.get(&format!("{VERIFY_LINK}?token={token}")).send().await;
+        assert_eq!((page.status, page.header("location")), (303, format!("{PAGE}&token={token}").as_str()));
+        let answer = api.post(VERIFY_LINK).json(&json!({ "token": token })).send().await;
+        let access = answer.text("/data/tokens/accessToken");
+        answer.expect(200);
+        let (_, said) = verified(&api.app, &access).await;
+        assert_eq!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(), 900);
+        assert_error(&api.post(VERIFY_LINK).json(&json!({ "token": token })).send().await, 401, "Invalid or expired link", "UNAUTHORIZED");
+    }
+
     async fn te_4_of_fifty_at_once_all_get_the_one_successor(database) {
         let api = start(database).await;
         let (_, token) = login(&api).await;

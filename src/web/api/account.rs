@@ -151,8 +151,8 @@ pub async fn ask_link(Sent { by: call, asked, .. }: Sent<Call, AskLink>) -> Resu
     let asked = magic::Asked {
         email: asked.email,
         language: call.language,
-        // The mail's digits are for a browser, and this is none.
-        browser: Secret::generate(&call.app.random),
+        browser: None,
+        page: None,
         device: None,
         onward: Onward::default(),
         lasts: call.app.config.lifetimes.magic,

@@ -36,7 +36,8 @@ pub async fn ask(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpRes
     let asked = Asked {
         email: email.to_owned(),
         language: visitor.frame(situation.underway.as_ref()).ui(None).language,
-        browser: visitor.binding().clone(),
+        browser: Some(visitor.binding().clone()),
+        page: None,
         device: visitor.browser.device.clone(),
         onward: Onward {
             request: situation.underway.as_ref().map(|underway| underway.row.id),
