@@ -1,17 +1,18 @@
 //! The actions of who is signed in already, and those that send mails.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::action::FRESH;
 use super::run::At;
 use super::sign_in::Told;
 use super::subject;
-use crate::crypto::Secret;
 use crate::grants::first_party::{self, Caller, Machine, Subject};
 use crate::grants::introspection::LiveAccessToken;
 use crate::identity::account::profile::{self, Profile};
+use crate::identity::change_email;
 use crate::identity::change_password::{self, Change};
 use crate::identity::magic::{self, Onward};
+use crate::identity::reauthentication::{self, Due};
 use crate::identity::recovery::{self, RegisteredRedirect};
 use crate::protocol::ScopeSet;
 use crate::tenancy::api_keys::present;
@@ -114,7 +115,42 @@ pub async fn update_me(at: &At<'_>) -> Result<Told, Refused> {
         }
     };
     profile::change(at.app(), subject.user.id, say, &at.origin).await?;
-    me(at).await
+    let mut told = Map::new();
+    if let Some(asked) = asked {
+        told.insert("email".to_owned(), Value::String(asked.email.clone()));
+        match change_email::ask(at.app(), asked, &at.origin).await {
+            Ok(()) => {}
+            // One beside the primary one is made the primary one on the account's own pages.
+            Err(change_email::ChangeError::Yours) => return Err(Fault::Conflict.into()),
+            Err(change_email::ChangeError::Ask(error)) => return Err(error.into()),
+        }
+    }
+    told.extend(me(at).await?);
+    Ok(told)
+}
+
+/// An address that is not theirs yet takes the place of the old one when the link that is sent there was opened, as on
+/// the account's own pages (PW-13, SE-7).
+async fn new_address(at: &At<'_>, subject: &Subject) -> Result<Option<change_email::Asked>, Refused> {
+    let Some(typed) = at.inputs().text("email") else { return Ok(None) };
+    let present = subject.email.as_ref().map(|email| email.address.as_str());
+    if present.is_some_and(|present| present.eq_ignore_ascii_case(typed.trim())) {
+        return Ok(None);
+    }
+    let (user, session, now) =
+        (subject.user.id, subject.session.ok_or(Fault::TokenInvalid)?, at.app().clock.now());
+    let due = at.app().db.read(move |db| reauthentication::due_in(db, user, session, now)).await?;
+    match due {
+        None => Ok(Some(change_email::Asked {
+            user,
+            session,
+            email: typed.to_owned(),
+            place: change_email::Place::OfPrimary,
+            notices: at.notices(),
+        })),
+        Some(Due::SignIn) => Err(Fault::ReauthenticationRequired.into()),
+        Some(Due::Factor) => Err(Fault::FactorRequired.into()),
+    }
 }
 
 /// May the request pass? With the role that it needs, or a higher one; by an API key, with its scopes alone.
@@ -194,15 +230,18 @@ pub async fn change_password(at: &At<'_>) -> Result<Told, Refused> {
 }
 
 pub async fn request_magic_link(at: &At<'_>) -> Result<Told, Refused> {
-    let app = at.app();
+    let (app, product) = (at.app(), at.product().await?);
+    let page = at.inputs().text("redirect_url").or(at.call.mounted.dialect.magic_link_page.as_deref());
+    let registered = |page| RegisteredRedirect::of(&product.client, page).ok_or(Fault::RedirectRefused);
+    let page = page.map(registered).transpose()?;
     if is_routed(at).await? {
         return Ok(requested(at));
     }
     let asked = magic::Asked {
         email: at.inputs().needed("email")?.expose().to_owned(),
         language: at.language(),
-        // The mail's digits are for a browser, and this is none.
-        browser: Secret::generate(&app.random),
+        browser: None,
+        page,
         device: None,
         onward: Onward::default(),
         lasts: at.call.mounted.dialect.tokens.magic_ttl.unwrap_or(app.config.lifetimes.magic),
@@ -246,9 +285,14 @@ pub fn upstream_start(at: &At<'_>) -> Result<Told, Refused> {
     Ok(at.page(&format!("/oauth2/authorize?{}", query.finish())))
 }
 
-/// The page that asks before it spends the link (PW-7).
-pub fn magic_link_page(at: &At<'_>) -> Result<Told, Refused> {
-    let token = at.inputs().needed("link")?.expose();
+/// The page that asks before it spends the link (PW-7): the product's own, where it has one.
+pub async fn magic_link_page(at: &At<'_>) -> Result<Told, Refused> {
+    let token = at.inputs().needed("link")?;
+    if let Some(page) = &at.call.mounted.dialect.magic_link_page {
+        let page = RegisteredRedirect::of(&at.product().await?.client, page).ok_or(Fault::RedirectRefused)?;
+        return Ok(Map::from_iter([("location".to_owned(), json!(page.with_token(token)))]));
+    }
+    let token = token.expose();
     let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
     Ok(at.page(&format!("/login/magic/{encoded}")))
 }

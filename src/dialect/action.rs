@@ -69,8 +69,8 @@ actions! {
     }
     /// Changes what people may change about themselves.
     UpdateMe = "me.update" {
-        needs: [["token"]], takes: ["organisation", "workspace", "user", "name", "locale", "picture"],
-        tells: [SUBJECT, SESSION, MACHINE]
+        needs: [["token"]], takes: ["organisation", "workspace", "user", "name", "locale", "picture", "email"],
+        tells: [SUBJECT, SESSION, MACHINE, ADDRESS]
     }
     /// Gives a new token for a live one.
     Refresh = "refresh" {

@@ -118,11 +118,49 @@ on_both_databases! {
         }
         // A token is for one organisation. A workspace of another is reached by switching.
         let token = world.token().await;
-        assert_error(&world.me(&token, &[(WORKSPACE, &lab)]).await, 403, "organisation_mismatch");
+        assert_error(&world.me(&token, &[(WORKSPACE, &lab)]).await, 400, "organisation_mismatch");
         assert_error(&world.me(&token, &[(WORKSPACE, &foreign)]).await, 403, "organisation_denied");
         let switched = world.api.post(SWITCH).bearer(&token).header(WORKSPACE, &lab).send().await;
         assert_eq!(switched.expect(200)["active"]["organization_id"], world.second.id.to_string());
         world.me(&switched.text("/token"), &[(WORKSPACE, &lab)]).await.expect(200);
+    }
+
+    async fn ja_1_silent_what_is_sent_empty_is_removed_and_an_address_is_proven_first(database) {
+        let world = start(database).await;
+        let token = world.token().await;
+        let change = |body: serde_json::Value| {
+            let (token, api) = (token.clone(), &world.api);
+            async move { api.call("PATCH", ME).bearer(&token).json(&body).send().await }
+        };
+        for nothing in [json!(null), json!("")] {
+            let set = change(json!({ "picture": "https://cdn.example.com/ada.png", "locale": "en-GB" })).await;
+            assert_eq!(set.expect(200)["user"]["picture"], "https://cdn.example.com/ada.png");
+            let kept = change(json!({ "name": "Ada" })).await;
+            assert_eq!(kept.expect(200)["user"]["picture"], "https://cdn.example.com/ada.png", "not sent, not changed");
+            let removed = change(json!({ "picture": nothing, "locale": nothing })).await;
+            let user = &removed.expect(200)["user"];
+            assert_eq!((&user["picture"], &user["locale"]), (&json!(null), &json!(null)));
+            assert_error(&change(json!({ "name": nothing })).await, 400, "invalid_request");
+        }
+        // An address takes the place of the old one when its link was opened.
+        let asked = change(json!({ "email": "countess@example.com", "name": "Countess" })).await;
+        assert_eq!((&asked.expect(200)["pending_email"], &asked.body["user"]["email"], &asked.body["user"]["name"]),
+            (&json!("countess@example.com"), &json!("ada@example.com"), &json!("Countess")));
+        assert!(world.api.mails().await.iter().any(|mail| mail.recipient == "countess@example.com"));
+        let link = world.api.mailed_token("/verify-email/").await;
+        let mut browser = world.api.app.browser();
+        let page = browser.get(&format!("/verify-email/{link}")).await;
+        browser.submit(&page, "email-confirm-form", &[], None).await;
+        assert_eq!(world.me(&token, &[]).await.expect(200)["user"]["email"], "countess@example.com");
+        // One's own, however it is written, is nothing to ask about.
+        let same = change(json!({ "email": "Countess@Example.com" })).await;
+        assert!(same.expect(200).get("pending_email").is_none());
+        assert_error(&change(json!({ "email": "no address" })).await, 400, "invalid_request");
+        // What is lost with an address needs a sign-in of the last minutes (SE-7).
+        world.api.app.advance(Duration::from_secs(600));
+        assert_error(&change(json!({ "email": "thief@example.com" })).await, 403, "reauthentication_required");
+        assert!(world.api.mails().await.iter().all(|mail| mail.recipient != "thief@example.com"));
+        change(json!({ "email": "countess@example.com", "name": "Ada" })).await.expect(200);
     }
 
     async fn ja_1_a_registration_is_answered_alike_and_finished_by_mail(database) {
@@ -316,7 +354,7 @@ on_both_databases! {
         }
         let other = world.api.app.workspace(&world.first, "annex").await.to_string();
         let wrong = world.me(&token, &[(WORKSPACE, &other)]).await;
-        assert_error(&wrong, 403, "organisation_denied");
+        assert_error(&wrong, 400, "organisation_mismatch");
         for (organisation, status, code) in
             [("third", 403, "organisation_denied"), ("org_zzz", 400, "organisation_malformed")]
         {
