@@ -5,6 +5,7 @@ mod domains;
 mod flows;
 mod invitations;
 mod isolation;
+mod isolation_apis;
 mod members;
 mod membership;
 mod roles;
