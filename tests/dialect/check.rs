@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use countersign::audit::Origin;
 use countersign::model::EmailAddress;
-use countersign::tenancy::actor::Actor;
-use countersign::tenancy::api_keys::{NewKey, manage};
 use countersign::tenancy::users;
 use serde_json::json;
 
@@ -110,16 +108,7 @@ impl Desk {
     }
 
     async fn key(&self, scopes: &[&str]) -> String {
-        let new = NewKey {
-            name: "importer".to_owned(),
-            workspace: None,
-            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            lasts: None,
-            prefix: None,
-        };
-        let origin = Origin::command_line();
-        let made = manage::create(&self.api.app.app, Actor::Operator, self.acme.id, new, &origin).await;
-        made.expect("the key is made").text.expose().to_owned()
+        self.api.key(self.acme.id, scopes).await.0
     }
 
     async fn check(&self, query: &str, credential: (&str, &str)) -> Answer {

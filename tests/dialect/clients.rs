@@ -112,7 +112,7 @@ on_both_databases! {
             config.dialects.push(shipped("jack"));
         });
         let api = Api::serve(database, settings.real_time(), "/jack").await;
-        api.app.user("ada").await;
+        api.member("ada", "member").await;
         let login = async || api.login("/api/v1/auth/login", "ada").await.text("/data/token");
         let (ended, kept) = (login().await, login().await);
         let mut verifiers = verifiers();

@@ -125,7 +125,7 @@ on_both_databases! {
         // There, and empty, so that a proxy overwrites what a client sent by that name.
         assert_eq!(passed.headers.get("x-user-id").map(|value| value.as_bytes()), Some(&b""[..]));
         let token = api.exchange(&key, &[api.audience()]).await.expect_tokens().access_token;
-        api.app.advance(Duration::from_secs(200));
+        api.app.advance(Duration::from_secs(270));
         let passed = api.get("/check").bearer(&token).send().await;
         passed.expect(204);
         assert_eq!(part(passed.header("x-upstream-token"), 1)["exp"], part(&token, 1)["exp"]);
