@@ -186,7 +186,7 @@ const MACHINE: &[(&str, Kind)] =
     &[("machine.id", Kind::Text), ("machine.name", Kind::Text), ("scopes", Kind::TextList)];
 const NOVELTY: &[(&str, Kind)] = &[("is_new", Kind::Boolean)];
 const REQUEST: &[(&str, Kind)] = &[("request.id", Kind::Text)];
-const ADDRESS: &[(&str, Kind)] = &[("email", Kind::Text)];
+pub const ADDRESS: &[(&str, Kind)] = &[("email", Kind::Text)];
 const LOCATION: &[(&str, Kind)] = &[("location", Kind::Text)];
 
 /// What the words of an error may tell.

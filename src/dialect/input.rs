@@ -3,7 +3,7 @@
 //! A header that a proxy could mistake for another (sent twice, or with `_` for `-`) is refused rather than chosen
 //! from (OR-1), and so is a call with two credentials.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::alphabet;
@@ -35,48 +35,59 @@ pub struct Presented<'r> {
 
 /// The values of an endpoint's inputs. Any of them may be a secret.
 #[derive(Debug, Default)]
-pub struct Inputs(BTreeMap<&'static str, Secret>);
+pub struct Inputs {
+    values: BTreeMap<&'static str, Secret>,
+    /// Those that were sent in the body, as null or without a letter.
+    emptied: BTreeSet<&'static str>,
+}
 
 impl Inputs {
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(Secret::expose)
+        self.values.get(name).map(Secret::expose)
+    }
+
+    /// Whether it was sent to say that there is nothing.
+    pub fn is_emptied(&self, name: &str) -> bool {
+        self.emptied.contains(name)
     }
 
     pub fn secret(&self, name: &str) -> Option<&Secret> {
-        self.0.get(name)
+        self.values.get(name)
     }
 
     /// The value of an input that the action needs: reading has seen to it.
     pub fn needed(&self, name: &str) -> Result<&Secret, Refused> {
-        self.0.get(name).ok_or_else(|| lacking(name))
+        self.values.get(name).ok_or_else(|| lacking(name))
     }
 }
 
 /// Reads every input of the endpoint.
 pub fn read(endpoint: &Endpoint, presented: &Presented<'_>) -> Result<Inputs, Refused> {
     let scope = presented.scope(endpoint)?;
-    if endpoint.action == Action::Check {
-        presented.is_understood(endpoint)?;
-    }
     let mut inputs = Inputs::default();
     for (name, input) in &endpoint.inputs {
         if let Some(value) = value(name, input, &scope)? {
-            inputs.0.insert(name, Secret::from_text(value));
+            inputs.values.insert(name, Secret::from_text(value));
+        } else if is_emptied(input, &scope) {
+            inputs.emptied.insert(name);
         }
     }
-    if inputs.0.contains_key("token") && inputs.0.contains_key("api_key") {
+    if inputs.values.contains_key("token") && inputs.values.contains_key("api_key") {
         return Err(Fault::TwoCredentials.into());
     }
     for (name, input) in endpoint.inputs.iter().filter(|(_, input)| input.required) {
-        if !inputs.0.contains_key(name) {
+        if !inputs.values.contains_key(name) {
             return Err(missing(name, input));
         }
     }
     for group in endpoint.action.needs() {
-        if !group.iter().any(|name| inputs.0.contains_key(name)) {
+        if !group.iter().any(|name| inputs.values.contains_key(name)) {
             let first = group.iter().find_map(|name| Some((name, endpoint.inputs.get(name)?)));
             return Err(first.map_or_else(|| lacking(group[0]), |(name, input)| missing(name, input)));
         }
+    }
+    if endpoint.action == Action::Check {
+        presented.is_understood(endpoint)?;
     }
     Ok(inputs)
 }
@@ -90,7 +101,7 @@ pub fn json_body(bytes: &[u8]) -> Result<Map<String, Value>, Refused> {
     if json::is_too_deep(bytes) {
         return Err(refuse("The body is nested too deeply."));
     }
-    match serde_json::from_slice(bytes) {
+    match json::once_each(bytes) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(refuse("The body must be a JSON object.")),
         Err(_) => Err(refuse("The body is not valid JSON.")),
@@ -237,6 +248,12 @@ fn value(name: &str, input: &Input, scope: &Value) -> Result<Option<String>, Ref
     }
 }
 
+fn is_emptied(input: &Input, scope: &Value) -> bool {
+    let Template::Name(name) = &input.from else { return false };
+    let sent = name.parts.iter().try_fold(scope, |value, part| value.get(part));
+    name.parts[0] == "body" && sent.is_some_and(|sent| sent.is_null() || sent == "")
+}
+
 /// What the client calls the input.
 fn shown(name: &str, input: &Input) -> String {
     let source = input.sources().next().and_then(|parts| parts.last().cloned());
@@ -289,7 +306,7 @@ mod tests {
         let body = json_body(body.as_bytes()).map_err(|refused| refused.fault)?;
         let read = read(endpoint, &Presented { headers, query, path: Vec::new(), body })
             .map_err(|refused| refused.fault)?;
-        Ok(read.0.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect())
+        Ok(read.values.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect())
     }
 
     #[test]
@@ -355,6 +372,14 @@ mod tests {
             assert_eq!(inputs("/c", &[], "", bad), Err(Fault::InvalidRequest), "{bad}");
         }
         assert_eq!(inputs("/c", &[], "w=1&w=2", good), Err(Fault::InvalidRequest));
+        // As forms refuse it: what stands first and what stands last may differ.
+        for twice in [
+            r#"{"user":{"name":"x"},"password":"y","password":"z"}"#,
+            r#"{"user":{"name":"x","name":"y"},"password":"y"}"#,
+            r#"{"user":{"name":"x"},"password":"y","more":[{"a":1,"a":1}]}"#,
+        ] {
+            assert_eq!(inputs("/c", &[], "", twice), Err(Fault::InvalidRequest), "{twice}");
+        }
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(40), "]".repeat(40));
         assert_eq!(inputs("/c", &[], "", &deep), Err(Fault::InvalidRequest));
     }

@@ -117,10 +117,15 @@ fn put_together(config: &Config, settings: &config::Dialect) -> Result<Mounted, 
     let mut problems = Vec::new();
     let mut wrong = |reason: String| problems.push(Problem::of(&source, reason));
     override_lives(&mut dialect, &settings.tokens);
-    for reason in mount::token_problems(&dialect.tokens) {
+    for (_, reason) in mount::token_problems(&dialect.tokens) {
         wrong(reason);
     }
     override_rest(&mut dialect, settings);
+    if let Some(page) = &dialect.magic_link_page
+        && !dialect.redirect_urls.contains(page)
+    {
+        wrong(format!("`magic_link_page` is `{page}`, which is none of `redirect_urls`"));
+    }
     let limits = config.limits.with(&dialect.limits);
     if limits.login_per_account.count > 100 && !config.issuer.is_loopback() {
         wrong("`limits.login_per_account` must allow at most 100 on a public issuer".to_owned());

@@ -115,8 +115,12 @@ fn whole(reader: &mut Reader<'_>, document: &toml::Spanned<DeTable<'_>>) -> Opti
         }
     };
     let tokens = tokens(reader, top.get("tokens"));
+    let registration = top
+        .get("registration")
+        .and_then(|value| reader.word(value, REGISTRATIONS))
+        .unwrap_or(RegistrationStyle::ByMail);
     let endpoints = match top.get("endpoint") {
-        Some(value) => read_endpoint::all(reader, value, &tokens),
+        Some(value) => read_endpoint::all(reader, value, &tokens, registration),
         None => {
             reader.wrong(&(0..0), "describes no endpoint: write at least one `[[endpoint]]`");
             Vec::new()
@@ -140,15 +144,13 @@ fn whole(reader: &mut Reader<'_>, document: &toml::Spanned<DeTable<'_>>) -> Opti
             .get("needs_organisation")
             .and_then(|value| reader.flag(value))
             .unwrap_or_default(),
-        registration: top
-            .get("registration")
-            .and_then(|value| reader.word(value, REGISTRATIONS))
-            .unwrap_or(RegistrationStyle::ByMail),
+        registration,
         first_sign_in: top.get("first_sign_in").and_then(|value| first_sign_in(reader, value)),
         system_secret_header: top.get("system_secret_header").and_then(|value| header_name(reader, value)),
         tokens,
         roles: top.get("roles").map(|value| roles(reader, value)).unwrap_or_default(),
         limits: top.get("limits").map(|value| limits(reader, value)).unwrap_or_default(),
+        magic_link_page: top.get("magic_link_page").and_then(|value| page(reader, value)),
         redirect_urls: top.get("redirect_urls").map(|value| redirect_urls(reader, value)).unwrap_or_default(),
         errors: read_errors::read(reader, top.get("errors")),
         endpoints,

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::action::{Action, Kind};
-use super::model::{Endpoint, Input, Method, RefreshStyle, Tokens};
+use super::action::{ADDRESS, Action, Kind};
+use super::model::{Endpoint, Input, Method, RefreshStyle, RegistrationStyle, Tokens};
 use super::read::header_name;
 use super::reader::{At, Reader, Scope, in_order};
 use super::route::Route;
-use super::template::Template;
+use super::template::{Name, Template};
 use crate::web::fault::Fault;
 
 const SETTINGS: &[&str] = &["on", "action", "input", "status", "headers", "reply"];
@@ -51,7 +51,12 @@ const OUR_HEADERS: &[&str] = &[
 ];
 
 /// All endpoints, in the order of the file.
-pub fn all(reader: &mut Reader<'_>, value: At<'_>, tokens: &Tokens) -> Vec<Endpoint> {
+pub fn all(
+    reader: &mut Reader<'_>,
+    value: At<'_>,
+    tokens: &Tokens,
+    registration: RegistrationStyle,
+) -> Vec<Endpoint> {
     let Some(list) = value.get_ref().as_array() else {
         reader.wrong(&value.span(), "must be a list: write each as `[[endpoint]]`");
         return Vec::new();
@@ -59,7 +64,7 @@ pub fn all(reader: &mut Reader<'_>, value: At<'_>, tokens: &Tokens) -> Vec<Endpo
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for value in list {
         let Some(table) = reader.table(value) else { continue };
-        let Some(endpoint) = one(reader, value, table, tokens) else { continue };
+        let Some(endpoint) = one(reader, value, table, (tokens, registration)) else { continue };
         let at = table.get("on").map_or_else(|| value.span(), toml::Spanned::span);
         let (method, path) = (endpoint.method, endpoint.route.text());
         if endpoints.iter().any(|other| other.method == method && other.route == endpoint.route) {
@@ -79,7 +84,12 @@ pub fn all(reader: &mut Reader<'_>, value: At<'_>, tokens: &Tokens) -> Vec<Endpo
     endpoints
 }
 
-fn one(reader: &mut Reader<'_>, value: At<'_>, table: &DeTable<'_>, tokens: &Tokens) -> Option<Endpoint> {
+fn one(
+    reader: &mut Reader<'_>,
+    value: At<'_>,
+    table: &DeTable<'_>,
+    (tokens, registration): (&Tokens, RegistrationStyle),
+) -> Option<Endpoint> {
     reader.only(table, SETTINGS);
     let on = match table.get("on") {
         Some(value) => place(reader, value),
@@ -95,7 +105,11 @@ fn one(reader: &mut Reader<'_>, value: At<'_>, table: &DeTable<'_>, tokens: &Tok
         .and_then(|status| u16::try_from(status).ok());
     let action = action?;
     check_style(reader, table, action, tokens);
-    let names: Vec<_> = action.names().collect();
+    let names: Vec<_> = match (action, registration) {
+        // Nobody is signed in before the link was opened.
+        (Action::Register, RegistrationStyle::ByMail) => ADDRESS.to_vec(),
+        _ => action.names().collect(),
+    };
     let told = Scope::Told(&names);
     let reply = table.get("reply").and_then(|value| reader.template(value, told));
     let headers = table.get("headers").map(|value| headers(reader, value, told)).unwrap_or_default();
@@ -188,7 +202,7 @@ fn refuse_refresh_token<'a>(
     value: At<'_>,
     templates: impl Iterator<Item = &'a Template>,
 ) {
-    let mut names = templates.flat_map(Template::names).map(super::template::Name::dotted);
+    let mut names = templates.flat_map(Template::names).map(Name::dotted);
     if names.any(|name| matches!(name.as_str(), "tokens.refresh" | "tokens.refresh_expires_in")) {
         reader.wrong(&value.span(), "there are refresh tokens only with `tokens.refresh = \"rotating\"`");
     }

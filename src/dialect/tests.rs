@@ -138,6 +138,16 @@ fn each_mistake_is_named_with_its_line_and_column() {
         ),
         ("reply =", "status = 99\nreply =", "F:10:10: must be 200 to 399"),
         ("reply =", "headers = { \"X Y\" = \"z\" }\nreply =", "F:10:13: must be a header's name"),
+        (
+            "action = \"password.sign_in\"",
+            "action = \"register\"",
+            "F:10:19: nothing here is called `{{tokens.access}}`",
+        ),
+        (
+            "[tokens]",
+            "magic_link_page = \"http://evil.example/\"\n[tokens]",
+            "F:3:19: `http://evil.example/` must be",
+        ),
         ("reply =", "headers = { Set-Cookie = \"a=b\" }\nreply =", "F:10:13: `Set-Cookie` is a header of"),
         ("reply =", "headers = { Content-Length = \"1\" }\nreply =", "F:10:13: `Content-Length` is a header"),
         ("reply =", "headers = { X-A = \"\u{e9}\" }\nreply =", "F:10:19: must be ASCII"),
@@ -260,9 +270,23 @@ fn the_configuration_overrides_what_the_file_says() {
     let ranks = [("owner", 40), ("admin", 30), ("boss", 35), ("else", 5)];
     let ranks = ranks.map(|(role, rank)| (role.to_owned(), rank)).into();
     let words = |roles: &[(&'static str, i64)]| one.dialect.roles.of(roles.iter().copied(), &ranks);
-    assert_eq!(words(&[("owner", 40), ("admin", 30), ("else", 5), ("other", 1)]), ["Owner", "Admin", "Member"]);
+    assert_eq!(
+        words(&[("owner", 40), ("admin", 30), ("else", 5), ("other", 1)]),
+        ["Owner", "Admin", "Member"]
+    );
     assert_eq!(words(&[("boss", 35), ("else", 5)]), ["Admin", "Member"], "TE7: what it includes");
     assert_eq!(words(&[]), ["Member"]);
+    let tended: config::Dialect = toml::from_str(
+        "use = \"tendedloop\"\npath = \"/tended\"\ntokens = { magic_ttl = \"5m\" }\n\
+         redirect_urls = [\"https://app.example.com/magic\"]\nmagic_link_page = \"https://app.example.com/magic\"\n",
+    )
+    .expect("TE-1: its own lifetime of mailed links");
+    let loaded = Dialects::load(&config(vec![tended.clone()])).expect("good");
+    let one = loaded.iter().next().expect("one");
+    assert_eq!(one.dialect.tokens.magic_ttl.map(|life| life.as_secs()), Some(300));
+    assert_eq!(one.dialect.magic_link_page.as_deref(), Some("https://app.example.com/magic"));
+    let elsewhere = config::Dialect { redirect_urls: Vec::new(), ..tended };
+    assert!(refused(&config(vec![elsewhere])).contains("which is none of `redirect_urls`"));
     eden.tokens.access_ttl = Some(std::time::Duration::from_secs(48 * 3_600));
     assert!(refused(&config(vec![eden])).contains("`access_ttl` must be 1m to 1d"));
     let mut secret = shipped("eden", "/eden");
