@@ -26,6 +26,7 @@ use crate::config::Issuer;
 use crate::web::extract::Caller;
 use crate::web::fault::{Fault, Refused};
 use crate::web::json::collect;
+use crate::web::respond::in_header;
 
 impl Dialects {
     /// Mounts every dialect. Before the rest: a host of a dialect's own is all its.
@@ -296,8 +297,10 @@ fn response(answer: &Answer) -> HttpResponse {
     };
     let headers = response.headers_mut();
     for (name, value) in &answer.headers {
+        // An address may be no ASCII; the rest is encoded already, or text of the file's own, which is.
         let value = HeaderValue::from_str(value)
-            .expect("what is filled in is encoded, and the file's own text is ASCII");
+            .or_else(|_| HeaderValue::from_str(&in_header(value)))
+            .expect("what is encoded is visible ASCII");
         if let Ok(name) = HeaderName::try_from(name.as_str()) {
             headers.insert(name, value);
         }

@@ -110,5 +110,13 @@ fn members_have_roles_that_an_organisation_knows() {
         of("remove", "bob@example.com").done();
         of("remove", "bob@example.com").fails(1, "`countersign member add`");
         instance.run(&["role", "remove", "--org", "acme", "--key", "technician"]).done();
+        // OR-3: nobody else administers it.
+        for verb in ["disable", "remove"] {
+            instance
+                .run(&["user", verb, "ada@example.com"])
+                .fails(1, "nobody else administers the organisation `Acme`");
+            instance.run(&["user", verb, "ada@example.com"]).fails(1, "`--force`");
+        }
+        instance.run(&["user", "remove", "ada@example.com", "--force"]).done();
     });
 }
