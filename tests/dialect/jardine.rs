@@ -151,7 +151,15 @@ on_both_databases! {
         let mut browser = world.api.app.browser();
         let page = browser.get(&format!("/verify-email/{link}")).await;
         browser.submit(&page, "email-confirm-form", &[], None).await;
-        assert_eq!(world.me(&token, &[]).await.expect(200)["user"]["email"], "countess@example.com");
+        // Everybody is out, and comes back by the new address (SE-5).
+        world.me(&token, &[]).await.expect(401);
+        let answer = world.api.login(LOGIN, "countess").await;
+        assert_eq!(answer.expect(200)["user"]["email"], "countess@example.com");
+        let token = answer.text("/token");
+        let change = |body: serde_json::Value| {
+            let (token, api) = (token.clone(), &world.api);
+            async move { api.call("PATCH", ME).bearer(&token).json(&body).send().await }
+        };
         // One's own, however it is written, is nothing to ask about.
         let same = change(json!({ "email": "Countess@Example.com" })).await;
         assert!(same.expect(200).get("pending_email").is_none());
