@@ -1,8 +1,8 @@
 //! The audit as a ledger: events in one order, each with the digest of itself and of all before it, and now and then a
 //! signed word on how far it goes. Whoever changes, removes or moves an event is found out (`countersign audit verify`).
 //!
-//! Events are written with what they tell of ([`crate::audit`]) and get their place a moment later ([`extend`], once a
-//! second on one node), so that transactions do not wait for one another. Until then, and after the last checkpoint,
+//! Events are written with what they tell of ([`crate::audit`]) and get their place a moment later ([`Keeper::extend`],
+//! once a second on one node), so that transactions do not wait for one another. Until then, and after the last checkpoint,
 //! only the database's own guard protects them. An address is in the chain by a salted digest, so that it can be
 //! forgotten with its person.
 
