@@ -168,6 +168,8 @@ on_both_databases! {
         crate::oidc::token::disable(&app, &client).await;
         assert!(!active(&api, &tokens.access_token).await, "its client is disabled");
         crate::oidc::token::enable(&app, &client).await;
+        assert!(!active(&api, &tokens.access_token).await, "what was listed as revoked stays so");
+        let tokens = client.refresh(tokens.refresh_token()).await.expect_tokens();
         assert!(active(&api, &tokens.access_token).await);
         let ada = tokens.access_claims()["sub"].as_str().unwrap().parse().unwrap();
         countersign::tenancy::users::disable(&app.app, ada, &countersign::audit::Origin::command_line()).await.unwrap();
