@@ -64,6 +64,10 @@ impl Keeper<'_> {
     /// together one succeeds, and the others leave it to their next turn.
     pub async fn extend(&self, sealing: Sealing) -> Result<(), LedgerError> {
         loop {
+            // Looked for first: nobody waits to write while nothing happens.
+            if self.db.read(|db| audit::without_place(db, 1)).await?.is_empty() {
+                return self.seal(sealing).await;
+            }
             let random = self.random.clone();
             match self.db.write(move |db| place(db, &random)).await {
                 Ok(BATCH) => {}
