@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::{AuthMethod, SessionId, UserId};
 use crate::protocol::factors::RECENT;
-use crate::store::{self, Conn, sessions};
+use crate::store::{self, Conn, factors, sessions};
 
 /// What has to be proven first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,11 +36,15 @@ pub fn due_in(
     let since = now.minus(RECENT);
     let mut recent = sessions::proofs(db, session)?;
     recent.retain(|(_, proven_at)| *proven_at >= since);
-    let has = |wanted: &[AuthMethod]| recent.iter().any(|(method, _)| wanted.contains(method));
-    Ok(match Enrolled::of(db, user)?.any() {
-        true if has(&[AuthMethod::HardwareKey, AuthMethod::OneTimePassword]) => None,
-        true => Some(Due::Factor),
-        false if !recent.is_empty() => None,
-        false => Some(Due::SignIn),
-    })
+    let has = |wanted: AuthMethod| recent.iter().any(|(method, _)| *method == wanted);
+    let enrolled = Enrolled::of(db, user)?;
+    if !enrolled.any() {
+        return Ok(recent.is_empty().then_some(Due::SignIn));
+    }
+    // Where there is a passkey, digits of an application are the weaker factor, and do not take it away. A recovery code
+    // does: it is for whoever has lost the passkey, and its owner is told.
+    let is_shown = has(AuthMethod::HardwareKey)
+        || has(AuthMethod::OneTimePassword)
+            && (enrolled.passkeys == 0 || factors::recovery_code_used_since(db, user, since)?);
+    Ok((!is_shown).then_some(Due::Factor))
 }

@@ -94,6 +94,15 @@ pub fn spend_recovery_code(
     Ok(diesel::update(unused).set(recovery_codes::used_at.eq(now)).execute(db)? == 1)
 }
 
+/// Whether a recovery code of the user's was spent since then.
+pub fn recovery_code_used_since(db: &mut Conn, user: UserId, since: Timestamp) -> Result<bool, Error> {
+    let used = recovery_codes::table
+        .filter(recovery_codes::user_id.eq(user))
+        .filter(recovery_codes::used_at.ge(since))
+        .select(recovery_codes::digest);
+    Ok(used.first::<Digest>(db).optional()?.is_some())
+}
+
 /// How many recovery codes are left.
 pub fn recovery_codes_left(db: &mut Conn, user: UserId) -> Result<i64, Error> {
     Ok(recovery_codes::table

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::authenticator::Authenticator;
-use super::href;
+use super::{answer, enrolled, href};
 use crate::on_both_databases;
 use crate::support::{Browser, Page, TestApp};
 
@@ -80,6 +80,47 @@ on_both_databases! {
         assert_eq!(options["allowCredentials"].as_array().map_or(0, Vec::len), 1);
         browser.post("/login/factor", &answered(fields, &authenticator.get(&options))).await;
         assert!(browser.get("/account").await.text().contains("ada@example.com"));
+    }
+
+    async fn se_7_digits_do_not_take_a_passkey_away_but_the_passkey_and_a_recovery_code_do(database) {
+        let app = TestApp::start(database).await;
+        let user = app.user("ada").await;
+        let application = enrolled(&app, "ada").await;
+        let mut owner = app.browser();
+        let page = owner.sign_in("ada").await;
+        answer(&mut owner, &page, &application.code(&app)).await;
+        let mut authenticator = Authenticator::new(&app.issuer);
+        register(&app, &mut owner, &mut authenticator).await;
+        assert_eq!(count(&app, user).await, 1);
+
+        // Whoever knows the password and reads the digits signs in, and changes nothing.
+        app.advance(Duration::from_secs(30));
+        let mut thief = app.browser();
+        let page = thief.sign_in("ada").await;
+        answer(&mut thief, &page, &application.code(&app)).await;
+        let page = thief.get("/account/security").await;
+        assert!(!page.has_id("totp-remove-form") && page.has_id("security-confirm"), "{}", page.text());
+        let confirm = href(&app, &page, "security-confirm");
+        let page = thief.get(&confirm).await;
+        assert_eq!(page.form("factor-form").field("use"), Some("recovery"), "digits are not asked for");
+        app.advance(Duration::from_secs(30));
+        let mut fields = page.form("factor-form").fields;
+        fields.retain(|(name, _)| name != "use" && name != "code");
+        fields.push(("code".to_owned(), application.code(&app)));
+        thief.post("/login/factor", &fields).await;
+        assert!(thief.get("/account/security").await.has_id("security-confirm"));
+        assert_eq!(count(&app, user).await, 1);
+
+        // The passkey does, and so does a recovery code, of which its owner is told.
+        let page = thief.get(&confirm).await;
+        let (fields, options) = challenge(&mut thief, &page, "/login/factor/passkey/options").await;
+        let page = thief.post("/login/factor", &answered(fields, &authenticator.get(&options))).await;
+        assert!(page.url.ends_with("/account/security") && page.has_id("totp-remove-form"), "{}", page.url);
+        app.advance(Duration::from_secs(301));
+        let page = thief.get(&confirm).await;
+        let code = application.recovery_codes[0].as_str();
+        let page = thief.submit(&page, "factor-form", &[("code", code)], None).await;
+        assert!(page.url.ends_with("/account/security") && page.has_id("totp-remove-form"), "{}", page.url);
     }
 
     async fn mf_2_another_origin_another_party_or_an_unverified_user_signs_nobody_in(database) {

@@ -108,8 +108,12 @@ fn page(
     let frame = visitor.frame(claim.underway.as_ref());
     let ui = frame.ui(None);
     let context = claim.context();
-    // An account without an application is asked for a recovery code at once: it has nothing else to type.
-    let asks = if asked.enrolled.totp { claim.asks } else { FactorAsked::RecoveryCode };
+    // Before a change that matters, an application's digits do not stand in for a passkey (SE-7).
+    let is_before_a_change =
+        claim.underway.is_none() && matches!(claim.claimant, Some(Claimant::SignedIn(_)));
+    let takes_digits = asked.enrolled.totp && !(is_before_a_change && asked.enrolled.passkeys > 0);
+    // Whoever has no digits to type is asked for a recovery code at once.
+    let asks = if takes_digits { claim.asks } else { FactorAsked::RecoveryCode };
     let page = FactorPage {
         ui: &ui,
         context: &context,
@@ -117,7 +121,7 @@ fn page(
         client: claim.underway.as_ref().map(|underway| ClientCard::of(&underway.client)),
         account: person_of(asked).label(),
         asks,
-        has_totp: asked.enrolled.totp,
+        has_totp: takes_digits,
         has_passkey: asked.enrolled.passkeys > 0,
         has_recovery: asked.enrolled.recovery_codes > 0,
         problem,
