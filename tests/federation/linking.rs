@@ -210,7 +210,7 @@ on_both_databases! {
         assert!(world.app.audit().await.contains(&"account.reclaimed success".to_owned()));
     }
 
-    async fn fe_8_only_a_proven_address_reclaims_and_never_an_administrators_account(database) {
+    async fn fe_6_fe_8_only_a_proven_address_reclaims_and_never_an_administrators_account(database) {
         let world = World::of(database, "google").await;
         world.app.user_with("ada", |new| new.email_verified = false).await;
         world.mock.claim(json!({ "email_verified": "true" }));
