@@ -22,19 +22,21 @@ on_both_databases! {
         }
         let none = api.request("POST", "/sign-in").body(good.clone());
         Answer::of(none).await.refused(415, "unsupported_media_type");
-        for bad in [
-            "",
-            "{",
-            "[]",
-            "{} {}",
-            r#"{"login":"a"}"#,
-            r#"{"login":"a","password":"b","extra":1}"#,
-            r#"{"login":"a","login":"a","password":"b"}"#,
-            r#"{"login":["a"],"password":"b"}"#,
-            r#"{"login":"a","password":["hunter2"]}"#,
+        for (bad, says) in [
+            ("", "not valid JSON"),
+            ("{", "not valid JSON"),
+            ("[]", ""),
+            ("{} {}", "`login` is missing"),
+            (r#"{"login":"a"}"#, "`password` is missing"),
+            (r#"{"login":"a","password":"b","extra":1}"#, "`extra` is not known here: expected one of `login`, "),
+            (r#"{"login":"a","login":"a","password":"b"}"#, "`login` is there twice"),
+            (r#"{"login":["a"],"password":"b"}"#, "`login` cannot be taken"),
+            (r#"{"login":"a","password":["hunter2"]}"#, "`password` cannot be taken"),
         ] {
             let refused = send("application/json", bad.to_owned()).await;
             refused.refused(400, "invalid_request");
+            let detail = refused.body["detail"].as_str().unwrap_or_default();
+            assert!(detail.contains(says), "{bad}: {detail}");
             assert!(!refused.body.to_string().contains("hunter2"), "LO-2: {}", refused.body);
         }
         let deep = format!(r#"{{"login":{}{}}}"#, "[".repeat(40), "]".repeat(40));

@@ -76,16 +76,32 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let body = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        // What serde says may quote what was sent: a password in the wrong place is not sent back.
-        match error.inner().is_data() && path != "." {
-            true => refuse(format!("`{path}` cannot be taken as it is.")),
-            false if error.inner().is_data() => refuse("A field is missing, or not known here.".to_owned()),
-            false => refuse("The body is not valid JSON.".to_owned()),
+        if !error.inner().is_data() {
+            return refuse("The body is not valid JSON.".to_owned());
         }
+        let path = error.path().to_string();
+        refuse(about_a_field(&path, &error.inner().to_string()).unwrap_or_else(|| match path.as_str() {
+            // What else serde says may quote what was sent: a password in the wrong place is not sent back.
+            "." => "The body must be a JSON object.".to_owned(),
+            _ => format!("`{path}` cannot be taken as it is."),
+        }))
     })?;
     reader.end().map_err(|_| refuse("The body is not valid JSON.".to_owned()))?;
     Ok(body)
+}
+
+/// What serde says of a field that is missing, there twice or not known: in the names of our own structs.
+fn about_a_field(path: &str, said: &str) -> Option<String> {
+    let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
+    let named = |start: &str| said.strip_prefix(start).and_then(|rest| rest.strip_suffix('`'));
+    if let Some(name) = named("missing field `") {
+        return Some(format!("`{name}` is missing."));
+    }
+    if let Some(name) = named("duplicate field `") {
+        return Some(format!("`{name}` is there twice."));
+    }
+    let (_, known) = said.strip_prefix("unknown field `")?.rsplit_once("`, expected ")?;
+    Some(format!("`{path}` is not known here: expected {known}."))
 }
 
 /// A call of the API, whoever makes it.

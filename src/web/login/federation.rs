@@ -76,13 +76,12 @@ pub async fn callback(visitor: Visitor, provider: Path<String>) -> Result<HttpRe
     match finished.outcome {
         Come::SignedIn { begun, .. } => {
             federation::link::forget(app, browser.binding.as_ref()).await?;
-            let others = visitor.accounts().await?;
             let Onward { request, page } = finished.onward;
             let request = request.map(|request| request.to_string());
             let next = page.as_deref().and_then(Next::parse);
             let underway = visitor.underway_if_any(request.as_deref()).await?;
             let welcome =
-                Welcome { begun: &begun, others: &others, remember: false, underway: underway.as_ref() };
+                Welcome { begun: &begun, others: &here, remember: false, underway: underway.as_ref() };
             let onward = next.as_ref().map_or("/", Next::as_str);
             if here.iter().any(|one| one.user.id == begun.user) && proof_is_due(&visitor, &begun).await? {
                 // Without a word, whoever is to confirm who they are would stand before the same page again.
