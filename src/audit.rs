@@ -28,6 +28,8 @@ pub struct Origin {
     pub limits: Option<Arc<Limits>>,
     /// The idempotency key that the call holds: whatever it makes, it makes once.
     pub claim: Option<Claim>,
+    /// Who acts on others, in the console or by the management API; each of their events has it.
+    pub by: By,
 }
 
 /// A key of [`store::idempotency`], and who holds it.
@@ -44,11 +46,13 @@ pub struct By {
     pub user: Option<UserId>,
     /// A machine acted, by this key.
     pub key: Option<ApiKeyId>,
+    /// A machine acted, as this client.
+    pub client: Option<ClientKey>,
 }
 
 impl From<Option<UserId>> for By {
     fn from(user: Option<UserId>) -> Self {
-        Self { user, key: None }
+        Self { user, ..Self::default() }
     }
 }
 
@@ -61,12 +65,23 @@ impl From<UserId> for By {
 impl Origin {
     /// An operator at a shell.
     pub fn command_line() -> Self {
-        Self { ip: None, user_agent: None, request_id: "command-line".to_owned(), limits: None, claim: None }
+        Self::within("command-line")
     }
 
     /// The server itself: periodic work.
     pub fn system() -> Self {
-        Self { ip: None, user_agent: None, request_id: "system".to_owned(), limits: None, claim: None }
+        Self::within("system")
+    }
+
+    fn within(place: &str) -> Self {
+        Self {
+            ip: None,
+            user_agent: None,
+            request_id: place.to_owned(),
+            limits: None,
+            claim: None,
+            by: By::default(),
+        }
     }
 }
 
@@ -87,6 +102,10 @@ impl Scribe {
         {
             return Err(store::Error::broken("an idempotency key", "another call has it by now"));
         }
+        let event = match event.actor {
+            None => event.actor(self.origin.by),
+            Some(_) => event,
+        };
         store::audit::insert(
             db,
             &store::audit::Event {
@@ -156,8 +175,11 @@ impl Event {
     pub fn actor(mut self, by: impl Into<By>) -> Self {
         let by = by.into();
         self.actor = by.user;
-        match by.key {
-            Some(key) => self.detail("by_key", key.to_string()),
+        if let Some(key) = by.key {
+            self = self.detail("by_key", key.to_string());
+        }
+        match by.client {
+            Some(client) => self.detail("by_client", client.to_string()),
             None => self,
         }
     }

@@ -15,7 +15,7 @@ use crate::audit::Origin;
 use crate::crypto::Secret;
 use crate::identity::account::export;
 use crate::identity::factor::manage;
-use crate::model::{EmailAddress, Status, UserId};
+use crate::model::{EmailAddress, InstanceRole, Status, UserId};
 use crate::store::users::User;
 use crate::store::{self, Conn};
 use crate::tenancy::links;
@@ -56,6 +56,13 @@ pub enum Command {
     },
     /// Take away all second factors, for somebody who has lost them; new ones must be set up at the next sign-in
     ResetFactors(Who),
+    /// Say what the user may do with the instance: `administrator`, `support` (look only) or `none`
+    Role {
+        #[command(flatten)]
+        who: Who,
+        #[arg(value_name = "ROLE", value_parser = ["administrator", "support", "none"])]
+        role: String,
+    },
     /// State that the user controls an address: you vouch for it
     VerifyEmail {
         #[command(flatten)]
@@ -85,6 +92,9 @@ pub struct Add {
     /// Make the user an administrator of this instance
     #[arg(long)]
     admin: bool,
+    /// Let the user look at everything in the console, and change nothing
+    #[arg(long, conflicts_with = "admin")]
+    support: bool,
     /// A further standard claim, such as given_name=Ada or locale=de; repeat for more
     #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
     claims: Vec<(String, String)>,
@@ -114,7 +124,7 @@ struct UserView {
     email: Option<String>,
     email_verified: bool,
     status: Status,
-    admin: bool,
+    instance_role: Option<InstanceRole>,
     has_password: bool,
     locale: Option<String>,
     zoneinfo: Option<String>,
@@ -169,6 +179,13 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
             let text = "has no second factor any more and must set one up at the next sign-in";
             done(shell, &user, text, "factors_reset")
         }
+        Command::Role { who, role } => {
+            let app = shell.open().await?;
+            let user = known(&app, &who.user).await?;
+            let role = InstanceRole::parse(&role);
+            users::set_instance_role(&app, user.id, role, &origin).await?;
+            done(shell, &user, "has this role in the instance", "instance_role_set")
+        }
         Command::VerifyEmail { who, email } => {
             let app = shell.open().await?;
             let user = known(&app, &who.user).await?;
@@ -200,13 +217,18 @@ pub async fn known(app: &App, who: &str) -> Result<User, Failure> {
 async fn create(shell: &Shell, add: Add, origin: &Origin) -> Result<(), Failure> {
     let app = shell.open().await?;
     let password = if add.password_stdin { Some(password_from_stdin()?) } else { None };
+    let instance_role = match (add.admin, add.support) {
+        (true, _) => Some(InstanceRole::Administrator),
+        (false, true) => Some(InstanceRole::Support),
+        (false, false) => None,
+    };
     let new = NewUser {
         email: add.email,
         email_verified: add.verified,
         name: add.name,
         username: add.username,
         password,
-        is_admin: add.admin,
+        instance_role,
         claims: add.claims.into_iter().collect(),
     };
     let id = users::create(&app, new, origin).await?;
@@ -250,7 +272,7 @@ async fn list(shell: &Shell) -> Result<(), Failure> {
         }
         views.extend(page);
     }
-    let columns = ["ID", "E-MAIL", "VERIFIED", "USER NAME", "NAME", "STATUS", "ADMIN", "CREATED"];
+    let columns = ["ID", "E-MAIL", "VERIFIED", "USER NAME", "NAME", "STATUS", "INSTANCE", "CREATED"];
     shell.out.list(&views, &columns, |one| {
         vec![
             one.id.to_string(),
@@ -259,7 +281,7 @@ async fn list(shell: &Shell) -> Result<(), Failure> {
             one.username.clone().unwrap_or_else(|| "-".to_owned()),
             one.name.clone(),
             one.status.to_string(),
-            yes(one.admin),
+            instance(one.instance_role),
             one.created_at.clone(),
         ]
     })
@@ -276,7 +298,7 @@ async fn show(shell: &Shell, who: &str) -> Result<(), Failure> {
         ("verified", yes(one.email_verified)),
         ("user name", one.username.clone().unwrap_or_else(|| "-".to_owned())),
         ("status", one.status.to_string()),
-        ("admin", yes(one.admin)),
+        ("instance role", instance(one.instance_role)),
         ("password", if one.has_password { "set" } else { "not set" }.to_owned()),
         ("created", one.created_at.clone()),
         ("updated", one.updated_at.clone()),
@@ -298,7 +320,7 @@ fn view(db: &mut Conn, user: User) -> Result<UserView, store::Error> {
         username: user.username,
         name: user.name,
         status: user.status,
-        admin: user.is_admin,
+        instance_role: user.instance_role,
         locale: user.locale,
         zoneinfo: user.zoneinfo,
         created_at: user.created_at.rfc3339(),
@@ -308,6 +330,10 @@ fn view(db: &mut Conn, user: User) -> Result<UserView, store::Error> {
 
 fn done(shell: &Shell, user: &User, text: &str, state: &str) -> Result<(), Failure> {
     shell.out.answer(&format!("{} {text}.", user.id), &json!({ "id": user.id, "state": state }))
+}
+
+fn instance(role: Option<InstanceRole>) -> String {
+    role.map_or("-", InstanceRole::as_str).to_owned()
 }
 
 fn yes(fact: bool) -> String {

@@ -135,7 +135,7 @@ pub async fn join_with_account(
         Typed { name: choice.name, email: open.invitation.address.clone(), password: choice.password };
     let checked = check(app, &typed).map_err(RegistrationError::Faulty)?;
     let phc = app.passwords.hash(&checked.password).await?;
-    let prepared = Prepared::with_hash(checked.email, checked.name, phc, false);
+    let prepared = Prepared::with_hash(checked.email, checked.name, phc, None);
     let (scribe, terms) = (app.scribe(origin), Terms::of(app, false));
     let joined = app.db.write(move |db| {
         // Judged first, under the organisation's lock: an account is made only together with the membership.

@@ -249,7 +249,7 @@ pub async fn accept(
     let typed = Typed { name: choice.name, email, password: choice.password };
     let checked = check(app, &typed).map_err(RegistrationError::Faulty)?;
     let phc = app.passwords.hash(&checked.password).await?;
-    let prepared = Prepared::with_hash(checked.email, checked.name, phc, false);
+    let prepared = Prepared::with_hash(checked.email, checked.name, phc, None);
     let (digest, scribe, terms) = (token.digest(), app.scribe(origin), Terms::of(app, false));
     let begun = app.db.write(move |db| {
         Ok(Ok(match links::consume(db, &digest, purpose, scribe.now)? {
@@ -369,7 +369,7 @@ impl Pending {
     fn prepared(&self) -> Result<Prepared, store::Error> {
         let email = EmailAddress::parse(&self.email)
             .map_err(|error| store::Error::broken("the address of a pending registration", error))?;
-        Ok(Prepared::with_hash(email, self.name.clone(), self.phc.clone(), false))
+        Ok(Prepared::with_hash(email, self.name.clone(), self.phc.clone(), None))
     }
 }
 

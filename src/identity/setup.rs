@@ -10,7 +10,7 @@ use super::session::{Arrival, Begun, Terms};
 use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::crypto::Secret;
-use crate::model::{AuditAction, AuthMethod, LinkPurpose};
+use crate::model::{AuditAction, AuthMethod, InstanceRole, LinkPurpose};
 use crate::store::{links, users};
 use crate::tenancy::users::Prepared;
 
@@ -39,7 +39,8 @@ pub async fn first_administrator(
         return Err(RegistrationError::Faulty(faults));
     }
     let phc = app.passwords.hash(&checked.password).await?;
-    let prepared = Prepared::with_hash(checked.email, checked.name, phc, true);
+    let administrator = Some(InstanceRole::Administrator);
+    let prepared = Prepared::with_hash(checked.email, checked.name, phc, administrator);
     let (digest, scribe, terms) = (token.digest(), app.scribe(origin), Terms::of(app, false));
     let begun = app.db.write(move |db| {
         let spent = links::consume(db, &digest, LinkPurpose::Setup, scribe.now)?;

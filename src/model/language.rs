@@ -23,8 +23,20 @@ pub enum Language {
 
 type Catalogue = HashMap<String, String>;
 
-static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| parse(include_str!("../../templates/i18n/en.toml")));
-static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| parse(include_str!("../../templates/i18n/de.toml")));
+/// The texts of one language: those of the pages for everybody, and those of the console, a file for each of its areas.
+macro_rules! texts {
+    ($tag:literal: $($area:literal),+) => {
+        LazyLock::new(|| {
+            let mut catalogue = Catalogue::new();
+            add(&mut catalogue, include_str!(concat!("../../templates/i18n/", $tag, ".toml")));
+            $(add(&mut catalogue, include_str!(concat!("../../templates/i18n/console/", $tag, "/", $area, ".toml")));)+
+            catalogue
+        })
+    };
+}
+
+static ENGLISH: LazyLock<Catalogue> = texts!("en": "frame", "users");
+static GERMAN: LazyLock<Catalogue> = texts!("de": "frame", "users");
 
 impl Language {
     pub const ALL: &'static [Self] = &[Self::English, Self::German];
@@ -197,12 +209,10 @@ fn turns_direction(c: char) -> bool {
 }
 
 /// Tables of tables of texts, with the names of the tables joined by dots.
-fn parse(source: &str) -> Catalogue {
+fn add(catalogue: &mut Catalogue, source: &str) {
     let table =
         source.parse::<toml::Table>().expect("the texts are part of the program and a test reads them");
-    let mut catalogue = Catalogue::new();
-    flatten("", &table, &mut catalogue);
-    catalogue
+    flatten("", &table, catalogue);
 }
 
 fn flatten(prefix: &str, table: &toml::Table, into: &mut Catalogue) {

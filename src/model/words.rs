@@ -57,6 +57,14 @@ words! {
         Disabled = "disabled",
     }
 
+    /// What somebody may do with the instance itself, in the console and the management API (AD-3).
+    InstanceRole {
+        /// Sees and changes everything.
+        Administrator = "administrator",
+        /// Sees everything, changes nothing.
+        Support = "support",
+    }
+
     /// How a client proves who it is at the token endpoint (OpenID Connect Core §9).
     ClientAuthMethod {
         SecretBasic = "client_secret_basic",
@@ -244,6 +252,9 @@ words! {
         ApiKeyRevoked = "api_key.revoked",
         ApiKeyRefused = "api_key.refused",
         AdminCreated = "setup.completed",
+        InstanceRoleSet = "user.instance_role_set",
+        ConsoleOpened = "console.opened",
+        ConsoleRefused = "console.refused",
         IdentityLinked = "identity.linked",
         IdentityUnlinked = "identity.unlinked",
         AccountReclaimed = "account.reclaimed",

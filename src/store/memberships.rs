@@ -201,6 +201,17 @@ pub fn active_of_user(db: &mut Conn, user: UserId) -> Result<Vec<(Member, Organi
         .load(db)?)
 }
 
+/// The names of the organisations in which the user is suspended.
+pub fn suspended_of_user(db: &mut Conn, user: UserId) -> Result<Vec<String>, Error> {
+    Ok(memberships::table
+        .inner_join(organisations::table.on(organisations::id.eq(memberships::organisation_id)))
+        .filter(memberships::user_id.eq(user))
+        .filter(memberships::status.eq(Standing::Suspended))
+        .order(memberships::id.asc())
+        .select(organisations::name)
+        .load(db)?)
+}
+
 /// What this user has in every organisation, the highest first.
 pub fn roles_of_user(db: &mut Conn, user: UserId) -> Result<Vec<Held>, Error> {
     let rows: Vec<HeldRow> = membership_roles::table

@@ -19,6 +19,7 @@ pub mod audit;
 pub mod authorization;
 pub mod clients;
 pub mod consents;
+pub mod console;
 pub mod domains;
 pub mod factors;
 pub mod federation;

@@ -15,10 +15,11 @@ tables! {
         locale -> Nullable<Text>,
         zoneinfo -> Nullable<Text>,
         status -> Text,
-        is_admin -> Bool,
         created_at -> BigInt,
         updated_at -> BigInt,
         last_sign_in_at -> Nullable<BigInt>,
+        instance_role -> Nullable<Text>,
+        search -> Text,
     }
     emails (folded) {
         folded -> Text,
@@ -109,6 +110,11 @@ tables! {
         session_id -> Binary,
         method -> Text,
         proven_at -> BigInt,
+    }
+    console_visits (session_id) {
+        session_id -> Binary,
+        opened_at -> BigInt,
+        seen_at -> BigInt,
     }
     pending_sign_ins (id) {
         id -> Binary,

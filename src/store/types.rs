@@ -111,6 +111,7 @@ bytes!(
 
 words!(
     Status,
+    InstanceRole,
     ApplicationType,
     ClientAuthMethod,
     ClientValueKind,

@@ -145,6 +145,19 @@ for_each_backend! {
             .execute(conn)
     }
 
+    fn open_console(conn, session: SessionId, now: Timestamp) -> usize {
+        diesel::insert_into(console_visits::table)
+            .values((
+                console_visits::session_id.eq(session),
+                console_visits::opened_at.eq(now),
+                console_visits::seen_at.eq(now),
+            ))
+            .on_conflict(console_visits::session_id)
+            .do_update()
+            .set((console_visits::opened_at.eq(now), console_visits::seen_at.eq(now)))
+            .execute(conn)
+    }
+
     fn set_user_claim(conn, user: UserId, name: &str, value: &str) -> usize {
         diesel::insert_into(user_claims::table)
             .values((user_claims::user_id.eq(user), user_claims::name.eq(name), user_claims::value.eq(value)))

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::schema::{emails, password_credentials, user_claims, users};
 use super::{Conn, Error, upsert};
 use crate::clock::Timestamp;
-use crate::model::{EmailAddress, Status, UserId};
+use crate::model::{EmailAddress, InstanceRole, Status, UserId};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -18,11 +18,19 @@ pub struct User {
     pub locale: Option<String>,
     pub zoneinfo: Option<String>,
     pub status: Status,
-    pub is_admin: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// `None` until the first sign-in.
     pub last_sign_in_at: Option<Timestamp>,
+    /// What they may do with the instance itself.
+    pub instance_role: Option<InstanceRole>,
+}
+
+impl User {
+    /// Whether they change the instance.
+    pub fn is_admin(&self) -> bool {
+        self.instance_role == Some(InstanceRole::Administrator)
+    }
 }
 
 /// One of a person's addresses.
@@ -47,7 +55,17 @@ impl std::fmt::Debug for Email {
 }
 
 pub fn insert(db: &mut Conn, user: &User) -> Result<(), Error> {
-    diesel::insert_into(users::table).values(user).execute(db)?;
+    diesel::insert_into(users::table).values((user, users::search.eq(""))).execute(db)?;
+    note_words(db, user.id)
+}
+
+/// What the user is found by: name, user name and addresses in small letters. Whatever writes one of these ends here.
+fn note_words(db: &mut Conn, user: UserId) -> Result<(), Error> {
+    let Some(found) = find(db, user)? else { return Ok(()) };
+    let mut words = vec![found.name.to_lowercase()];
+    words.extend(found.username);
+    words.extend(emails(db, user)?.into_iter().map(|email| email.folded));
+    diesel::update(users::table.find(user)).set(users::search.eq(words.join(" "))).execute(db)?;
     Ok(())
 }
 
@@ -70,7 +88,7 @@ pub fn insert_email(
             created_at: now,
         })
         .execute(db)?;
-    Ok(())
+    note_words(db, user)
 }
 
 /// States that the user controls this address. Only the verification flow and an operator call this (PW-13).
@@ -105,13 +123,17 @@ pub fn remove_other_email(db: &mut Conn, user: UserId, folded: &str) -> Result<b
         .filter(emails::folded.eq(folded))
         .filter(emails::user_id.eq(user))
         .filter(emails::is_primary.eq(false));
-    Ok(diesel::delete(theirs).execute(db)? == 1)
+    let removed = diesel::delete(theirs).execute(db)? == 1;
+    note_words(db, user)?;
+    Ok(removed)
 }
 
 /// Takes an address from the user.
 pub fn remove_email(db: &mut Conn, user: UserId, folded: &str) -> Result<bool, Error> {
     let theirs = emails::table.filter(emails::folded.eq(folded)).filter(emails::user_id.eq(user));
-    Ok(diesel::delete(theirs).execute(db)? == 1)
+    let removed = diesel::delete(theirs).execute(db)? == 1;
+    note_words(db, user)?;
+    Ok(removed)
 }
 
 /// Notes that something about the user has changed (`updated_at`).
@@ -201,7 +223,7 @@ pub fn set_profile(
             users::updated_at.eq(now),
         ))
         .execute(db)?;
-    Ok(())
+    note_words(db, user)
 }
 
 /// The password's hash (PHC string), if the user has a password (PW-5).
@@ -243,7 +265,7 @@ pub fn remove(db: &mut Conn, user: UserId) -> Result<bool, Error> {
 /// Whether somebody else administers this instance and may sign in.
 pub fn has_other_admin(db: &mut Conn, user: UserId) -> Result<bool, Error> {
     let others = users::table
-        .filter(users::is_admin.eq(true))
+        .filter(users::instance_role.eq(InstanceRole::Administrator))
         .filter(users::status.eq(Status::Active))
         .filter(users::id.ne(user));
     Ok(others.select(users::id).first::<UserId>(db).optional()?.is_some())
@@ -252,15 +274,73 @@ pub fn has_other_admin(db: &mut Conn, user: UserId) -> Result<bool, Error> {
 /// Keeps who administers this instance as it is until the transaction ends: of two who leave at once, the second sees
 /// that the first has left.
 pub fn hold_admins(db: &mut Conn) -> Result<(), Error> {
-    let admins = users::table.filter(users::is_admin.eq(true));
-    diesel::update(admins).set(users::is_admin.eq(true)).execute(db)?;
+    let admins = users::table.filter(users::instance_role.eq(InstanceRole::Administrator));
+    diesel::update(admins).set(users::instance_role.eq(InstanceRole::Administrator)).execute(db)?;
     Ok(())
 }
 
 /// Whether anyone administers this instance: until then the set-up link exists (AD-1).
 pub fn any_admin(db: &mut Conn) -> Result<bool, Error> {
-    let admins = users::table.filter(users::is_admin.eq(true)).select(users::id);
+    let admins = users::table.filter(users::instance_role.eq(InstanceRole::Administrator)).select(users::id);
     Ok(admins.first::<UserId>(db).optional()?.is_some())
+}
+
+/// Which users are looked for. What is left out does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sought {
+    /// Each word is in their name, user name or an address.
+    pub words: Vec<String>,
+    pub status: Option<Status>,
+    pub instance_role: Option<InstanceRole>,
+}
+
+impl Sought {
+    /// Of what somebody typed; beyond eight words nothing is looked at.
+    pub fn words_of(typed: &str) -> Vec<String> {
+        typed.split_whitespace().take(8).map(str::to_lowercase).collect()
+    }
+}
+
+/// Up to `limit` users with their primary addresses, the newest first, before the one named.
+pub fn search(
+    db: &mut Conn,
+    sought: &Sought,
+    before: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<(User, Option<Email>)>, Error> {
+    let primary = emails::table.on(emails::user_id.eq(users::id).and(emails::is_primary.eq(true)));
+    let columns = (User::as_select(), Option::<Email>::as_select());
+    let mut query = users::table.left_join(primary).select(columns).into_boxed();
+    for word in &sought.words {
+        query = query.filter(users::search.like(contains(word)).escape('\\'));
+    }
+    if let Some(status) = sought.status {
+        query = query.filter(users::status.eq(status));
+    }
+    if let Some(role) = sought.instance_role {
+        query = query.filter(users::instance_role.eq(role));
+    }
+    if let Some(before) = before {
+        query = query.filter(users::id.lt(before));
+    }
+    Ok(query.order(users::id.desc()).limit(limit).load(db)?)
+}
+
+/// The pattern of texts that have this one in them.
+fn contains(text: &str) -> String {
+    let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{literal}%")
+}
+
+/// `false` if there is no such user.
+pub fn set_instance_role(
+    db: &mut Conn,
+    user: UserId,
+    role: Option<InstanceRole>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let set = (users::instance_role.eq(role), users::updated_at.eq(now));
+    Ok(diesel::update(users::table.find(user)).set(set).execute(db)? == 1)
 }
 
 /// Up to `limit` users in order of creation, after the one named.

@@ -5,7 +5,7 @@
 //! [`crate::tenancy::members`].
 
 use crate::audit::By;
-use crate::model::{ApiKeyId, OrganisationId, Permission, UserId, WorkspaceId};
+use crate::model::{ApiKeyId, ClientKey, OrganisationId, Permission, Status, UserId, WorkspaceId};
 use crate::store::roles::Role;
 use crate::store::{self, Conn, api_keys, memberships};
 use crate::tenancy::membership;
@@ -13,8 +13,12 @@ use crate::tenancy::membership;
 /// Whoever asks for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// Whoever runs the instance: may do everything that leaves an organisation whole.
+    /// Whoever runs the instance, at a shell: may do everything that leaves an organisation whole.
     Operator,
+    /// An administrator of the instance, in the console: may do the same.
+    Administrator(UserId),
+    /// A client that holds a scope of the management API for this.
+    Service(ClientKey),
     /// A member of the organisation, within the member's own permissions and rank.
     Member(UserId),
     /// An API key of the organisation, within its scopes, and never beyond its creator.
@@ -25,8 +29,8 @@ impl Actor {
     /// The person who answers for it.
     pub fn user(self) -> Option<UserId> {
         match self {
-            Self::Operator => None,
-            Self::Member(user) => Some(user),
+            Self::Operator | Self::Service(_) => None,
+            Self::Administrator(user) | Self::Member(user) => Some(user),
             Self::Key { creator, .. } => creator,
         }
     }
@@ -35,8 +39,9 @@ impl Actor {
 impl From<Actor> for By {
     fn from(actor: Actor) -> Self {
         match actor {
-            Actor::Operator | Actor::Member(_) => actor.user().into(),
-            Actor::Key { id, creator } => Self { user: creator, key: Some(id) },
+            Actor::Operator | Actor::Administrator(_) | Actor::Member(_) => actor.user().into(),
+            Actor::Service(client) => Self { client: Some(client), ..Self::default() },
+            Actor::Key { id, creator } => Self { user: creator, key: Some(id), client: None },
         }
     }
 }
@@ -63,7 +68,11 @@ pub(super) fn authority(
     permission: Permission,
 ) -> Result<Result<Authority, NotPermitted>, store::Error> {
     let rank = match actor {
-        Actor::Operator => Some(i64::MAX),
+        Actor::Operator | Actor::Service(_) => Some(i64::MAX),
+        Actor::Administrator(user) => {
+            let user = store::users::find(db, user)?;
+            user.filter(|user| user.is_admin() && user.status == Status::Active).map(|_| i64::MAX)
+        }
         Actor::Member(user) => rank_of_member(db, user, organisation, workspace, permission)?,
         Actor::Key { id, .. } => rank_of_key(db, id, organisation, workspace, permission)?,
     };

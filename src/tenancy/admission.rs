@@ -105,7 +105,7 @@ pub fn required_in(
         client_demands: client.is_some_and(|client| client.require_mfa),
         account_demands: store::factors::is_demanded(db, user.id)?,
         organisation_demands,
-        is_administrator: user.is_admin,
+        is_administrator: user.instance_role.is_some(),
         is_public: rules.is_public,
     }))
 }

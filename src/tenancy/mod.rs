@@ -4,6 +4,8 @@ pub mod actor;
 pub mod admission;
 pub mod api_keys;
 pub mod clients;
+pub mod console;
+pub mod directory;
 pub mod domain_watch;
 pub mod domains;
 pub mod invitations;

@@ -14,7 +14,7 @@ use crate::identity::account::deletion::{self, Counts, Needed};
 use crate::identity::notice::Notices;
 use crate::identity::password::{Busy, Weak};
 use crate::identity::session;
-use crate::model::{AuditAction, EmailAddress, Language, SessionId, Status, UserId};
+use crate::model::{AuditAction, EmailAddress, InstanceRole, Language, SessionId, Status, UserId};
 use crate::protocol::claims;
 use crate::store::users::User;
 use crate::store::{self, Conn, Unique, grants, users};
@@ -29,7 +29,7 @@ pub struct NewUser {
     pub username: Option<String>,
     /// Without one, nobody can sign in with a password until one is set (PW-5).
     pub password: Option<Secret>,
-    pub is_admin: bool,
+    pub instance_role: Option<InstanceRole>,
     /// Standard claims beside name and address, such as `given_name` or `locale`.
     pub claims: BTreeMap<String, String>,
 }
@@ -89,24 +89,35 @@ pub struct Prepared {
 
 impl Prepared {
     /// A user to be whose name and password were checked and hashed before, maybe a day ago.
-    pub fn with_hash(email: EmailAddress, name: String, phc: String, is_admin: bool) -> Self {
+    pub fn with_hash(
+        email: EmailAddress,
+        name: String,
+        phc: String,
+        instance_role: Option<InstanceRole>,
+    ) -> Self {
         // Whoever comes this far has opened the link that was sent there, or set the instance up.
-        Self::hashed(email, true, name, phc, is_admin)
+        Self::hashed(email, true, name, phc, instance_role)
     }
 
     /// The same for somebody who has not shown yet that the address is theirs.
     pub fn unproven(email: EmailAddress, name: String, phc: String) -> Self {
-        Self::hashed(email, false, name, phc, false)
+        Self::hashed(email, false, name, phc, None)
     }
 
-    fn hashed(email: EmailAddress, email_verified: bool, name: String, phc: String, is_admin: bool) -> Self {
+    fn hashed(
+        email: EmailAddress,
+        email_verified: bool,
+        name: String,
+        phc: String,
+        instance_role: Option<InstanceRole>,
+    ) -> Self {
         let new = NewUser {
             email,
             email_verified,
             name,
             username: None,
             password: None,
-            is_admin,
+            instance_role,
             claims: BTreeMap::new(),
         };
         Self { new, username: None, phc: Some(phc) }
@@ -148,10 +159,10 @@ pub fn insert(db: &mut Conn, prepared: &Prepared, scribe: &Scribe) -> Result<Use
         locale: new.claims.get("locale").cloned(),
         zoneinfo: new.claims.get("zoneinfo").cloned(),
         status: Status::Active,
-        is_admin: new.is_admin,
         created_at: now,
         updated_at: now,
         last_sign_in_at: None,
+        instance_role: new.instance_role,
     };
     users::insert(db, &user)?;
     users::insert_email(db, id, &new.email, true, new.email_verified.then_some(now), now)?;
@@ -163,7 +174,7 @@ pub fn insert(db: &mut Conn, prepared: &Prepared, scribe: &Scribe) -> Result<Use
     }
     let event = Event::success(AuditAction::UserCreated)
         .user(id)
-        .detail("admin", new.is_admin)
+        .detail("admin", new.instance_role == Some(InstanceRole::Administrator))
         .detail("email_verified", new.email_verified)
         .detail("password", prepared.phc.is_some());
     scribe.write(db, event)?;
@@ -191,10 +202,10 @@ pub fn insert_vouched(db: &mut Conn, vouched: &Vouched, scribe: &Scribe) -> Resu
         locale,
         zoneinfo: None,
         status: Status::Active,
-        is_admin: false,
         created_at: now,
         updated_at: now,
         last_sign_in_at: None,
+        instance_role: None,
     };
     users::insert(db, &user)?;
     if let Some(email) = &vouched.email {
@@ -370,6 +381,32 @@ pub fn end_everything(db: &mut Conn, user: UserId, scribe: &Scribe) -> Result<us
     let ended = session::end_all(db, user, None, scribe)?;
     grants::revoke_of_user(db, user, scribe.now)?;
     Ok(ended)
+}
+
+/// Says what the user may do with the instance itself (AD-3). One administrator must remain.
+pub async fn set_instance_role(
+    app: &App,
+    user: UserId,
+    role: Option<InstanceRole>,
+    origin: &Origin,
+) -> Result<(), UserError> {
+    let scribe = app.scribe(origin);
+    let set = app.db.write(move |db| {
+        // Of two administrators who give it up at once, the second sees that the first has.
+        users::hold_admins(db)?;
+        let Some(found) = users::find(db, user)? else { return Ok(Err(UserError::NoSuchUser)) };
+        if found.instance_role == role {
+            return Ok(Ok(()));
+        }
+        if found.is_admin() && !users::has_other_admin(db, user)? {
+            return Ok(Err(UserError::Needed(Needed::ByInstance)));
+        }
+        users::set_instance_role(db, user, role, scribe.now)?;
+        let event = Event::success(AuditAction::InstanceRoleSet).user(user);
+        scribe.write(db, event.detail("role", role.map(InstanceRole::as_str)))?;
+        Ok(Ok(()))
+    });
+    set.await?
 }
 
 fn check_name(name: &str) -> Result<String, UserError> {

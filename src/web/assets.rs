@@ -23,10 +23,11 @@ pub struct Asset {
     pub etag: String,
 }
 
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     const SVG: &str = "image/svg+xml";
     [
         embed("app.css", "text/css; charset=utf-8", include_bytes!("../../templates/assets/app.css")),
+        embed("console.css", "text/css; charset=utf-8", include_bytes!("../../templates/assets/console.css")),
         embed("logo.svg", SVG, include_bytes!("../../templates/assets/logo.svg")),
         embed("favicon.svg", SVG, include_bytes!("../../templates/assets/favicon.svg")),
         embed(

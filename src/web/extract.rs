@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 
-use crate::audit::Origin;
+use crate::audit::{By, Origin};
 use crate::config::Issuer;
 use crate::crypto::{MasterKey, Random, Secret};
 use crate::identity::device::KnownDevice;
@@ -39,6 +39,7 @@ impl Caller {
             request_id: visit.reference.to_string(),
             limits: None,
             claim: None,
+            by: By::default(),
         })
     }
 }

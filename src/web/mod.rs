@@ -4,11 +4,12 @@
 //! - What handlers ask for: [`extract`], from [`cookies`], [`csrf`], [`client_ip`], [`visit`].
 //! - What handlers answer: [`respond`] with a [`page`], [`failure`], [`fault`], [`cors`].
 //! - What answers by itself: [`health`], [`assets`], [`forward_auth`].
-//! - The areas: [`oidc`], [`login`], [`account`], [`api`], [`dev`].
+//! - The areas: [`oidc`], [`login`], [`account`], [`admin`], [`api`], [`dev`].
 //!
 //! Each area has a `routes` that [`routes`] mounts below the issuer's path.
 
 pub mod account;
+pub mod admin;
 pub mod api;
 pub mod assets;
 pub mod client_ip;
@@ -58,7 +59,7 @@ fn below_issuer(cfg: &mut ServiceConfig, config: &Config) {
         cfg.configure(health::metrics_routes);
     }
     cfg.configure(assets::routes).configure(oidc::routes).configure(login::routes).configure(account::routes);
-    cfg.configure(api::routes).configure(forward_auth::routes);
+    cfg.configure(admin::routes).configure(api::routes).configure(forward_auth::routes);
     if config.has_dev_pages() {
         cfg.configure(dev::routes);
     }

@@ -100,14 +100,14 @@ on_both_databases! {
 
     async fn ad_1_the_last_administrator_stays(database) {
         let app = TestApp::start(database).await;
-        let ada = app.user_with("ada", |user| user.is_admin = true).await;
+        let ada = app.user_with("ada", |user| user.instance_role = Some(countersign::model::InstanceRole::Administrator)).await;
         let mut browser = app.signed_in("ada").await;
         let page = browser.get("/account/delete").await;
         assert!(page.has_id("delete-error") && !page.has_id("delete-form"), "{}", page.text());
         let page = send(&mut browser, "/account/delete", &[("confirmation", "ada@example.com")]).await;
         assert!(page.status == 409 && page.has_id("delete-error"), "{}", page.text());
 
-        let root = app.user_with("root", |user| user.is_admin = true).await;
+        let root = app.user_with("root", |user| user.instance_role = Some(countersign::model::InstanceRole::Administrator)).await;
         users::disable(&app.app, root, &Origin::command_line()).await.expect("disabled");
         assert!(!browser.get("/account/delete").await.has_id("delete-form"), "one who cannot sign in does not count");
         users::enable(&app.app, root, &Origin::command_line()).await.expect("enabled");

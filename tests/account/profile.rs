@@ -77,7 +77,7 @@ on_both_databases! {
         }
         let names = app.read(move |db| {
             let of = |db: &mut _, user| countersign::store::users::find(db, user);
-            Ok([of(db, ada)?, of(db, eve)?].map(|user| user.map(|user| (user.name, user.is_admin))))
+            Ok([of(db, ada)?, of(db, eve)?].map(|user| user.map(|user| (user.name, user.is_admin()))))
         }).await;
         assert_eq!(names, [Some(("ada".to_owned(), false)), Some(("eve".to_owned(), false))]);
     }

@@ -190,7 +190,7 @@ on_both_databases! {
             name: name.to_owned(),
             username: None,
             password: Some(countersign::crypto::Secret::from_text(PASSWORD.to_owned())),
-            is_admin: false,
+            instance_role: None,
             claims: BTreeMap::new(),
         };
         for (index, name) in ["Zo\u{eb} Ng", "Zo%C3%AB Ng", "a,b;c", "100 % \"x\"", "Zo%25"].iter().enumerate() {

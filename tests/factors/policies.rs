@@ -116,7 +116,7 @@ on_both_databases! {
         for (issuer, awaiting) in [("https://id.example.com", true), ("http://localhost:4000", false)] {
             let settings = Settings::with(move |config| config.issuer = issuer.parse().unwrap());
             let app = TestApp::start_with(database, settings).await;
-            app.user_with("root", |new| new.is_admin = true).await;
+            app.user_with("root", |new| new.instance_role = Some(countersign::model::InstanceRole::Administrator)).await;
             let begun = with_password(&app.app, attempt(&app, "root"), &Origin::command_line()).await;
             assert_eq!(begun.expect("the password is right").awaiting_factor, awaiting, "{issuer}");
             app.user("ada").await;

@@ -108,7 +108,7 @@ on_both_databases! {
 
     async fn fe_7_an_open_session_is_no_proof_and_the_request_goes_on(database) {
         let world = World::of(database, "google").await;
-        let ada = world.app.user_with("ada", |new| new.is_admin = true).await;
+        let ada = world.app.user_with("ada", |new| new.instance_role = Some(countersign::model::InstanceRole::Administrator)).await;
         let client = TestClient::register(&world.app, "calendar", |r| r.first_party = true).await;
         let mut browser = world.app.signed_in("ada").await;
         // Later than the sign-in before: the same instant would count as a sign-in for this request.
@@ -219,7 +219,7 @@ on_both_databases! {
         assert_eq!(emails(&world.app, somebody).await, [], "the address is not theirs");
         world.app.user_with("root", |new| {
             new.email_verified = false;
-            new.is_admin = true;
+            new.instance_role = Some(countersign::model::InstanceRole::Administrator);
         }).await;
         world.mock.claim(json!({ "sub": "43", "email": "root@example.com" }));
         let mut browser = world.app.browser();

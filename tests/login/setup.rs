@@ -23,7 +23,7 @@ on_both_databases! {
         assert_eq!(page.url, app.url("/account"));
         assert!(page.text().contains("root@example.com"));
         let users = app.read(|db| countersign::store::users::list(db, None, 10)).await;
-        let admins: Vec<&str> = users.iter().filter(|user| user.is_admin).map(|user| user.name.as_str()).collect();
+        let admins: Vec<&str> = users.iter().filter(|user| user.is_admin()).map(|user| user.name.as_str()).collect();
         assert_eq!(admins, ["Root"]);
 
         let page = browser.get(&path).await;

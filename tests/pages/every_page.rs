@@ -283,7 +283,7 @@ in_each_language! {
     }
 
     async fn an_account_with_little_in_it(app, locale) {
-        app.user_with("root", |new| new.is_admin = true).await;
+        app.user_with("root", |new| new.instance_role = Some(countersign::model::InstanceRole::Administrator)).await;
         let journey = Journey::new(&app)
             .speaking(locale)
             .goto("/login")

@@ -153,7 +153,7 @@ pub fn a_user(random: &Random, name: &str) -> User {
         locale: Some("de-AT".to_owned()),
         zoneinfo: None,
         status: Status::Active,
-        is_admin: false,
+        instance_role: None,
         created_at: START,
         updated_at: START,
         last_sign_in_at: None,

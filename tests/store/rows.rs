@@ -149,7 +149,7 @@ on_both_databases! {
 
         assert!(!store.read(users::any_admin).await);
         let mut admin = a_user(&store.random, "root");
-        admin.is_admin = true;
+        admin.instance_role = Some(countersign::model::InstanceRole::Administrator);
         store.write(move |db| users::insert(db, &admin)).await;
         assert!(store.read(users::any_admin).await);
     }

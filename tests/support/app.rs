@@ -136,7 +136,7 @@ impl TestApp {
             name: name.to_owned(),
             username: None,
             password: Some(Secret::from_text(PASSWORD)),
-            is_admin: false,
+            instance_role: None,
             claims: std::collections::BTreeMap::new(),
         };
         adjust(&mut new);

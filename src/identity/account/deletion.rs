@@ -134,7 +134,7 @@ fn who_needs(
     counts: Counts,
     belongs: &[Organisation],
 ) -> Result<Option<Needed>, store::Error> {
-    if user.is_admin && !users::has_other_admin(db, user.id)? {
+    if user.is_admin() && !users::has_other_admin(db, user.id)? {
         return Ok(Some(Needed::ByInstance));
     }
     for organisation in belongs {

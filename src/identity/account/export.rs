@@ -84,7 +84,7 @@ fn person(db: &mut Conn, user: &User) -> Result<Sections, store::Error> {
                 "locale": user.locale,
                 "zoneinfo": user.zoneinfo,
                 "status": user.status,
-                "is_admin": user.is_admin,
+                "instance_role": user.instance_role,
                 "created_at": time(user.created_at),
                 "updated_at": time(user.updated_at),
                 "last_sign_in_at": maybe(user.last_sign_in_at),

@@ -134,7 +134,7 @@ impl Settlement {
         let Some(email) = vouched else { return Ok(Owner::Nobody) };
         let Some(user) = users::find_by_email(db, email)? else { return Ok(Owner::Nobody) };
         let is_unproven = users::emails(db, user.id)?.iter().all(|email| email.verified_at.is_none());
-        Ok(match is_unproven && !user.is_admin {
+        Ok(match is_unproven && !user.is_admin() {
             true => Owner::Unproven(user.id),
             false => Owner::Account(user.id),
         })

@@ -4,6 +4,7 @@
 //! outside pictures the content security policy must allow.
 
 mod account;
+pub mod admin;
 mod chooser;
 mod consent;
 mod dev;
@@ -28,7 +29,7 @@ pub use account::{
     AccountSession, AddressProblem, AddressesPage, Advice, ApiKeysPage, ApplicationsPage, ChangeEmailPage,
     ChangePasswordPage, DataPage, DeletePage, KeyForm, KeyPlace, KeyProblem, LinkingProblem, NewKeyText,
     OverviewPage, ProfileErrors, ProfileFields, ProfilePage, ProvidersPage, Section, SecurityPage,
-    SecurityPasskey, SecurityProblem, SessionsPage, Stays,
+    SecurityPasskey, SecurityProblem, SessionsPage, Stays, methods_in_words,
 };
 pub use chooser::{ChooserAccount, ChooserPage};
 pub use consent::{ConsentPage, Lifetime, Permission};

@@ -35,6 +35,7 @@ pub use profile::{ProfileErrors, ProfileFields, ProfilePage};
 pub use providers::{AccountIdentity, LinkingProblem, ProvidersPage};
 pub use security::{SecurityPage, SecurityPasskey, SecurityProblem};
 pub use sessions::{AccountSession, SessionsPage};
+pub use words::methods as methods_in_words;
 
 use crate::web::ui::Ui;
 

@@ -4,7 +4,7 @@ use crate::model::AuthMethod;
 use crate::web::ui::Ui;
 
 /// How somebody signed in: `Password, Authenticator app`.
-pub(super) fn methods(ui: &Ui<'_>, methods: &[AuthMethod]) -> String {
+pub fn methods(ui: &Ui<'_>, methods: &[AuthMethod]) -> String {
     let words: Vec<&str> = methods.iter().filter_map(|method| word(ui, *method)).collect();
     words.join(", ")
 }
