@@ -77,9 +77,9 @@ on_both_databases! {
         }
         let names = app.read(move |db| {
             let of = |db: &mut _, user| countersign::store::users::find(db, user);
-            Ok([of(db, ada)?, of(db, eve)?].map(|user| user.map(|user| (user.name, user.is_admin()))))
+            Ok([of(db, ada)?, of(db, eve)?].map(|user| user.map(|user| (user.is_admin(), user.name))))
         }).await;
-        assert_eq!(names, [Some(("ada".to_owned(), false)), Some(("eve".to_owned(), false))]);
+        assert_eq!(names, [Some((false, "ada".to_owned())), Some((false, "eve".to_owned()))]);
     }
 
     async fn ch_5_awkward_names_are_text_and_nonsense_is_refused(database) {
