@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::audit::{Origin, Scribe};
 use crate::clock::Clock;
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, Loaded, Setting, Sources};
 use crate::crypto::{MasterKey, Random};
 use crate::dialect::{self, Dialects};
 use crate::identity::password::Passwords;
@@ -22,10 +22,13 @@ use crate::signing::{Signing, SigningError};
 use crate::status::{StatusError, StatusLists};
 use crate::store::{self, DatabaseUrl, Db, OpenError, migrate};
 use crate::tenancy::clients::ClientError;
+use crate::tenancy::management;
 
 /// A running instance. Shared by reference; everything that changes is inside the database or behind a lock.
 pub struct App {
     pub config: Config,
+    /// Where each setting came from, as far as it is known.
+    pub sources: Sources,
     pub clock: Clock,
     pub random: Random,
     pub db: Db,
@@ -115,13 +118,14 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let app = Self {
             passwords: Passwords::new(&config.password, cores, random.clone()),
-            registry: Registry::default(),
+            registry: Registry::with(vec![management::resource(&config.issuer)]),
             key_uses: KeyUses::default(),
             outbound,
             mail_notify,
             mail_worker,
             metrics: Metrics::default(),
             config,
+            sources: Sources::default(),
             clock,
             random,
             db,
@@ -147,6 +151,11 @@ impl App {
             now: self.clock.now(),
         };
         keeper.extend(sealing).await
+    }
+
+    /// Every setting in force, with where it came from. Secrets read `(set)`.
+    pub fn settings(&self) -> Vec<Setting> {
+        Loaded { config: self.config.clone(), sources: self.sources.clone() }.settings()
     }
 
     /// For a use case that begins now.

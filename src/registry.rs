@@ -28,6 +28,8 @@ pub struct Registry {
     clients: RwLock<HashMap<String, Arc<Client>>>,
     origins: RwLock<Option<Arc<HashSet<String>>>>,
     resources: RwLock<Option<Arc<Vec<Resource>>>>,
+    /// Our own APIs, which stand in no table.
+    own: Vec<Resource>,
     /// Of places for clients' own tokens: some may be marked as revoked when a client was changed.
     pub leases: Leases,
     /// Counts the drops: what was read before one is not kept after it.
@@ -35,6 +37,11 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// With these APIs of our own beside those that are stored.
+    pub fn with(own: Vec<Resource>) -> Self {
+        Self { own, ..Self::default() }
+    }
+
     /// The client that calls itself this, disabled or not.
     pub async fn client(&self, db: &Db, client_id: &str) -> Result<Option<Arc<Client>>, Error> {
         if let Some(client) = self.clients.read().unwrap_or_else(PoisonError::into_inner).get(client_id) {
@@ -78,7 +85,9 @@ impl Registry {
             return Ok(Arc::clone(resources));
         }
         let generation = self.generation.load(Ordering::Acquire);
-        let resources = Arc::new(db.read(store::resources::all).await?);
+        let mut resources = db.read(store::resources::all).await?;
+        resources.extend_from_slice(&self.own);
+        let resources = Arc::new(resources);
         let mut kept = self.resources.write().unwrap_or_else(PoisonError::into_inner);
         if self.generation.load(Ordering::Acquire) == generation {
             *kept = Some(Arc::clone(&resources));

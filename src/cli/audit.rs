@@ -91,7 +91,8 @@ async fn list(shell: &Shell, filter: Filter) -> Result<(), Failure> {
         }
         None => None,
     };
-    let sought = Sought { user, organisation, action: filter.action, request: filter.request };
+    let sought =
+        Sought { user, organisation, action: filter.action, request: filter.request, ..Sought::default() };
     let events = app.db.read(move |db| audit::search(db, &sought, filter.limit)).await?;
     let views: Vec<Value> = events.iter().map(view).collect();
     let columns = ["AT", "ACTION", "OUTCOME", "USER", "ADDRESS", "REFERENCE", "DETAIL"];

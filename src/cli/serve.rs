@@ -11,13 +11,14 @@ use super::{Failure, Shell, logging};
 use crate::app::{App, Opening, create_database_folder};
 use crate::audit::Origin;
 use crate::clock::Clock;
+use crate::config::Loaded;
 use crate::identity::federation::providers;
 use crate::store::{self, DatabaseUrl};
 use crate::tenancy::links;
 use crate::web;
 
 pub async fn run(shell: &Shell) -> Result<(), Failure> {
-    let config = shell.load()?.config;
+    let Loaded { config, sources } = shell.load()?;
     let _log = logging::start(&config.log).map_err(Failure::Failed)?;
     let stopped = stop_signal()?;
     let url = DatabaseUrl::parse(config.database.url.expose()).map_err(Failure::Failed)?;
@@ -26,7 +27,8 @@ pub async fn run(shell: &Shell) -> Result<(), Failure> {
     let listener = bind("server.listen", config.server.listen)?;
     let metrics = config.server.metrics_listen.map(|at| bind("server.metrics_listen", at)).transpose()?;
 
-    let app = App::open(config, Clock::system(), Opening::Create).await?;
+    let mut app = App::open(config, Clock::system(), Opening::Create).await?;
+    app.sources = sources;
     // Of providers that were taken out of the configuration while nobody served (FE-10).
     providers::end_of_removed(&app, &Origin::system()).await?;
     let link = links::first_administrator(&app).await?;

@@ -105,6 +105,15 @@ pub struct NoAccount<'a> {
     pub link: &'a str,
 }
 
+/// Says only that mail works here.
+#[derive(Clone, Copy, Debug)]
+pub struct Test<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// The front page.
+    pub link: &'a str,
+}
+
 /// Gives a mail its three templates, which see the same fields. `name = ""` is for a mail to an address that nobody
 /// has proven: it greets no one, because a name would be text of a stranger's choice.
 macro_rules! templates {
@@ -174,6 +183,11 @@ templates! {
     "mail/no_account/subject.txt" "mail/no_account/body.txt" "mail/no_account/body.html"
 }
 
+templates! {
+    Test { language: Language, product: &'a str, link: &'a str; name = "" }
+    "mail/test/subject.txt" "mail/test/body.txt" "mail/test/body.html"
+}
+
 pub(super) fn render(template: &impl Template) -> String {
     template.render().expect("writing into a String does not fail")
 }
@@ -199,6 +213,7 @@ mod tests {
             SignInLink { language, product, name, link: LINK, code: Some("012345"), lasts }.message(),
             SignInLink { language, product, name, link: LINK, code: None, lasts }.message(),
             NoAccount { language, product, link: LINK }.message(),
+            Test { language, product, link: LINK }.message(),
             ResetPassword { language, product, name, link: LINK, lasts }.message(),
             VerifyEmail { language, product, link: LINK, lasts }.message(),
             notice(language, product, name, Happened::NewDevice),

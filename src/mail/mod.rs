@@ -28,10 +28,22 @@ pub fn enqueue(
     message: &Message,
     expires_at: Option<Timestamp>,
 ) -> Result<(), store::Error> {
+    put(db, scribe, to, message, expires_at).map(drop)
+}
+
+/// The same for who asks afterwards what became of it.
+pub fn put(
+    db: &mut Conn,
+    scribe: &Scribe,
+    to: &EmailAddress,
+    message: &Message,
+    expires_at: Option<Timestamp>,
+) -> Result<MessageId, store::Error> {
+    let id = MessageId::new(scribe.now, &scribe.random);
     outbox::insert(
         db,
         &outbox::Message {
-            id: MessageId::new(scribe.now, &scribe.random),
+            id,
             recipient: to.as_str().to_owned(),
             subject: message.subject.clone(),
             body_text: message.text.clone(),
@@ -44,5 +56,6 @@ pub fn enqueue(
             sent_at: None,
             failed_at: None,
         },
-    )
+    )?;
+    Ok(id)
 }

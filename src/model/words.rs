@@ -252,6 +252,8 @@ words! {
         ApiKeyRevoked = "api_key.revoked",
         ApiKeyRefused = "api_key.refused",
         AdminCreated = "setup.completed",
+        MailSentAgain = "mail.sent_again",
+        MailTested = "mail.tested",
         InstanceRoleSet = "user.instance_role_set",
         ConsoleOpened = "console.opened",
         ConsoleRefused = "console.refused",

@@ -66,7 +66,10 @@ pub struct Sought {
     pub organisation: Option<OrganisationId>,
     /// An action, or with a dot at its end all that begin so.
     pub action: Option<String>,
+    pub outcome: Option<Outcome>,
     pub request: Option<String>,
+    /// Only those before this one.
+    pub before: Option<AuditEventId>,
 }
 
 /// Up to `limit` events, the newest first.
@@ -78,8 +81,19 @@ pub fn search(db: &mut Conn, sought: &Sought, limit: i64) -> Result<Vec<Event>, 
     if let Some(organisation) = sought.organisation {
         events = events.filter(audit_events::organisation_id.eq(organisation));
     }
+    if let Some(outcome) = sought.outcome {
+        events = events.filter(audit_events::outcome.eq(outcome));
+    }
     if let Some(request) = &sought.request {
         events = events.filter(audit_events::request_id.eq(request));
+    }
+    if let Some(before) = sought.before {
+        // Ids begin with their time, so the later condition follows from the first and keeps to the index.
+        let at =
+            audit_events::table.find(before).select(audit_events::at).first::<Timestamp>(db).optional()?;
+        let Some(at) = at else { return Ok(Vec::new()) };
+        let same = audit_events::at.eq(at).and(audit_events::id.lt(before));
+        events = events.filter(audit_events::at.le(at)).filter(audit_events::at.lt(at).or(same));
     }
     match sought.action.as_deref() {
         Some(group) if group.ends_with('.') => {
@@ -90,6 +104,10 @@ pub fn search(db: &mut Conn, sought: &Sought, limit: i64) -> Result<Vec<Event>, 
         None => {}
     }
     Ok(events.order((audit_events::at.desc(), audit_events::id.desc())).limit(limit).load(db)?)
+}
+
+pub fn find(db: &mut Conn, id: AuditEventId) -> Result<Option<Event>, Error> {
+    Ok(audit_events::table.find(id).select(Event::as_select()).first(db).optional()?)
 }
 
 /// The place of an event in the chain: made and judged by [`crate::ledger`].

@@ -86,6 +86,24 @@ pub fn live_of_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<G
         .load(db)?)
 }
 
+/// Up to `limit` grants that were not revoked and have not expired, the newest first, before the one named.
+pub fn newest_live(
+    db: &mut Conn,
+    before: Option<GrantId>,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Vec<Grant>, Error> {
+    let mut query = grants::table
+        .filter(grants::revoked_at.is_null())
+        .filter(grants::expires_at.gt(now))
+        .select(Grant::as_select())
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(grants::id.lt(before));
+    }
+    Ok(query.order(grants::id.desc()).limit(limit).load(db)?)
+}
+
 /// When each of these grants was renewed last: its refresh token that is not consumed was made then.
 pub fn renewed_at(db: &mut Conn, grants: &[GrantId]) -> Result<Vec<(GrantId, Timestamp)>, Error> {
     Ok(refresh_tokens::table

@@ -111,6 +111,40 @@ pub fn newest(db: &mut Conn, limit: i64) -> Result<Vec<Message>, Error> {
         .load(db)?)
 }
 
+/// Messages before this one, the newest first, of those that a filter lets through.
+macro_rules! pages {
+    ($($(#[$doc:meta])* $name:ident($($filter:expr),*);)+) => {$(
+        $(#[$doc])*
+        pub fn $name(db: &mut Conn, before: Option<MessageId>, limit: i64) -> Result<Vec<Message>, Error> {
+            let mut query = outbox::table.select(Message::as_select()).into_boxed();
+            $(query = query.filter($filter);)*
+            if let Some(before) = before {
+                query = query.filter(outbox::id.lt(before));
+            }
+            Ok(query.order(outbox::id.desc()).limit(limit).load(db)?)
+        }
+    )+};
+}
+
+pages! {
+    /// Any.
+    before();
+    waiting(outbox::sent_at.is_null(), outbox::failed_at.is_null());
+    sent(outbox::sent_at.is_not_null());
+    /// Dead letters.
+    failed(outbox::failed_at.is_not_null());
+}
+
+/// Lets the message be sent now, whatever was tried before. `false` if it has left, or is no longer true.
+pub fn send_again(db: &mut Conn, id: MessageId, now: Timestamp) -> Result<bool, Error> {
+    let unsent = outbox::table
+        .filter(outbox::id.eq(id))
+        .filter(outbox::sent_at.is_null())
+        .filter(outbox::expires_at.is_null().or(outbox::expires_at.gt(now)));
+    let set = (outbox::failed_at.eq(None::<Timestamp>), outbox::attempts.eq(0_i64), outbox::due_at.eq(now));
+    Ok(diesel::update(unsent).set(set).execute(db)? == 1)
+}
+
 pub fn find(db: &mut Conn, id: MessageId) -> Result<Option<Message>, Error> {
     Ok(outbox::table.find(id).select(Message::as_select()).first(db).optional()?)
 }

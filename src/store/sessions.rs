@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use super::schema::{session_methods, sessions};
+use super::schema::{session_methods, sessions, users};
+use super::users::User;
 use super::{Conn, Error, upsert};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
@@ -224,6 +225,25 @@ pub fn list_for_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<
         .order((sessions::last_seen_at.desc(), sessions::id.desc()))
         .select(Session::as_select())
         .load(db)?)
+}
+
+/// Up to `limit` sessions that have not ended or expired, with whose they are, the newest first, before the one named.
+pub fn newest_live(
+    db: &mut Conn,
+    before: Option<SessionId>,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Vec<(Session, User)>, Error> {
+    let mut query = sessions::table
+        .inner_join(users::table.on(users::id.eq(sessions::user_id)))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .select((Session::as_select(), User::as_select()))
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(sessions::id.lt(before));
+    }
+    Ok(query.order(sessions::id.desc()).limit(limit).load(db)?)
 }
 
 /// The same for everybody, at most a thousand of them.

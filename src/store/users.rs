@@ -146,6 +146,11 @@ pub fn find(db: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
     Ok(users::table.find(id).select(User::as_select()).first(db).optional()?)
 }
 
+/// These users, in any order.
+pub fn named(db: &mut Conn, ids: &[UserId]) -> Result<Vec<User>, Error> {
+    Ok(users::table.filter(users::id.eq_any(ids)).select(User::as_select()).load(db)?)
+}
+
 /// By user name or by any address, whichever the text is.
 pub fn find_by_login(db: &mut Conn, login: &str) -> Result<Option<User>, Error> {
     if let Ok(email) = EmailAddress::parse(login)

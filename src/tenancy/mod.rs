@@ -1,5 +1,6 @@
 //! Who belongs where, and who may receive a credential.
 
+pub mod activity;
 pub mod actor;
 pub mod admission;
 pub mod api_keys;
@@ -10,9 +11,11 @@ pub mod domain_watch;
 pub mod domains;
 pub mod invitations;
 pub mod links;
+pub mod management;
 pub mod members;
 pub mod membership;
 pub mod organisations;
+pub mod post;
 pub mod resources;
 pub mod roles;
 pub mod users;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::management;
 use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::model::{AuditAction, Resource, ResourceId, Status, Topic};
@@ -41,6 +42,8 @@ pub enum ResourceError {
     BadScope(String),
     #[error("the scope `{0}` belongs to OpenID Connect: choose another name")]
     StandardScope(String),
+    #[error("the scope `{0}` begins like those of the management API: choose another name")]
+    OwnScope(String),
     #[error(
         "the description of the scope `{0}` must have at most 200 characters, none of them control characters"
     )]
@@ -137,7 +140,8 @@ fn check(new: &NewResource, issuer: &str) -> Result<(), ResourceError> {
     if !plain || id.contains('#') || Url::parse(id).is_err() {
         return Err(ResourceError::BadIdentifier);
     }
-    if id.trim_end_matches('/') == issuer {
+    let is_own = |own: &str| id.trim_end_matches('/') == own;
+    if is_own(issuer) || is_own(&format!("{issuer}{}", management::PATH)) {
         return Err(ResourceError::IsIssuer);
     }
     if new.name.trim().is_empty() || !is_line(&new.name) {
@@ -149,6 +153,9 @@ fn check(new: &NewResource, issuer: &str) -> Result<(), ResourceError> {
         }
         if is_standard(scope) {
             return Err(ResourceError::StandardScope(scope.clone()));
+        }
+        if management::is_own_scope(scope) {
+            return Err(ResourceError::OwnScope(scope.clone()));
         }
         if !is_line(description) {
             return Err(ResourceError::BadDescription(scope.clone()));

@@ -1,6 +1,8 @@
 //! The console: who may enter, and each of its areas.
 
 mod access;
+mod api;
+mod operation;
 mod users;
 
 use std::collections::BTreeMap;

@@ -5,8 +5,12 @@
 //! the management API call.
 
 pub mod access;
+mod audit;
 mod front;
 mod list;
+mod mail;
+mod sessions;
+mod settings;
 mod users;
 mod words;
 
@@ -50,7 +54,8 @@ macro_rules! table {
 use table;
 
 /// Every area's routes.
-const AREAS: &[&[Route]] = &[front::ROUTES, users::ROUTES];
+const AREAS: &[&[Route]] =
+    &[front::ROUTES, users::ROUTES, sessions::ROUTES, mail::ROUTES, audit::ROUTES, settings::ROUTES];
 
 /// Everything that the console answers.
 pub fn all() -> impl Iterator<Item = &'static Route> {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::BASE;
 use super::table::{ROUTES, Route, Who};
 use crate::app::App;
+use crate::tenancy::management;
 
 /// Of every operation: headers that cannot be read, credentials and organisations that are not good, limits of the
 /// server, and its own failures.
@@ -16,23 +17,55 @@ const WITH_BODY: [u16; 3] = [408, 413, 415];
 
 /// `GET /openapi.json`. It says nothing of this instance but its address.
 pub async fn describe(app: Data<App>) -> HttpResponse {
+    document(&app, "Countersign", BASE, ROUTES)
+}
+
+/// The description of the API that this table is.
+pub fn document(app: &App, title: &str, base: &str, routes: &[Route]) -> HttpResponse {
     let mut paths: Map<String, Value> = Map::new();
-    for route in ROUTES {
+    for route in routes {
         let at = paths.entry(route.path).or_insert_with(|| json!({}));
         at[route.method] = operation(route);
     }
     let token = json!({ "type": "http", "scheme": "bearer", "bearerFormat": "JWT" });
     let key = json!({ "type": "apiKey", "in": "header", "name": "X-API-Key" });
+    let used = |wanted: fn(Who) -> bool| routes.iter().any(|route| wanted(route.who));
+    let mut schemes = Map::new();
+    if used(|who| matches!(who, Who::Person | Who::Here | Who::Either)) {
+        schemes.insert("token".to_owned(), token);
+    }
+    if used(|who| who == Who::Either) {
+        schemes.insert("key".to_owned(), key);
+    }
+    if used(|who| matches!(who, Who::Manager(_))) {
+        schemes.insert("oauth".to_owned(), oauth(app));
+    }
     HttpResponse::Ok().insert_header(("Cache-Control", "public, max-age=300")).json(json!({
         "openapi": "3.1.0",
-        "info": { "title": "Countersign", "version": "1" },
-        "servers": [{ "url": app.config.issuer.at(BASE) }],
+        "info": { "title": title, "version": "1" },
+        "servers": [{ "url": app.config.issuer.at(base) }],
         "paths": paths,
         "components": {
-            "securitySchemes": { "token": token, "key": key },
+            "securitySchemes": schemes,
             "schemas": { "Problem": problem() },
         },
     }))
+}
+
+/// Tokens for the management API, as clients get them.
+fn oauth(app: &App) -> Value {
+    let scopes: Map<String, Value> = management::resource(&app.config.issuer)
+        .scopes
+        .into_iter()
+        .map(|(scope, about)| (scope, Value::String(about)))
+        .collect();
+    let at = |path: &str| app.config.issuer.at(path);
+    json!({ "type": "oauth2", "flows": {
+        "clientCredentials": { "tokenUrl": at("/oauth2/token"), "scopes": scopes },
+        "authorizationCode": {
+            "authorizationUrl": at("/oauth2/authorize"), "tokenUrl": at("/oauth2/token"), "scopes": scopes,
+        },
+    } })
 }
 
 fn operation(route: &Route) -> Value {
@@ -55,6 +88,7 @@ fn operation(route: &Route) -> Value {
         Who::Anybody => {}
         Who::Person | Who::Here => operation["security"] = json!([{ "token": [] }]),
         Who::Either => operation["security"] = json!([{ "token": [] }, { "key": [] }]),
+        Who::Manager(scope) => operation["security"] = json!([{ "oauth": [scope.as_str()] }]),
     }
     operation
 }
@@ -132,6 +166,9 @@ fn parameters(route: &Route) -> Vec<Value> {
         all.push(parameter("query", "cursor", false, &matching("^[A-Za-z0-9_-]+$")));
         let limit = json!({ "type": "integer", "minimum": 1, "maximum": 100 });
         all.push(parameter("query", "limit", false, &limit));
+    }
+    for name in route.query {
+        all.push(parameter("query", name, false, &json!({ "type": "string" })));
     }
     if makes(route) {
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });

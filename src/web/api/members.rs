@@ -41,7 +41,7 @@ told! {
     }
 }
 
-fn told(email: Option<users::Email>, described: Described) -> MemberTold {
+pub fn told(email: Option<users::Email>, described: Described) -> MemberTold {
     let Described { member, user, roles } = described;
     let held = |held: &store::memberships::Held| Held {
         role: held.role.key.clone(),

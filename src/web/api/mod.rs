@@ -6,6 +6,7 @@
 //! and described to others.
 
 mod account;
+mod admin;
 mod ask;
 mod caller;
 mod describe;
@@ -36,13 +37,14 @@ const BASE: &str = "/api/v1";
 
 /// Mounts every line of the table.
 pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.configure(admin::routes);
     let mut scope = web::scope(BASE).wrap(from_fn(for_api_clients));
     for path in table::paths() {
         let mut resource = web::resource(path);
         for route in table::ROUTES.iter().filter(|route| route.path == path) {
             resource = resource.route((route.to)());
         }
-        let refuse = move || async move { problem::method_not_allowed(path) };
+        let refuse = move || async move { problem::method_not_allowed(&table::methods(path)) };
         scope = scope.service(resource.default_service(web::to(refuse)));
     }
     scope = scope.service(web::resource("/openapi.json").route(web::get().to(describe::describe)));

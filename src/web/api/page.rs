@@ -10,6 +10,7 @@ use actix_web::web::Query;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::crypto::{MasterKey, constant_time_eq};
 use crate::web::fault::{Fault, Refused};
@@ -41,11 +42,40 @@ struct Asked {
     limit: Option<i64>,
 }
 
+fn refuse(why: &str) -> Refused {
+    Refused::with_detail(Fault::InvalidRequest, why)
+}
+
+/// Of the query, the parameters that these names are of, or that they are not of.
+fn part(query: &str, names: &[&str], inside: bool) -> String {
+    let pairs = query.split('&').filter(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        !pair.is_empty() && names.contains(&name) == inside
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn read<T: DeserializeOwned>(query: &str) -> Result<Query<T>, Refused> {
+    Query::from_query(query).map_err(|_| refuse("The address has a parameter that cannot be taken."))
+}
+
+/// What else the address says beside the page: of these parameters, and no others.
+pub fn query_without_page<T: DeserializeOwned>(request: &HttpRequest) -> Result<Query<T>, Refused> {
+    read(&part(request.query_string(), &["cursor", "limit"], false))
+}
+
 impl List<'_> {
     pub fn page<Id: FromStr>(&self, request: &HttpRequest) -> Result<Page<Id>, Refused> {
-        let refuse = |why: &str| Refused::with_detail(Fault::InvalidRequest, why);
-        let Query(asked) = Query::<Asked>::from_query(request.query_string())
-            .map_err(|_| refuse("The address has a parameter that cannot be taken."))?;
+        self.page_beside(request, &[])
+    }
+
+    /// The same of an address that may have these parameters too.
+    pub fn page_beside<Id: FromStr>(
+        &self,
+        request: &HttpRequest,
+        others: &[&str],
+    ) -> Result<Page<Id>, Refused> {
+        let Query(asked) = read::<Asked>(&part(request.query_string(), others, false))?;
         let limit = asked.limit.unwrap_or(USUAL);
         if !(1..=MOST).contains(&limit) {
             return Err(refuse("`limit` must be 1 to 100."));

@@ -7,7 +7,6 @@ use actix_web::http::header::{
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
-use super::table;
 use crate::web::fault::{Fault, Refused};
 use crate::web::respond;
 
@@ -54,9 +53,9 @@ impl ResponseError for Refused {
 }
 
 /// For a method that this path does not have.
-pub fn method_not_allowed(path: &str) -> HttpResponse {
+pub fn method_not_allowed(methods: &[String]) -> HttpResponse {
     let mut answer = Refused::from(Fault::MethodNotAllowed).error_response();
-    let allowed = table::methods(path).join(", ");
+    let allowed = methods.join(", ");
     answer.headers_mut().insert(ALLOW, allowed.parse().expect("methods are ASCII"));
     answer
 }

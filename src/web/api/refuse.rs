@@ -133,7 +133,7 @@ impl From<ApiKeyError> for Refused {
 }
 
 /// As it is worded where it is decided, beginning and ending as a sentence does.
-fn sentence(error: &impl ToString) -> String {
+pub fn sentence(error: &impl ToString) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();

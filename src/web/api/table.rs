@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::typed::Typed;
 use super::{account, invitations, keys, members, organizations, roles, session, tell};
+use crate::tenancy::management::Scope;
 
 /// Who may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Who {
     Here,
     /// A person or an API key of the organisation in the path.
     Either,
+    /// Whoever holds a token of the management API with this scope.
+    Manager(Scope),
 }
 
 /// One operation.
@@ -32,6 +35,8 @@ pub struct Route {
     pub told: (u16, Option<fn() -> Value>),
     /// Statuses of refusals, besides those that follow from the rest.
     pub refused: &'static [u16],
+    /// What a list may be asked to be about, in the address.
+    pub query: &'static [&'static str],
     pub to: fn() -> Handler,
 }
 
@@ -46,6 +51,7 @@ macro_rules! routes {
             asked: routes!(@type $($asked)?),
             told: ($status, routes!(@type $($told)?)),
             refused: &[$($refused),*],
+            query: &[],
             to: || web::$verb().to($to),
         },)+];
     };
@@ -136,9 +142,22 @@ routes! {
         "Ends an API key with its tokens. Needs a recent sign-in.";
 }
 
+impl Route {
+    /// Whether it answers this method.
+    pub fn is_of(&self, method: &str) -> bool {
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.method.eq_ignore_ascii_case(method)
+    }
+}
+
 /// Each path once.
 pub fn paths() -> Vec<&'static str> {
-    let mut paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
+    paths_of(ROUTES)
+}
+
+/// The same of any table.
+pub fn paths_of(routes: &[Route]) -> Vec<&'static str> {
+    let mut paths: Vec<&str> = routes.iter().map(|route| route.path).collect();
     paths.sort_unstable();
     paths.dedup();
     paths
@@ -146,5 +165,10 @@ pub fn paths() -> Vec<&'static str> {
 
 /// The methods of a path.
 pub fn methods(path: &str) -> Vec<String> {
-    ROUTES.iter().filter(|route| route.path == path).map(|route| route.method.to_ascii_uppercase()).collect()
+    methods_of(ROUTES, path)
+}
+
+/// The same of any table.
+pub fn methods_of(routes: &[Route], path: &str) -> Vec<String> {
+    routes.iter().filter(|route| route.path == path).map(|route| route.method.to_ascii_uppercase()).collect()
 }

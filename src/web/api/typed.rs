@@ -104,6 +104,13 @@ impl Typed for Integer {
     }
 }
 
+/// Anything: what it says depends on what it tells of.
+impl Typed for Value {
+    fn schema() -> Value {
+        json!({})
+    }
+}
+
 impl Typed for String {
     fn schema() -> Value {
         json!({ "type": "string" })

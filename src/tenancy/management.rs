@@ -1,0 +1,125 @@
+//! The management API as a resource: what its tokens may be for, and in whose name whoever holds one acts.
+//!
+//! A client of its own (`client_credentials`) acts as itself, within the scopes that it was given; an administrator's
+//! application acts for that administrator, within both. No API key does: it is of one organisation, this is the instance.
+
+use std::collections::BTreeMap;
+
+use super::actor::Actor;
+use crate::app::App;
+use crate::config::Issuer;
+use crate::grants::introspection::LiveAccessToken;
+use crate::model::{InstanceRole, Resource, ResourceId, Status};
+use crate::store;
+
+/// Where it is, below the issuer.
+pub const PATH: &str = "/api/v1/admin";
+
+macro_rules! scopes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $about:literal;)+) => {
+        /// What a token of the management API may be good for: an area, to read or to write.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Scope { $($(#[$doc])* $variant,)+ }
+
+        impl Scope {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// For the consent page.
+            const fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)+ }
+            }
+        }
+    };
+}
+
+scopes! {
+    UsersRead = "admin.users:read", "See everybody's account here";
+    UsersWrite = "admin.users:write", "Make, change and end accounts here";
+    OrganizationsRead = "admin.organizations:read", "See all organizations and their members";
+    OrganizationsWrite = "admin.organizations:write", "Make and change organizations and their members";
+    ClientsRead = "admin.clients:read", "See the applications and APIs that are registered";
+    ClientsWrite = "admin.clients:write", "Register, change and remove applications and APIs";
+    ProvidersRead = "admin.providers:read", "See the sign-in providers";
+    ProvidersWrite = "admin.providers:write", "Change the sign-in providers";
+    ApiKeysRead = "admin.api_keys:read", "See all API keys";
+    ApiKeysWrite = "admin.api_keys:write", "End any API key";
+    KeysRead = "admin.keys:read", "See the signing keys";
+    KeysWrite = "admin.keys:write", "Rotate and revoke signing keys";
+    MailRead = "admin.mail:read", "See which mail waits or failed";
+    MailWrite = "admin.mail:write", "Send mail again";
+    AuditRead = "admin.audit:read", "Read the audit log and why sign-ins were refused";
+    SettingsRead = "admin.settings:read", "See how this service is set up";
+}
+
+impl Scope {
+    /// Whether it lets nothing be changed.
+    pub fn is_read(self) -> bool {
+        self.as_str().ends_with(":read")
+    }
+}
+
+/// Whether a scope of this name is ours, and no other API's.
+pub fn is_own_scope(scope: &str) -> bool {
+    scope.starts_with("admin.")
+}
+
+/// The API as something that tokens are for (RFC 8707 §2). It stands in no table.
+pub fn resource(issuer: &Issuer) -> Resource {
+    let mut id = [0; 16];
+    // A UUID of version 7 from the beginning of time, which no other resource can get.
+    (id[6], id[8], id[15]) = (0x70, 0x80, 1);
+    let scopes: BTreeMap<String, String> =
+        Scope::ALL.iter().map(|scope| (scope.as_str().to_owned(), scope.about().to_owned())).collect();
+    Resource {
+        id: ResourceId::from_bytes(&id).expect("sixteen bytes are an id"),
+        identifier: issuer.at(PATH),
+        name: "Management API".to_owned(),
+        status: Status::Active,
+        access_ttl: None,
+        scopes,
+    }
+}
+
+/// Why a token that is good is not good for this.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("the token is for another API")]
+    OtherAudience,
+    #[error("the token has no scope {0}")]
+    ScopeMissing(&'static str),
+    #[error("the user does not run this instance")]
+    NoRole,
+    #[error("support looks and changes nothing")]
+    LooksOnly,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// In whose name the holder of this token does what the scope is for.
+pub async fn admit(app: &App, live: &LiveAccessToken, scope: Scope) -> Result<Actor, Refusal> {
+    if live.of_key.is_some()
+        || live.claims.passed_on
+        || !live.claims.aud.contains(&app.config.issuer.at(PATH))
+    {
+        return Err(Refusal::OtherAudience);
+    }
+    if !live.claims.scope.contains(scope.as_str()) {
+        return Err(Refusal::ScopeMissing(scope.as_str()));
+    }
+    match &live.of_user {
+        None => {
+            let client = app.client(&live.claims.client_id).await?.ok_or(Refusal::OtherAudience)?;
+            Ok(Actor::Service(client.key))
+        }
+        Some((user, _)) => match user.instance_role {
+            Some(InstanceRole::Administrator) => Ok(Actor::Administrator(user.id)),
+            Some(InstanceRole::Support) if scope.is_read() => Ok(Actor::Administrator(user.id)),
+            Some(InstanceRole::Support) => Err(Refusal::LooksOnly),
+            None => Err(Refusal::NoRole),
+        },
+    }
+}

@@ -1,0 +1,316 @@
+//! `/api/v1/admin`: who may call, and what is done.
+
+use std::collections::BTreeMap;
+
+use countersign::model::InstanceRole;
+use countersign::tenancy::management::{PATH, Scope};
+use serde_json::{Value, json};
+
+use super::user_with_role;
+use crate::on_both_databases;
+use crate::support::{Database, TestApp, TestClient, python};
+
+/// A server whose management API is called by a client of its own.
+struct Api {
+    app: TestApp,
+    client: TestClient,
+}
+
+struct Answer {
+    status: u16,
+    body: Value,
+    replayed: bool,
+}
+
+impl Api {
+    async fn start(database: Database) -> Self {
+        let app = TestApp::start(database).await;
+        user_with_role(&app, "root", InstanceRole::Administrator).await;
+        let all: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+        let client = TestClient::register(&app, "manager", |registration| {
+            registration.set("grant_types", json!(["client_credentials"]));
+            registration.set("redirect_uris", json!([]));
+            registration.set("scope", json!(all.join(" ")));
+        })
+        .await;
+        Self { app, client }
+    }
+
+    /// A token with these scopes, separated by spaces.
+    async fn token(&self, scope: &str) -> String {
+        let resource = format!("{}{PATH}", self.app.issuer);
+        let asked = [("grant_type", "client_credentials"), ("scope", scope), ("resource", resource.as_str())];
+        let answer = self.client.token(&asked).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    async fn everything(&self) -> String {
+        let all: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+        self.token(&all.join(" ")).await
+    }
+
+    async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Answer {
+        self.call_once(method, path, token, body, None).await
+    }
+
+    async fn call_once(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Value,
+        key: Option<&str>,
+    ) -> Answer {
+        let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
+        let mut request = self.app.http.request(method, self.app.url(&format!("{PATH}{path}")));
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.expect("an answer");
+        let (status, replayed) =
+            (answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed"));
+        let text = answer.text().await.expect("text");
+        Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null), replayed }
+    }
+
+    async fn description(&self) -> Value {
+        let url = self.app.url(&format!("{PATH}/openapi.json"));
+        self.app.http.get(url).send().await.expect("an answer").json().await.expect("JSON")
+    }
+}
+
+/// Every operation: its method, its path with something in each place, and the scope that it names.
+fn operations(description: &Value) -> Vec<(String, String, String)> {
+    let mut all = Vec::new();
+    for (path, methods) in description["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let scope = operation["security"][0]["oauth"][0].as_str().expect("a scope").to_owned();
+            let parts: Vec<String> = path
+                .split('/')
+                .map(|part| if part.starts_with('{') { "none-such".to_owned() } else { part.to_owned() })
+                .collect();
+            all.push((method.clone(), parts.join("/"), scope));
+        }
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ad_3_each_operation_needs_a_token_of_this_api_with_its_scope() {
+    let api = Api::start(Database::Sqlite).await;
+    let acme = api.app.organisation("acme").await;
+    let root =
+        api.app.read(|db| countersign::store::users::find_by_login(db, "root@example.com")).await.unwrap().id;
+    api.app.member(&acme, root, &["admin"]).await;
+    let sign_in = json!({ "login": "root@example.com", "password": crate::support::PASSWORD });
+    let of_person = api.app.http.post(api.app.url("/api/v1/sign-in")).json(&sign_in).send().await.unwrap();
+    let of_person: Value = of_person.json().await.unwrap();
+    let of_person = of_person["access_token"].as_str().expect("a token").to_owned();
+    let mut tokens = BTreeMap::new();
+    for scope in Scope::ALL {
+        tokens.insert(scope.as_str(), api.token(scope.as_str()).await);
+    }
+    let operations = operations(&api.description().await);
+    assert!(operations.len() > 40, "{}", operations.len());
+    for (method, path, scope) in &operations {
+        let body = || if matches!(method.as_str(), "get" | "delete") { Value::Null } else { json!({}) };
+        let case = format!("{method} {path}");
+        assert_eq!(api.call(method, path, "", body()).await.status, 401, "{case}: nobody");
+        assert_eq!(api.call(method, path, "none", body()).await.status, 401, "{case}: no token");
+        assert_eq!(api.call(method, path, &of_person, body()).await.status, 401, "{case}: of another API");
+        for (held, token) in &tokens {
+            let answer = api.call(method, path, token, body()).await;
+            if held == scope {
+                assert!(
+                    matches!(answer.status, 200 | 204 | 400 | 404 | 422)
+                        && answer.body["code"] != "forbidden",
+                    "{case} with {held}: {} {}",
+                    answer.status,
+                    answer.body
+                );
+            } else {
+                assert_eq!(
+                    (answer.status, &answer.body["code"]),
+                    (403, &json!("forbidden")),
+                    "{case} with {held}"
+                );
+                assert!(
+                    answer.body["detail"].as_str().is_some_and(|told| told.contains(scope.as_str())),
+                    "{case}"
+                );
+            }
+        }
+    }
+}
+
+on_both_databases! {
+    async fn te_4_a_persons_application_acts_within_the_persons_role(database) {
+        let api = Api::start(database).await;
+        for (name, role) in [("helen", Some(InstanceRole::Support)), ("ada", None)] {
+            api.app.user_with(name, |new| new.instance_role = role).await;
+        }
+        let scope = "openid admin.users:read admin.users:write";
+        let client = TestClient::register(&api.app, "panel", |registration| {
+            registration.first_party = true;
+            registration.set("scope", json!(scope));
+        }).await;
+        let resource = format!("{}{PATH}", api.app.issuer);
+        for (name, read, write) in [("root", 200, 201), ("helen", 200, 403), ("ada", 403, 403)] {
+            let mut browser = api.app.browser();
+            let flow = client.flow(scope).with("resource", &resource);
+            let code = client.authorize(&mut browser, &flow, name).await;
+            let token = client.redeem(&flow, &code).await.body["access_token"].as_str().expect("a token").to_owned();
+            assert_eq!(api.call("get", "/users", &token, Value::Null).await.status, read, "{name}");
+            let new = json!({ "email": format!("by-{name}@example.com"), "name": "New" });
+            assert_eq!(api.call("post", "/users", &token, new).await.status, write, "{name}");
+        }
+        let events = api.app.read(|db| countersign::store::audit::newest(db, 50)).await;
+        assert!(events.iter().any(|event| event.action == "user.created" && event.actor_id.is_some()), "LO-1");
+    }
+
+    async fn people_are_made_found_changed_and_ended(database) {
+        let api = Api::start(database).await;
+        let token = api.everything().await;
+        let new = json!({ "email": "ada@example.com", "name": "Ada", "username": "ada", "email_verified": true, "send_link": true });
+        let made = api.call_once("post", "/users", &token, new.clone(), Some("k1")).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let id = made.body["id"].as_str().unwrap().to_owned();
+        let again = api.call_once("post", "/users", &token, new.clone(), Some("k1")).await;
+        assert_eq!((again.status, again.replayed, &again.body), (201, true, &made.body), "idempotent");
+        assert_eq!(api.call("post", "/users", &token, new).await.status, 409);
+        let mail = api.app.read(|db| countersign::store::outbox::newest(db, 5)).await;
+        assert_eq!(mail.iter().filter(|mail| mail.recipient == "ada@example.com").count(), 1, "one link");
+        for (bad, status) in [
+            (json!({ "email": "no", "name": "X" }), 422),
+            (json!({ "email": "x@example.com", "name": "" }), 422),
+            (json!({ "email": "x@example.com" }), 400),
+            (json!({ "email": "x@example.com", "name": "X", "password": "chosen" }), 400),
+        ] {
+            assert_eq!(api.call("post", "/users", &token, bad.clone()).await.status, status, "AD-4: {bad}");
+        }
+        let at = format!("/users/{id}");
+        let found = api.call("get", "/users?q=ADA&status=active", &token, Value::Null).await;
+        assert_eq!(found.body["items"][0]["id"], json!(id));
+        assert_eq!(api.call("get", "/users?status=odd", &token, Value::Null).await.status, 422);
+        assert_eq!(api.call("get", "/users?colour=red", &token, Value::Null).await.status, 400);
+        let changed = api.call("patch", &at, &token, json!({ "name": "Ada King", "zoneinfo": "Europe/Vienna" })).await;
+        assert_eq!(changed.body["name"], "Ada King", "{}", changed.body);
+        assert_eq!(api.call("patch", &at, &token, json!({ "zoneinfo": "Mars/Base" })).await.status, 422);
+        assert_eq!(api.call("put", &format!("{at}/instance-role"), &token, json!({ "instance_role": "support" })).await.status, 204);
+        let shown = api.call("get", &at, &token, Value::Null).await;
+        assert_eq!((&shown.body["user"]["instance_role"], &shown.body["has_password"]), (&json!("support"), &json!(false)));
+        assert_eq!(api.call("post", &format!("{at}/disable"), &token, Value::Null).await.status, 204);
+        assert_eq!(api.call("post", &format!("{at}/enable"), &token, Value::Null).await.status, 204);
+        assert_eq!(api.call("delete", &at, &token, Value::Null).await.status, 204);
+        assert_eq!(api.call("get", &at, &token, Value::Null).await.status, 404);
+        let root = api.call("get", "/users?role=administrator", &token, Value::Null).await;
+        let root = root.body["items"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(api.call("delete", &format!("/users/{root}"), &token, Value::Null).await.status, 409, "OR-3");
+        let events = api.call("get", "/audit?action=user.", &token, Value::Null).await;
+        let by_client = |event: &Value| event["detail"]["by_client"].is_string();
+        assert!(events.body["items"].as_array().unwrap().iter().filter(|event| by_client(event)).count() >= 5, "{}", events.body);
+    }
+
+    async fn lists_are_paged_by_key(database) {
+        let api = Api::start(database).await;
+        let token = api.everything().await;
+        for at in 0..5 {
+            let new = json!({ "email": format!("n{at}@example.com"), "name": format!("N {at}") });
+            assert_eq!(api.call("post", "/users", &token, new).await.status, 201);
+        }
+        let (mut seen, mut path) = (Vec::new(), "/users?q=n&limit=2".to_owned());
+        for _ in 0..4 {
+            let page = api.call("get", &path, &token, Value::Null).await;
+            assert_eq!(page.status, 200, "{}", page.body);
+            seen.extend(page.body["items"].as_array().unwrap().iter().map(|user| user["name"].clone()));
+            match page.body["next"].as_str() {
+                Some(next) => path = format!("/users?q=n&limit=2&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen, ["N 4", "N 3", "N 2", "N 1", "N 0"].map(|name| json!(name)));
+        assert_eq!(api.call("get", "/users?cursor=AAAA", &token, Value::Null).await.status, 422);
+        let audit = api.call("get", "/audit?limit=3", &token, Value::Null).await;
+        let next = audit.body["next"].as_str().expect("more");
+        let more = api.call("get", &format!("/audit?limit=3&cursor={next}"), &token, Value::Null).await;
+        assert_eq!(more.status, 200);
+        assert_ne!(more.body["items"][0]["id"], audit.body["items"][2]["id"]);
+    }
+
+    async fn organisations_applications_apis_and_keys(database) {
+        let api = Api::start(database).await;
+        let token = api.everything().await;
+        let ada = api.app.user("ada").await.to_string();
+        let made = api.call_once("post", "/organizations", &token, json!({ "slug": "acme", "name": "Acme" }), Some("o")).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let member = json!({ "user": ada, "roles": ["admin"] });
+        assert_eq!(api.call("post", "/organizations/acme/members", &token, member).await.status, 201);
+        let members = api.call("get", "/organizations/acme/members", &token, Value::Null).await;
+        assert_eq!(members.body["items"][0]["roles"][0]["role"], "admin");
+        let roles = json!({ "roles": ["member"] });
+        let answer = api.call("put", &format!("/organizations/acme/members/{ada}/roles"), &token, roles).await;
+        assert_eq!(answer.status, 409, "the last administrator: {}", answer.body);
+        assert_eq!(api.call("post", "/organizations/acme/suspend", &token, Value::Null).await.status, 204);
+        let shown = api.call("get", "/organizations/acme", &token, Value::Null).await;
+        assert_eq!(shown.body["status"], "suspended");
+        assert_eq!(api.call("post", "/organizations/acme/resume", &token, Value::Null).await.status, 204);
+
+        let new = json!({ "client_name": "Calendar", "redirect_uris": ["https://calendar.example.com/back"], "scope": "openid profile" });
+        let made = api.call_once("post", "/clients", &token, new.clone(), Some("c")).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        assert!(made.body["client_secret"].is_string());
+        let again = api.call_once("post", "/clients", &token, new, Some("c")).await;
+        assert_eq!((&again.body["client_secret"], &again.body["client"]), (&Value::Null, &made.body["client"]), "shown once");
+        let id = made.body["client"]["client_id"].as_str().unwrap().to_owned();
+        let bad = json!({ "client_name": "X", "redirect_uris": ["https://*.example.com/"] });
+        assert_eq!(api.call("post", "/clients", &token, bad).await.status, 422);
+        let secret = api.call("post", &format!("/clients/{id}/secret"), &token, json!({ "overlap": 3600 })).await;
+        assert_eq!(secret.status, 201, "{}", secret.body);
+        assert_ne!(secret.body["client_secret"], made.body["client_secret"]);
+        let changed = api.call("patch", &format!("/clients/{id}"), &token, json!({ "require_mfa": true })).await;
+        assert_eq!(changed.body["require_mfa"], true);
+        assert_eq!(api.call("delete", &format!("/clients/{id}"), &token, Value::Null).await.status, 204);
+        assert_eq!(api.call("get", &format!("/clients/{id}"), &token, Value::Null).await.status, 404);
+
+        let new = json!({ "identifier": "https://events.example.com", "name": "Events", "scopes": [{ "scope": "events:read", "description": "Read" }] });
+        let made = api.call("post", "/resources", &token, new.clone()).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        assert_eq!(api.call("post", "/resources", &token, new).await.status, 409);
+        let own = json!({ "identifier": "https://other.example.com", "name": "X", "scopes": [{ "scope": "admin.users:read", "description": "" }] });
+        assert_eq!(api.call("post", "/resources", &token, own).await.status, 422, "no other API has our scopes");
+        let id = made.body["id"].as_str().unwrap().to_owned();
+        assert_eq!(api.call("delete", &format!("/resources/{id}"), &token, Value::Null).await.status, 204);
+
+        let before = api.call("get", "/keys", &token, Value::Null).await.body["items"].as_array().unwrap().len();
+        let rotated = api.call("post", "/keys/rotate", &token, json!({ "alg": "ES256" })).await;
+        assert_eq!(rotated.body["items"].as_array().unwrap().len(), before + 1, "{}", rotated.body);
+        let settings = api.call("get", "/settings", &token, Value::Null).await;
+        let text = settings.body.to_string();
+        assert!(text.contains("server.listen") && text.contains("(set)") || text.contains("(not set)"), "{text}");
+    }
+
+    async fn what_is_described_is_true(database) {
+        let api = Api::start(database).await;
+        let token = api.everything().await;
+        let acme = api.app.organisation("acme").await;
+        let mia = api.app.user("mia").await;
+        api.app.member(&acme, mia, &["member"]).await;
+        let path = json!({ "organization": acme.id, "user": mia, "client": api.client.client_id });
+        // What would end the client, or the key that signed the token, is called apart.
+        let job = json!({
+            "url": api.app.url(&format!("{PATH}/openapi.json")), "examples": 3, "path": path, "token": token,
+            "without": "removeClient|disableClient|newClientSecret|changeClient|revokeKey|rotateKeys|removeUser|disableUser",
+            "stateful": false,
+        });
+        let report = python("described.py", &job).await;
+        assert_eq!(report["code"], 0, "{}", report["output"].as_str().unwrap());
+        assert!(report["output"].as_str().unwrap().contains("No issues found"), "{}", report["output"]);
+    }
+}
