@@ -226,6 +226,16 @@ pub fn list_for_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<
         .load(db)?)
 }
 
+/// How many sessions count at `now`.
+pub fn count_live(db: &mut Conn, now: Timestamp) -> Result<i64, Error> {
+    Ok(sessions::table
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .filter((sessions::last_seen_at + sessions::idle_limit).gt(now.micros()))
+        .count()
+        .get_result(db)?)
+}
+
 /// The same for everybody, at most a thousand of them.
 pub fn list_all(db: &mut Conn, now: Timestamp) -> Result<Vec<Session>, Error> {
     Ok(sessions::table

@@ -6,6 +6,7 @@ mod ledger;
 mod limits;
 mod logs;
 mod nodes;
+mod usage;
 
 use std::time::{Duration, Instant};
 
