@@ -42,7 +42,7 @@
 //!   [`status`]: the lists of what was revoked, signed; [`ledger`]: the audit in one order, chained and signed.
 //! - [`verify`]: for APIs in Rust: offline verification with revocation. Builds without the rest.
 //! - [`app`]: the parts put together; [`jobs`]: what runs beside the requests; [`metrics`]: what is counted for
-//!   Prometheus, [`usage`]: by the hour, for the console.
+//!   Prometheus, [`usage`]: by the hour, for the console; [`findings`]: what is wrong, and what to do.
 //!
 //! # Doors
 //!
@@ -101,6 +101,8 @@ pub mod config;
 pub mod crypto;
 #[cfg(feature = "server")]
 pub mod dialect;
+#[cfg(feature = "server")]
+pub mod findings;
 #[cfg(feature = "server")]
 pub mod grants;
 #[cfg(feature = "server")]

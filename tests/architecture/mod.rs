@@ -12,7 +12,7 @@ type Complaints = Vec<String>;
 
 /// Every room and the rooms it may import. `app` is what the parts are put together into and what use cases take;
 /// of the use cases it knows the pool that hashes passwords and what makes a dialect's client.
-const DOORS: [(&str, &[&str]); 25] = [
+const DOORS: [(&str, &[&str]); 26] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("model", &["clock", "crypto"]),
@@ -29,6 +29,7 @@ const DOORS: [(&str, &[&str]); 25] = [
     ("status", &["clock", "config", "crypto", "keys", "model", "store"]),
     ("ledger", &["clock", "crypto", "keys", "model", "store"]),
     ("usage", &["clock", "model", "store"]),
+    ("findings", &["clock", "config", "keys", "model", "signing", "store"]),
     // For APIs, without the server.
     ("verify", &["clock", "keys", "model"]),
     (
@@ -71,7 +72,7 @@ const DOORS: [(&str, &[&str]); 25] = [
     (
         "cli",
         &[
-            "app", "audit", "clock", "config", "crypto", "dialect", "identity", "keys", "ledger",
+            "app", "audit", "clock", "config", "crypto", "dialect", "findings", "identity", "keys", "ledger",
             "model", "outbound", "protocol", "signing", "store", "tenancy", "web",
         ],
     ),

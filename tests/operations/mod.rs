@@ -1,5 +1,6 @@
 //! What operators rely on, seen from outside: probes, metrics, logs, limits, keys, several nodes.
 
+mod findings;
 mod health;
 mod keys;
 mod ledger;
