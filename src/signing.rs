@@ -4,6 +4,8 @@
 //! the version row of [`Topic::Keys`](crate::model::Topic::Keys), and [`crate::jobs`] calls [`Signing::reload`] on
 //! every node.
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -19,6 +21,8 @@ use crate::keys::{
 use crate::model::{AuditAction, SigningAlg};
 use crate::store::signing_keys::{self, SigningKey};
 use crate::store::{self, Db};
+
+pub use lines::{KeyLine, KeyState, lines};
 
 /// The algorithms that we sign with. PS256 is accepted from clients only.
 pub const ALGORITHMS: [SigningAlg; 3] = [SigningAlg::Rs256, SigningAlg::Es256, SigningAlg::EdDsa];

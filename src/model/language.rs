@@ -35,8 +35,8 @@ macro_rules! texts {
     };
 }
 
-static ENGLISH: LazyLock<Catalogue> = texts!("en": "findings", "frame", "users");
-static GERMAN: LazyLock<Catalogue> = texts!("de": "findings", "frame", "users");
+static ENGLISH: LazyLock<Catalogue> = texts!("en": "findings", "frame", "pictures", "users");
+static GERMAN: LazyLock<Catalogue> = texts!("de": "findings", "frame", "pictures", "users");
 
 impl Language {
     pub const ALL: &'static [Self] = &[Self::English, Self::German];
