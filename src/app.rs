@@ -15,7 +15,7 @@ use crate::keys::{self, MasterKeyError};
 use crate::ledger::{Keeper, LedgerError, Sealing};
 use crate::mail;
 use crate::metrics::Metrics;
-use crate::model::{Client, Resource};
+use crate::model::{AuthMethod, Client, ClientKey, GrantType, Outcome, Resource};
 use crate::outbound::{Outbound, OutboundError};
 use crate::registry::{KeyUses, Registry};
 use crate::signing::{Signing, SigningError};
@@ -23,6 +23,7 @@ use crate::status::{StatusError, StatusLists};
 use crate::store::{self, DatabaseUrl, Db, OpenError, migrate};
 use crate::tenancy::clients::ClientError;
 use crate::tenancy::management;
+use crate::usage::Usage;
 
 /// A running instance. Shared by reference; everything that changes is inside the database or behind a lock.
 pub struct App {
@@ -43,6 +44,7 @@ pub struct App {
     pub mail_notify: Arc<Notify>,
     pub mail_worker: mail::Worker,
     pub metrics: Metrics,
+    pub usage: Usage,
     /// Login APIs of other products that are answered here.
     pub dialects: Dialects,
 }
@@ -124,6 +126,7 @@ impl App {
             mail_notify,
             mail_worker,
             metrics: Metrics::default(),
+            usage: Usage::default(),
             config,
             sources: Sources::default(),
             clock,
@@ -166,6 +169,18 @@ impl App {
     /// What tries from there are counted against.
     pub fn limits<'a>(&'a self, origin: &'a Origin) -> &'a Limits {
         origin.limits.as_deref().unwrap_or(&self.config.limits)
+    }
+
+    /// Counts a sign-in, for Prometheus and for the console.
+    pub fn count_sign_in(&self, method: AuthMethod, outcome: Outcome) {
+        self.metrics.sign_in(method, outcome);
+        self.usage.sign_in(method, outcome, self.clock.now());
+    }
+
+    /// Counts a token, for Prometheus and for the console. A key of a machine needs no client.
+    pub fn count_token(&self, grant: GrantType, client: Option<ClientKey>) {
+        self.metrics.token_issued(grant);
+        self.usage.token_issued(grant, client, self.clock.now());
     }
 
     /// The client that calls itself this, disabled or not.

@@ -1,5 +1,5 @@
 //! What runs beside the requests: caches that follow the database, the sweep of expired rows, keys made when due,
-//! another look at proven domains, the comparison of clocks, and the [worker](crate::mail::worker) that sends mail.
+//! another look at proven domains, counts written, the comparison of clocks, and the [worker](crate::mail::worker) that sends mail.
 //!
 //! A job that fails says so once, tries again, and says when it works again; an outage of the database ends none of
 //! them (CR-3). Nothing relies on a job having run: expiry is judged at use (AR-4).
@@ -104,6 +104,8 @@ enum Job {
     LeasePlaces,
     /// Writes when API keys were used.
     NoteKeyUses,
+    /// Writes what was counted.
+    WriteUsage,
     /// Gives audit events their places in the ledger.
     ExtendLedger,
     /// Asks whether proven domains are so still.
@@ -113,7 +115,7 @@ enum Job {
 }
 
 impl Job {
-    fn all(random: &Random) -> [Self; 9] {
+    fn all(random: &Random) -> [Self; 10] {
         let holder = format!("{:016x}", u64::from_be_bytes(random.bytes()));
         [
             Self::Watch { seen: HashMap::new() },
@@ -122,6 +124,7 @@ impl Job {
             Self::ListRevocations,
             Self::LeasePlaces,
             Self::NoteKeyUses,
+            Self::WriteUsage,
             Self::ExtendLedger,
             Self::LookAtDomains,
             Self::CompareClocks,
@@ -136,6 +139,7 @@ impl Job {
             Self::ListRevocations => "list revocations",
             Self::LeasePlaces => "lease places",
             Self::NoteKeyUses => "note key uses",
+            Self::WriteUsage => "write usage",
             Self::ExtendLedger => "extend ledger",
             Self::LookAtDomains => "look at domains",
             Self::CompareClocks => "compare clocks",
@@ -148,6 +152,7 @@ impl Job {
                 Duration::from_secs(1)
             }
             Self::ListRevocations => Duration::from_millis(500),
+            Self::WriteUsage => Duration::from_secs(10),
             Self::Sweep { .. } | Self::LookAtDomains | Self::CompareClocks => Duration::from_secs(60),
             Self::MakeKeys => Duration::from_secs(60 * 60),
         }
@@ -167,9 +172,19 @@ impl Job {
             failing = result.is_err();
             let wait = if failing { RETRY.min(self.every()) } else { self.every() };
             if !stop.pause(wait).await {
-                return;
+                break;
             }
         }
+        if self.holds_something()
+            && let Err(error) = self.take_turn(&app, &mut stop).await
+        {
+            tracing::warn!(job = self.name(), %error, "failed at the end; what waited is lost");
+        }
+    }
+
+    /// Whether something is in memory only until its turn, so that it needs one at the end.
+    const fn holds_something(&self) -> bool {
+        matches!(self, Self::NoteKeyUses | Self::WriteUsage)
     }
 
     async fn take_turn(&mut self, app: &App, stop: &mut Stop) -> Result<(), JobError> {
@@ -179,6 +194,7 @@ impl Job {
             Self::MakeKeys => Ok(app.signing.make_due_keys(&app.db).await?),
             Self::LeasePlaces => Ok(lease_places(app).await?),
             Self::NoteKeyUses => Ok(note_key_uses(app).await?),
+            Self::WriteUsage => Ok(app.usage.write(&app.db).await?),
             Self::ExtendLedger => Ok(app.extend_ledger(Sealing::WhenDue).await?),
             Self::LookAtDomains => Ok(domain_watch::look_again(app).await?),
             Self::ListRevocations => Ok(list_revocations(app).await?),

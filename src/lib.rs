@@ -41,7 +41,8 @@
 //! - [`signing`]: the keys of this node, made when due; [`registry`]: clients and resources in memory;
 //!   [`status`]: the lists of what was revoked, signed; [`ledger`]: the audit in one order, chained and signed.
 //! - [`verify`]: for APIs in Rust: offline verification with revocation. Builds without the rest.
-//! - [`app`]: the parts put together; [`jobs`]: what runs beside the requests; [`metrics`]: what is counted.
+//! - [`app`]: the parts put together; [`jobs`]: what runs beside the requests; [`metrics`]: what is counted for
+//!   Prometheus, [`usage`]: by the hour, for the console; [`findings`]: what is wrong, and what to do.
 //!
 //! # Doors
 //!
@@ -101,6 +102,8 @@ pub mod crypto;
 #[cfg(feature = "server")]
 pub mod dialect;
 #[cfg(feature = "server")]
+pub mod findings;
+#[cfg(feature = "server")]
 pub mod grants;
 #[cfg(feature = "server")]
 pub mod identity;
@@ -129,6 +132,8 @@ pub mod status;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod tenancy;
+#[cfg(feature = "server")]
+pub mod usage;
 #[cfg(feature = "verify")]
 pub mod verify;
 #[cfg(feature = "server")]

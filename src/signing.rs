@@ -4,6 +4,8 @@
 //! the version row of [`Topic::Keys`](crate::model::Topic::Keys), and [`crate::jobs`] calls [`Signing::reload`] on
 //! every node.
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -19,6 +21,8 @@ use crate::keys::{
 use crate::model::{AuditAction, SigningAlg};
 use crate::store::signing_keys::{self, SigningKey};
 use crate::store::{self, Db};
+
+pub use lines::{KeyLine, KeyState, lines};
 
 /// The algorithms that we sign with. PS256 is accepted from clients only.
 pub const ALGORITHMS: [SigningAlg; 3] = [SigningAlg::Rs256, SigningAlg::Es256, SigningAlg::EdDsa];
@@ -39,6 +43,15 @@ pub enum SigningError {
     NoSuchKey(String),
 }
 
+/// The settings that the schedule needs.
+pub fn policy(config: &Config) -> KeyPolicy {
+    KeyPolicy {
+        rotate_every: config.keys.rotate_every,
+        publish_ahead: config.keys.publish_ahead,
+        longest_token_life: LONGEST_TOKEN_LIFE.max(config.lifetimes.access).max(config.lifetimes.id_token),
+    }
+}
+
 /// The keys of this node and what is needed to make more.
 pub struct Signing {
     current: RwLock<Arc<Keyring>>,
@@ -57,13 +70,7 @@ impl Signing {
         random: Random,
         clock: Clock,
     ) -> Result<Self, SigningError> {
-        let policy = KeyPolicy {
-            rotate_every: config.keys.rotate_every,
-            publish_ahead: config.keys.publish_ahead,
-            longest_token_life: LONGEST_TOKEN_LIFE
-                .max(config.lifetimes.access)
-                .max(config.lifetimes.id_token),
-        };
+        let policy = policy(config);
         let rows = db.read(signing_keys::all).await?;
         let keyring = Keyring::open(rows.into_iter().map(sealed).collect(), &master, &random, policy)?;
         Ok(Self { current: RwLock::new(Arc::new(keyring)), master, random, clock, policy })
@@ -190,7 +197,8 @@ fn add(
     )
 }
 
-fn times_of(rows: &[SigningKey], alg: SigningAlg) -> Vec<KeyTimes> {
+/// The times of the keys of one algorithm.
+pub fn times_of(rows: &[SigningKey], alg: SigningAlg) -> Vec<KeyTimes> {
     rows.iter().filter(|row| row.alg == alg).map(times).collect()
 }
 

@@ -7,19 +7,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Failure, Shell};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::crypto::{MasterKey, Random};
+use crate::findings::{self, Severity};
 use crate::keys;
+use crate::model::Language;
 use crate::outbound::{FetchError, Outbound};
 use crate::protocol::metadata::path;
 use crate::signing::{ALGORITHMS, Signing};
 use crate::store::migrate::{self, SchemaState};
-use crate::store::{self, DatabaseUrl, Db, jobs};
-
-/// A clock that differs by more from the database's is told of, and by more than the other stops a node (CR-7).
-const CLOCK_WARN: Duration = Duration::from_secs(30);
-const CLOCK_FAIL: Duration = Duration::from_secs(5 * 60);
+use crate::store::{DatabaseUrl, Db};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -27,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[serde(rename_all = "lowercase")]
 enum State {
     Ok,
+    Hint,
     Warn,
     Fail,
 }
@@ -35,6 +34,7 @@ impl State {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Hint => "hint",
             Self::Warn => "warn",
             Self::Fail => "FAIL",
         }
@@ -89,11 +89,14 @@ pub async fn run(shell: &Shell) -> Result<(), Failure> {
 async fn examine(config: &Config, findings: &mut Findings) {
     let master = examine_master_key(config, findings);
     if let Some(db) = examine_database(config, findings) {
-        examine_clock(&db, findings).await;
-        if let Some(master) = master {
-            examine_signing_keys(&db, config, master, findings).await;
+        let areas = examine_instance(&db, config, findings).await;
+        if let Some(master) = master
+            && examine_signing_keys(&db, config, master, findings).await
+            && !areas.contains(&"signing keys")
+        {
+            let names = ALGORITHMS.map(|alg| alg.as_str()).join(", ");
+            findings.ok("signing keys", format!("the master key opens them; {names} can sign"));
         }
-        examine_administrators(&db, findings).await;
     }
     examine_issuer(config, findings).await;
     examine_mail(config, findings).await;
@@ -166,53 +169,41 @@ fn examine_schema(state: &SchemaState, findings: &mut Findings) -> bool {
     false
 }
 
-async fn examine_clock(db: &Db, findings: &mut Findings) {
-    let theirs = match db.read(jobs::database_time).await {
-        Ok(theirs) => theirs,
-        Err(error) => return findings.fail("clock", error.to_string()),
-    };
-    let ours = Clock::system().now();
-    let off = difference(ours, theirs);
-    let text = format!("{} ms from the database's clock", off.as_millis());
-    if off > CLOCK_FAIL {
-        findings.fail("clock", format!("{text}; set the clock (NTP)"));
-    } else if off > CLOCK_WARN {
-        findings.warn("clock", format!("{text}; set the clock (NTP)"));
-    } else {
-        findings.ok("clock", text);
-    }
-}
-
-async fn examine_signing_keys(db: &Db, config: &Config, master: MasterKey, findings: &mut Findings) {
-    let clock = Clock::system();
-    match Signing::open(db, config, master, Random::system(), clock.clone()).await {
-        Ok(signing) => {
-            let keyring = signing.keyring();
-            let missing: Vec<&str> = ALGORITHMS
-                .into_iter()
-                .filter(|alg| keyring.signer(*alg, clock.now()).is_none())
-                .map(|alg| alg.as_str())
-                .collect();
-            if missing.is_empty() {
-                let names = ALGORITHMS.map(|alg| alg.as_str()).join(", ");
-                findings.ok("signing keys", format!("the master key opens them; {names} can sign"));
-            } else {
-                let names = missing.join(", ");
-                findings.fail("signing keys", format!("none for {names}; `countersign init` makes them"));
-            }
+/// What the console and the management API say of a running instance, too. Answers what it is about.
+async fn examine_instance(db: &Db, config: &Config, findings: &mut Findings) -> Vec<&'static str> {
+    let found = match findings::look(db, config, Clock::system().now()).await {
+        Ok(found) => found,
+        Err(error) => {
+            findings.fail("database", error.to_string());
+            return Vec::new();
         }
-        Err(error) => findings.fail("signing keys", error.to_string()),
+    };
+    for one in &found {
+        let state = match one.severity() {
+            Severity::Problem => State::Fail,
+            Severity::Warning => State::Warn,
+            Severity::Hint => State::Hint,
+        };
+        let text = format!("{} {}", one.says(Language::English, None), one.advice(Language::English));
+        findings.0.push(Finding { state, check: one.area(), text });
     }
+    let areas: Vec<&'static str> = found.iter().map(findings::Finding::area).collect();
+    for (area, text) in [("clock", "agrees with the database's"), ("administrator", "there is one")] {
+        if !areas.contains(&area) {
+            findings.ok(area, text);
+        }
+    }
+    areas
 }
 
-async fn examine_administrators(db: &Db, findings: &mut Findings) {
-    match db.read(store::users::any_admin).await {
-        Ok(true) => findings.ok("administrator", "there is one"),
-        Ok(false) => findings.warn(
-            "administrator",
-            "there is none yet; open the link that the server printed, or run `countersign user add --admin`",
-        ),
-        Err(error) => findings.fail("administrator", error.to_string()),
+/// Whether the master key is theirs.
+async fn examine_signing_keys(db: &Db, config: &Config, master: MasterKey, findings: &mut Findings) -> bool {
+    match Signing::open(db, config, master, Random::system(), Clock::system()).await {
+        Ok(_) => true,
+        Err(error) => {
+            findings.fail("signing keys", error.to_string());
+            false
+        }
     }
 }
 
@@ -248,11 +239,11 @@ async fn examine_issuer(config: &Config, findings: &mut Findings) {
 
 async fn examine_mail(config: &Config, findings: &mut Findings) {
     let Some(url) = &config.mail.url else {
-        return if config.has_dev_pages() {
+        // Elsewhere it is one of the findings.
+        if config.has_dev_pages() {
             findings.ok("mail", "no server is set; mail is shown at /dev/mail");
-        } else {
-            findings.warn("mail", "no server is set, so nobody gets mail; set mail.url");
-        };
+        }
+        return;
     };
     let builder = match AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose()) {
         Ok(builder) => builder,
@@ -266,10 +257,6 @@ async fn examine_mail(config: &Config, findings: &mut Findings) {
             findings.fail("mail", format!("the server does not answer: {}", reason(&error)));
         }
     }
-}
-
-fn difference(a: Timestamp, b: Timestamp) -> Duration {
-    a.since(b).max(b.since(a))
 }
 
 /// The innermost cause: what went wrong, without the layers that passed it on.

@@ -71,7 +71,7 @@ pub async fn exchange(
     let grant_type = request.grant_type();
     let answer = settle(app, client, request, origin).await;
     match &answer {
-        Ok(_) => app.metrics.token_issued(grant_type),
+        Ok(_) => app.count_token(grant_type, Some(client.key)),
         Err(Failure::OAuth(error)) => app.metrics.token_refused(error.code),
         Err(_) => {}
     }

@@ -37,7 +37,7 @@ pub async fn exchange(
 ) -> Result<TokenResponse, Failure> {
     let answer = settle(app, client, presented, origin).await;
     match &answer {
-        Ok(_) => app.metrics.token_issued(GrantType::TokenExchange),
+        Ok(_) => app.count_token(GrantType::TokenExchange, client.map(|client| client.key)),
         Err(Failure::OAuth(error)) => app.metrics.token_refused(error.code),
         Err(_) => {}
     }

@@ -170,7 +170,7 @@ fn count(app: &App, entered: bool, throttled: bool) {
         (false, true) => Outcome::Denied,
         (false, false) => Outcome::Failure,
     };
-    app.metrics.sign_in(AuthMethod::Mail, outcome);
+    app.count_sign_in(AuthMethod::Mail, outcome);
 }
 
 /// Spends link and digits together, in the browser that asked for them. A try is counted before it is made.

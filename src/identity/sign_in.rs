@@ -60,7 +60,7 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
         app.db.write(move |db| trying.reserve(db)).await?
     };
     let (candidate, counted) = reserved.map_err(|throttled| {
-        app.metrics.sign_in(AuthMethod::Password, Outcome::Denied);
+        app.count_sign_in(AuthMethod::Password, Outcome::Denied);
         SignInError::Throttled(throttled)
     })?;
     let stored = candidate.as_ref().and_then(|candidate| candidate.phc.as_deref());
@@ -79,7 +79,7 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
         })
         .await?;
     let outcome = if settled.is_some() { Outcome::Success } else { Outcome::Failure };
-    app.metrics.sign_in(AuthMethod::Password, outcome);
+    app.count_sign_in(AuthMethod::Password, outcome);
     settled.ok_or(SignInError::BadCredentials)
 }
 

@@ -39,7 +39,7 @@ pub use keyring::{JwksDocument, Keyring, KeyringError, SealedKey, seal_new};
 pub use master::{MasterKeyError, load_existing, load_or_create};
 pub use public_keys::{NotAKeySet, PublicKeys};
 #[cfg(feature = "server")]
-pub use schedule::{KeyPolicy, KeyTimes, RotationPlan, plan_rotation, rotation_due};
+pub use schedule::{KeyPolicy, KeyTimes, RotationPlan, plan_rotation, rotation_due, settle, signing_key};
 #[cfg(feature = "server")]
 pub use signer::{SignError, Signer};
 pub use verify::{Expect, Header, Verified, VerifyError};

@@ -78,7 +78,7 @@ impl KeyTimes {
     }
 
     /// When every token that it signed is dead.
-    fn leaves_at(&self, policy: &KeyPolicy) -> Option<Timestamp> {
+    pub fn leaves_at(&self, policy: &KeyPolicy) -> Option<Timestamp> {
         self.retired_at.map(|retired| retired.plus(policy.longest_token_life).plus(STAY))
     }
 

@@ -23,9 +23,13 @@ pub enum Language {
 
 type Catalogue = HashMap<String, String>;
 
-/// The texts of one language: those of the pages for everybody, and those of the console, a file for each of its areas.
+/// The texts of both languages: those of the pages for everybody, and those of the console, a file for each of its areas.
 macro_rules! texts {
-    ($tag:literal: $($area:literal),+) => {
+    ($($area:literal,)+) => {
+        static ENGLISH: LazyLock<Catalogue> = texts!(@of "en" $($area)+);
+        static GERMAN: LazyLock<Catalogue> = texts!(@of "de" $($area)+);
+    };
+    (@of $tag:literal $($area:literal)+) => {
         LazyLock::new(|| {
             let mut catalogue = Catalogue::new();
             add(&mut catalogue, include_str!(concat!("../../templates/i18n/", $tag, ".toml")));
@@ -35,8 +39,13 @@ macro_rules! texts {
     };
 }
 
-static ENGLISH: LazyLock<Catalogue> = texts!("en": "frame", "users", "operation");
-static GERMAN: LazyLock<Catalogue> = texts!("de": "frame", "users", "operation");
+texts! {
+    "findings",
+    "frame",
+    "operation",
+    "pictures",
+    "users",
+}
 
 impl Language {
     pub const ALL: &'static [Self] = &[Self::English, Self::German];

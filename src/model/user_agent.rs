@@ -29,8 +29,13 @@ pub fn readable(user_agent: &str) -> String {
     let named = |names: &[(&str, &'static str)]| {
         names.iter().find(|(word, _)| user_agent.contains(word)).map(|(_, name)| *name)
     };
-    let browser = named(&BROWSERS).or_else(|| program(user_agent));
-    [browser, named(&SYSTEMS)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    [family(user_agent), named(&SYSTEMS)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// `Firefox` or `curl`, whatever the version and the system.
+pub fn family(user_agent: &str) -> Option<&str> {
+    let browser = BROWSERS.iter().find(|(word, _)| user_agent.contains(word)).map(|(_, name)| *name);
+    browser.or_else(|| program(user_agent))
 }
 
 /// A program that is no browser calls itself `name/version` (RFC 9110 §10.1.5).

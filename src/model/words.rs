@@ -149,6 +149,16 @@ words! {
         Scope = "scope",
     }
 
+    /// What is counted by the hour, for the console.
+    UsageKind {
+        SignIn = "sign_in",
+        /// Refused, for whatever reason.
+        SignInFailed = "sign_in_failed",
+        Token = "token",
+        /// The public signing keys were fetched.
+        KeysFetched = "keys_fetched",
+    }
+
     /// What becomes of somebody whom a provider vouches for, and who has no account yet.
     FirstSignIn {
         CreateOrganisation = "create_organisation",

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::schema::{client_secrets, client_values, clients};
@@ -200,6 +201,42 @@ pub fn expire_secrets(db: &mut Conn, client: ClientKey, at: Timestamp) -> Result
     diesel::update(outliving).set(client_secrets::expires_at.eq(at)).execute(db)?;
     upsert::bump_version(db, Topic::Clients)?;
     Ok(())
+}
+
+/// Active clients whose last secret ends before then or has ended, by what they call themselves and are called; the one
+/// that ends first comes first.
+pub fn ending_secrets(
+    db: &mut Conn,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<(String, String, Timestamp)>, Error> {
+    let lasting = diesel::alias!(client_secrets as lasting);
+    let lasts = lasting.filter(lasting.field(client_secrets::client_id).eq(clients::id)).filter(
+        lasting
+            .field(client_secrets::expires_at)
+            .is_null()
+            .or(lasting.field(client_secrets::expires_at).ge(before)),
+    );
+    let ending = clients::table
+        .inner_join(client_secrets::table.on(client_secrets::client_id.eq(clients::id)))
+        .filter(clients::status.eq(Status::Active))
+        .filter(clients::auth_method.eq_any([ClientAuthMethod::SecretBasic, ClientAuthMethod::SecretPost]))
+        .filter(client_secrets::expires_at.lt(before))
+        .filter(not(exists(lasts)));
+    let rows: Vec<(String, String, Option<Timestamp>)> = ending
+        // Two may be ending: what counts is the later one.
+        .order((client_secrets::expires_at.desc(), clients::id.asc()))
+        .limit(limit)
+        .select((clients::client_id, clients::name, client_secrets::expires_at))
+        .load(db)?;
+    let mut ends: Vec<(String, String, Timestamp)> = Vec::new();
+    for (client_id, name, at) in rows {
+        if let Some(at) = at.filter(|_| ends.iter().all(|(known, _, _)| *known != client_id)) {
+            ends.push((client_id, name, at));
+        }
+    }
+    ends.sort_by_key(|(_, _, at)| *at);
+    Ok(ends)
 }
 
 pub fn set_status(db: &mut Conn, client: ClientKey, status: Status, now: Timestamp) -> Result<bool, Error> {

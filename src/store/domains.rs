@@ -113,6 +113,21 @@ pub fn lapse(db: &mut Conn, domain: &Domain) -> Result<bool, Error> {
     Ok(diesel::update(proof!(domain)).set(claimed).execute(db)? == 1)
 }
 
+/// Domains whose proof is missing, with the name of the organisation; the one that misses it longest comes first.
+pub fn missing(db: &mut Conn, limit: i64) -> Result<Vec<(String, String, Timestamp)>, Error> {
+    let rows: Vec<(String, String, Option<Timestamp>)> = domains::table
+        .inner_join(organisations::table.on(organisations::id.eq(domains::organisation_id)))
+        .filter(domains::verified_at.is_not_null())
+        .filter(domains::missing_since.is_not_null())
+        .order((domains::missing_since.asc(), domains::domain.asc()))
+        .limit(limit)
+        .select((organisations::name, domains::domain, domains::missing_since))
+        .load(db)?;
+    let missed =
+        |(organisation, domain, since): (_, _, Option<Timestamp>)| Some((organisation, domain, since?));
+    Ok(rows.into_iter().filter_map(missed).collect())
+}
+
 /// Whether the people of any domain are sent anywhere.
 pub fn any_route(db: &mut Conn) -> Result<bool, Error> {
     let routed =

@@ -1,5 +1,7 @@
 //! What periodic work needs: leases, versions of caches, and the sweep of expired rows.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 use super::schema::*;
@@ -49,6 +51,9 @@ pub fn database_time(db: &mut Conn) -> Result<Timestamp, Error> {
     Ok(Timestamp((row.now * 1e6) as i64))
 }
 
+/// How long it is known what was counted: a year, and the month a year ago to compare with.
+const KEEP_USAGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
 /// Most rows that one step of the sweep deletes (CR-11).
 const BATCH: usize = 500;
 
@@ -94,10 +99,12 @@ pub fn sweep_expired(db: &mut Conn, now: Timestamp, keep_history: Timestamp) -> 
     sweep!(db, swept, rate_limits, bucket: Digest, resets_at, now);
     sweep!(db, swept, invitations, id: InvitationId, expires_at, keep_history);
     sweep!(db, swept, outbox, id: MessageId, created_at, keep_history);
+    // All that has one hour goes together.
+    sweep!(db, swept, usage_counts, hour: Timestamp, hour, now.minus(KEEP_USAGE));
     Ok(swept)
 }
 
 /// A spent code is remembered for a day, so that its replay still revokes what was issued from it (TE-3).
 fn keep_codes(now: Timestamp) -> Timestamp {
-    now.minus(std::time::Duration::from_secs(24 * 60 * 60))
+    now.minus(Duration::from_secs(24 * 60 * 60))
 }

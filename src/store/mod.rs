@@ -40,6 +40,7 @@ pub mod roles;
 pub mod sessions;
 pub mod signing_keys;
 pub mod status;
+pub mod usage;
 pub mod users;
 
 use std::sync::Arc;

@@ -102,6 +102,12 @@ pub fn count_unsent(db: &mut Conn) -> Result<Unsent, Error> {
     })
 }
 
+/// Since when the oldest message waits that is still to be sent.
+pub fn waits_since(db: &mut Conn) -> Result<Option<Timestamp>, Error> {
+    let waiting = outbox::table.filter(outbox::sent_at.is_null()).filter(outbox::failed_at.is_null());
+    Ok(waiting.order(outbox::created_at.asc()).select(outbox::created_at).first(db).optional()?)
+}
+
 /// The newest messages first: what the development mailbox shows.
 pub fn newest(db: &mut Conn, limit: i64) -> Result<Vec<Message>, Error> {
     Ok(outbox::table

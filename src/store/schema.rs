@@ -290,6 +290,13 @@ tables! {
         retired_at -> Nullable<BigInt>,
         revoked_at -> Nullable<BigInt>,
     }
+    usage_counts (kind, hour, label, client_id) {
+        kind -> Text,
+        hour -> BigInt,
+        label -> Text,
+        client_id -> Binary,
+        amount -> BigInt,
+    }
     versions (topic) {
         topic -> Text,
         value -> BigInt,

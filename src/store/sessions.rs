@@ -246,6 +246,16 @@ pub fn newest_live(
     Ok(query.order(sessions::id.desc()).limit(limit).load(db)?)
 }
 
+/// How many sessions count at `now`.
+pub fn count_live(db: &mut Conn, now: Timestamp) -> Result<i64, Error> {
+    Ok(sessions::table
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .filter((sessions::last_seen_at + sessions::idle_limit).gt(now.micros()))
+        .count()
+        .get_result(db)?)
+}
+
 /// The same for everybody, at most a thousand of them.
 pub fn list_all(db: &mut Conn, now: Timestamp) -> Result<Vec<Session>, Error> {
     Ok(sessions::table

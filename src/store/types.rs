@@ -124,7 +124,8 @@ words!(
     FirstSignIn,
     Topic,
     Standing,
-    Outcome
+    Outcome,
+    UsageKind
 );
 
 macro_rules! numbers {

@@ -10,6 +10,7 @@ use diesel::upsert::excluded;
 
 use super::idempotency::Held;
 use super::schema::*;
+use super::usage::Count;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
@@ -63,6 +64,21 @@ for_each_backend! {
             ))
             .returning((rate_limits::tries, rate_limits::resets_at))
             .get_result(conn)
+    }
+
+    fn add_usage(conn, count: &Count, client: &[u8]) -> usize {
+        diesel::insert_into(usage_counts::table)
+            .values((
+                usage_counts::kind.eq(count.kind),
+                usage_counts::hour.eq(count.hour),
+                usage_counts::label.eq(&count.label),
+                usage_counts::client_id.eq(client),
+                usage_counts::amount.eq(count.amount),
+            ))
+            .on_conflict((usage_counts::kind, usage_counts::hour, usage_counts::label, usage_counts::client_id))
+            .do_update()
+            .set(usage_counts::amount.eq(usage_counts::amount + excluded(usage_counts::amount)))
+            .execute(conn)
     }
 
     fn take_lease(conn, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> usize {

@@ -1,8 +1,9 @@
 //! People: their addresses, their claims, their passwords.
 
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-use super::schema::{emails, password_credentials, user_claims, users};
+use super::schema::{emails, passkeys, password_credentials, totp_credentials, user_claims, users};
 use super::{Conn, Error, upsert};
 use crate::clock::Timestamp;
 use crate::model::{EmailAddress, InstanceRole, Status, UserId};
@@ -346,6 +347,21 @@ pub fn set_instance_role(
 ) -> Result<bool, Error> {
     let set = (users::instance_role.eq(role), users::updated_at.eq(now));
     Ok(diesel::update(users::table.find(user)).set(set).execute(db)? == 1)
+}
+
+/// How many administer this instance and may sign in, and how many of them have no second factor.
+pub fn count_admins(db: &mut Conn) -> Result<(i64, i64), Error> {
+    let admins = || {
+        users::table
+            .filter(users::instance_role.eq(InstanceRole::Administrator))
+            .filter(users::status.eq(Status::Active))
+    };
+    let codes = totp_credentials::table
+        .filter(totp_credentials::user_id.eq(users::id))
+        .filter(totp_credentials::confirmed_at.is_not_null());
+    let keys = passkeys::table.filter(passkeys::user_id.eq(users::id));
+    let bare = admins().filter(not(exists(codes))).filter(not(exists(keys)));
+    Ok((admins().count().get_result(db)?, bare.count().get_result(db)?))
 }
 
 /// Up to `limit` users in order of creation, after the one named.

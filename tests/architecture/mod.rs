@@ -12,7 +12,7 @@ type Complaints = Vec<String>;
 
 /// Every room and the rooms it may import. `app` is what the parts are put together into and what use cases take;
 /// of the use cases it knows the pool that hashes passwords and what makes a dialect's client.
-const DOORS: [(&str, &[&str]); 24] = [
+const DOORS: [(&str, &[&str]); 26] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("model", &["clock", "crypto"]),
@@ -28,13 +28,15 @@ const DOORS: [(&str, &[&str]); 24] = [
     ("signing", &["audit", "clock", "config", "crypto", "keys", "model", "store"]),
     ("status", &["clock", "config", "crypto", "keys", "model", "store"]),
     ("ledger", &["clock", "crypto", "keys", "model", "store"]),
+    ("usage", &["clock", "model", "store"]),
+    ("findings", &["clock", "config", "keys", "model", "signing", "store"]),
     // For APIs, without the server.
     ("verify", &["clock", "keys", "model"]),
     (
         "app",
         &[
             "audit", "clock", "config", "crypto", "dialect", "identity", "keys", "ledger", "mail", "metrics",
-            "model", "outbound", "registry", "signing", "status", "store", "tenancy",
+            "model", "outbound", "registry", "signing", "status", "store", "tenancy", "usage",
         ],
     ),
     ("tenancy", USE_CASE),
@@ -57,7 +59,7 @@ const DOORS: [(&str, &[&str]); 24] = [
         "web",
         &[
             "app", "audit", "clock", "config", "crypto", "grants", "identity", "jobs", "keys", "mail",
-            "metrics", "model", "protocol", "signing", "store", "tenancy",
+            "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
         ],
     ),
     (
@@ -70,8 +72,8 @@ const DOORS: [(&str, &[&str]); 24] = [
     (
         "cli",
         &[
-            "app", "audit", "clock", "config", "crypto", "dialect", "identity", "keys", "ledger", "model",
-            "outbound", "protocol", "signing", "store", "tenancy", "web",
+            "app", "audit", "clock", "config", "crypto", "dialect", "findings", "identity", "keys", "ledger",
+            "model", "outbound", "protocol", "signing", "store", "tenancy", "web",
         ],
     ),
 ];

@@ -1,11 +1,13 @@
 //! What operators rely on, seen from outside: probes, metrics, logs, limits, keys, several nodes.
 
+mod findings;
 mod health;
 mod keys;
 mod ledger;
 mod limits;
 mod logs;
 mod nodes;
+mod usage;
 
 use std::time::{Duration, Instant};
 

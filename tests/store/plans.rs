@@ -72,7 +72,10 @@ const QUERIES: &[&str] = &[
     "SELECT * FROM organisation_domains WHERE organisation_id = X",
     "SELECT * FROM invitations WHERE organisation_id = X",
     "SELECT * FROM audit_events WHERE organisation_id = X ORDER BY at LIMIT 10",
+    "SELECT kind, hour, label, amount FROM usage_counts WHERE kind = 'sign_in' AND hour >= 5 AND hour < 9",
+    "SELECT client_id, label, amount FROM usage_counts WHERE kind = 'token' AND hour >= 5 AND hour < 9",
     // The sweep.
+    "SELECT hour FROM usage_counts WHERE hour < 5 ORDER BY hour LIMIT 500",
     "SELECT digest FROM codes WHERE expires_at < 5 ORDER BY expires_at LIMIT 500",
     "SELECT digest FROM refresh_tokens WHERE expires_at < 5 ORDER BY expires_at LIMIT 500",
     "SELECT id FROM grants WHERE expires_at < 5 ORDER BY expires_at LIMIT 500",

@@ -394,7 +394,7 @@ fn sign(
         passed_on,
     };
     let access = issue::product_access_token(app, &issuing, subject.active.as_ref(), claims(&subject))?;
-    app.metrics.token_issued(GrantType::RefreshToken);
+    app.count_token(GrantType::RefreshToken, Some(client.key));
     // As the token itself has it: whole seconds.
     let expires_at = Timestamp::from_seconds(now.seconds()).plus(Duration::from_secs(access.expires_in));
     Ok(Issued { subject, access: Secret::from_text(access.text), issued_at: now, expires_at, refresh })

@@ -7,7 +7,7 @@ use crate::crypto::Secret;
 use crate::grants::issue::{self, FRESH, Issuing};
 use crate::grants::{Detail, registry, token_exchange};
 use crate::identity::session::SignedIn;
-use crate::model::{Client, GrantId, GrantType, OrganisationId, Place};
+use crate::model::{Client, ClientKey, GrantId, GrantType, OrganisationId, Place};
 use crate::protocol::acr::acr_for;
 use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::demands::Demands;
@@ -44,28 +44,33 @@ pub(super) async fn token(
         scope: caller.identity.scope.filtered(concerns),
         access_ttl: Some(FRESH.min(usual).min(left)),
     };
-    let text = match &caller.ground {
-        Ground::Grant(held) => of_grant(app, &held.0, held.1.clone(), target, origin).await?,
+    let (text, client) = match &caller.ground {
+        Ground::Grant(held) => {
+            let text = of_grant(app, &held.0, held.1.clone(), target, origin).await?;
+            (text, Some(held.1.client_id))
+        }
         Ground::Client(claims) => {
             let client = app.client(&claims.client_id).await?.ok_or(Denied::Invalid)?;
             let admitted = admission::admit_client(&client)?;
-            issue::client_access_token(app, &client, admitted, &target, now)?.text
+            (issue::client_access_token(app, &client, admitted, &target, now)?.text, Some(client.key))
         }
         Ground::Machine(machine) => {
             let permissions = token_exchange::permissions(&caller.identity.scope, &registry);
             let target = Target { scope: target.scope.union(&permissions), ..target };
             let made = token_exchange::token_of_key(app, machine.admitted(), &target, origin).await?;
-            made.ok_or(Denied::Invalid)?.token.expose().to_owned()
+            (made.ok_or(Denied::Invalid)?.token.expose().to_owned(), None)
         }
         Ground::Session(_) if resource.is_none() => {
             return Err(Denied::Demands("audience is no API that is registered"));
         }
         Ground::Session(signed_in) => {
             let place = caller.identity.organisation;
-            of_session(app, signed_in, place, demands.client.as_deref(), target, origin).await?
+            let named = demands.client.as_deref();
+            let (text, client) = of_session(app, signed_in, place, named, target, origin).await?;
+            (text, Some(client))
         }
     };
-    app.metrics.token_issued(GrantType::TokenExchange);
+    app.count_token(GrantType::TokenExchange, client);
     Ok(Secret::from_text(text))
 }
 
@@ -115,7 +120,7 @@ async fn of_session(
     client: Option<&str>,
     target: Target,
     origin: &Origin,
-) -> Result<String, Denied> {
+) -> Result<(String, ClientKey), Denied> {
     let Some(named) = client else {
         return Err(Denied::Demands("for a browser's session token needs client: whom it is made for"));
     };
@@ -165,7 +170,7 @@ async fn of_session(
         let place = issue::take_place(db, &grant, &meant, usual, &scribe)?;
         Ok(Ok((admission, grant, detail, place)))
     });
-    sign(app, &client, &allowed.await??, &target, now)
+    Ok((sign(app, &client, &allowed.await??, &target, now)?, client.key))
 }
 
 /// The grant that says the same already, if there is one.

@@ -27,7 +27,7 @@ use crate::crypto::Secret;
 use crate::identity::limits::{self, Bucket, Throttled};
 use crate::identity::session::{self, Arrival, Begun, Terms};
 use crate::mail::message::FactorKind;
-use crate::model::{AuditAction, AuthMethod, CeremonyPurpose, PasskeyId, UserId};
+use crate::model::{AuditAction, AuthMethod, CeremonyPurpose, Outcome, PasskeyId, UserId};
 use crate::store::passkeys::{self, Ceremony, Passkey as Row};
 use crate::store::{self, Conn, users};
 use crate::tenancy::admission;
@@ -101,6 +101,23 @@ pub async fn begin_sign_in(app: &App, browser: &Secret, origin: &Origin) -> Resu
 
 /// Signs in whoever has the passkey.
 pub async fn sign_in(
+    app: &App,
+    answer: &Answer,
+    arrival: &Arrival,
+    remember: bool,
+    origin: &Origin,
+) -> Result<Begun, PasskeyError> {
+    let settled = settle_sign_in(app, answer, arrival, remember, origin).await;
+    match &settled {
+        Ok(_) => app.count_sign_in(AuthMethod::HardwareKey, Outcome::Success),
+        Err(PasskeyError::Refused) => app.count_sign_in(AuthMethod::HardwareKey, Outcome::Failure),
+        Err(PasskeyError::Throttled(_)) => app.count_sign_in(AuthMethod::HardwareKey, Outcome::Denied),
+        Err(PasskeyError::Unavailable | PasskeyError::Gone | PasskeyError::Store(_)) => {}
+    }
+    settled
+}
+
+async fn settle_sign_in(
     app: &App,
     answer: &Answer,
     arrival: &Arrival,

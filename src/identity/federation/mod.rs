@@ -365,10 +365,10 @@ async fn note(
     origin: &Origin,
 ) -> Result<(), store::Error> {
     let Some(failure) = failure else {
-        app.metrics.sign_in(AuthMethod::Federated, Outcome::Success);
+        app.count_sign_in(AuthMethod::Federated, Outcome::Success);
         return Ok(());
     };
-    app.metrics.sign_in(AuthMethod::Federated, Outcome::Failure);
+    app.count_sign_in(AuthMethod::Federated, Outcome::Failure);
     tracing::warn!(provider = upstream.settings.id, why = %failure, "a sign-in through an identity provider failed");
     if matches!(failure, FederationError::Store(_)) {
         return Ok(());

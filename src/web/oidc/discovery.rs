@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, USER_AGENT};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -39,7 +39,10 @@ pub async fn metadata(request: HttpRequest, prepared: Data<Prepared>) -> HttpRes
 
 /// `GET /.well-known/jwks.json` (RFC 7517 §5). How long it may be cached follows from the schedule of the keys.
 pub async fn jwks(request: HttpRequest, app: Data<App>) -> HttpResponse {
-    let document = app.signing.keyring().jwks(app.clock.now());
+    let now = app.clock.now();
+    let program = request.headers().get(USER_AGENT).and_then(|name| name.to_str().ok());
+    app.usage.keys_fetched(program, now);
+    let document = app.signing.keyring().jwks(now);
     let body = Bytes::from_owner(Arc::clone(&document.body));
     answer(&request, JSON, body, &document.etag, document.max_age.as_secs())
 }

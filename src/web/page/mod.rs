@@ -20,6 +20,7 @@ mod logout;
 mod magic;
 mod organisation;
 mod parts;
+pub mod picture;
 mod recover;
 mod register;
 mod welcome;
