@@ -44,6 +44,7 @@ texts! {
     "frame",
     "operation",
     "pictures",
+    "setup",
     "users",
 }
 

@@ -126,6 +126,12 @@ impl Entered {
     }
 }
 
+/// Whether there is anything for this account in the console.
+pub async fn is_open_to(app: &App, account: &SignedIn) -> Result<bool, store::Error> {
+    let (account, need) = (account.clone(), Need { act: Act::See, area: Area::Front });
+    Ok(app.db.read(move |db| standing(db, &account, need, None)).await?.is_ok())
+}
+
 /// Lets somebody in for a request that needs this; `organisation` is what the path says, an id or a slug.
 pub async fn enter(
     app: &App,

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod actor;
 pub mod admission;
 pub mod api_keys;
+pub mod beginning;
 pub mod clients;
 pub mod console;
 pub mod directory;

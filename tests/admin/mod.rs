@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod operation;
+mod setup;
 mod users;
 
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@ mod list;
 mod mail;
 mod sessions;
 mod settings;
+mod setup;
 mod users;
 mod words;
 
@@ -54,8 +55,15 @@ macro_rules! table {
 use table;
 
 /// Every area's routes.
-const AREAS: &[&[Route]] =
-    &[front::ROUTES, users::ROUTES, sessions::ROUTES, mail::ROUTES, audit::ROUTES, settings::ROUTES];
+const AREAS: &[&[Route]] = &[
+    audit::ROUTES,
+    front::ROUTES,
+    mail::ROUTES,
+    sessions::ROUTES,
+    settings::ROUTES,
+    setup::ROUTES,
+    users::ROUTES,
+];
 
 /// Everything that the console answers.
 pub fn all() -> impl Iterator<Item = &'static Route> {
