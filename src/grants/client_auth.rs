@@ -51,7 +51,7 @@ pub async fn authenticate(
     let verdict = match &client {
         Some(client) => check(app, client, presented, called).await,
         None => {
-            let told = Explanation::of(Rule::ClientUnknown).with_id("client_id", presented.client_id());
+            let told = Explanation::of(Rule::ClientUnknown).with("client_id", presented.client_id());
             Err(failed("no client is called that").because(told).into())
         }
     };

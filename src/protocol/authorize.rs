@@ -217,8 +217,7 @@ fn check_client<'a>(
             Err(OAuthError::new(ErrorCode::UnauthorizedClient, text).because(Rule::ClientDisabled))
         }
         None => {
-            let unknown =
-                Explanation::of(Rule::ClientUnknown).with_id("client_id", named.unwrap_or_default());
+            let unknown = Explanation::of(Rule::ClientUnknown).with("client_id", named.unwrap_or_default());
             let text = "client_id names no client that is known here";
             Err(OAuthError::invalid_request(text).because(unknown))
         }

@@ -2,9 +2,11 @@
 //!
 //! Written after the fact and forgotten after days. What stands in a row is decided by [`crate::explain`].
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
-use super::schema::refusals;
+use super::schema::{refusals, users};
 use super::{Conn, Error, upsert};
 use crate::clock::Timestamp;
 use crate::model::{ClientKey, OrganisationId, RefusalKind, UserId};
@@ -35,9 +37,19 @@ pub struct Sought {
     pub organisation: Option<OrganisationId>,
 }
 
-/// Writes what is not there yet: one request has one reason.
+/// Writes what is not there yet: one request has one reason. A user who was removed meanwhile is not named.
 pub fn insert(db: &mut Conn, rows: &[Refusal]) -> Result<(), Error> {
-    rows.iter().try_for_each(|row| upsert::insert_refusal(db, row).map(drop))
+    let named: BTreeSet<UserId> = rows.iter().filter_map(|row| row.user_id).collect();
+    let there: BTreeSet<UserId> = users::table
+        .filter(users::id.eq_any(named.iter().copied().collect::<Vec<_>>()))
+        .select(users::id)
+        .load(db)?
+        .into_iter()
+        .collect();
+    rows.iter().try_for_each(|row| {
+        let user_id = row.user_id.filter(|user| there.contains(user));
+        upsert::insert_refusal(db, &Refusal { user_id, ..row.clone() }).map(drop)
+    })
 }
 
 /// The refusal of the request with this reference, unless it is to be forgotten by now.
