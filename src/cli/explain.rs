@@ -86,7 +86,7 @@ fn in_words(found: &Explained) -> String {
         String::new(),
         format!("rule: {}", told.rule),
         format!("at: {}", told.at),
-        format!("asked for: {} ({}, answered {})", told.kind, told.route, told.status),
+        format!("wanted: {} ({}, answered {})", told.kind, told.route, told.status),
     ];
     lines.extend(told.facts.iter().map(|Fact { name, value }| format!("{name}: {value}")));
     if let Some(client) = &told.client {

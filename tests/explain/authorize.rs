@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use countersign::audit::Origin;
+use countersign::model::Status;
+use countersign::tenancy::clients;
 use serde_json::json;
 
 use super::{assert_told, brought, member, shown, why};
@@ -72,6 +75,10 @@ on_both_databases! {
 
     async fn lo_3_an_unknown_client_and_a_disabled_one_are_told_apart(database) {
         let app = TestApp::start(database).await;
+        let client = app.client("timetable").await;
+        clients::set_status(&app.app, &client.client_id, Status::Disabled, &Origin::command_line()).await.unwrap();
+        let page = app.browser().get(&client.flow("openid").path()).await;
+        assert_told(&why(&app, &shown(&page)).await, "client_disabled", &[]);
         let page = app.browser().get("/oauth2/authorize?client_id=calendar&response_type=code").await;
         assert_told(&why(&app, &shown(&page)).await, "client_unknown", &[("client_id", "calendar")]);
     }

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod bounds;
+mod shell;
 mod sign_in;
 mod tokens;
 
