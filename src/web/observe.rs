@@ -268,8 +268,7 @@ fn explanation_of_call(refused: &Refused) -> Option<Explanation> {
 
 /// What an endpoint is there for.
 fn endpoint(route: &str) -> RefusalKind {
-    const WAYS_IN: [&str; 7] =
-        ["/login", "/register", "/recover", "/setup", "/invitation", "/verify-email", "/sign-in"];
+    const WAYS_IN: [&str; 6] = ["/login", "/register", "/recover", "/setup", "/invitation", "/verify-email"];
     if [path::AUTHORIZE, path::PAR, "/consent"].iter().any(|path| route.contains(path)) {
         RefusalKind::Authorize
     } else if route.contains(path::TOKEN) {
