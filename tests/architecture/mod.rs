@@ -59,8 +59,8 @@ const DOORS: [(&str, &[&str]); 27] = [
     (
         "web",
         &[
-            "app", "audit", "clock", "config", "crypto", "explain", "grants", "identity", "jobs", "keys", "mail",
-            "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
+            "app", "audit", "clock", "config", "crypto", "explain", "grants", "identity", "jobs", "keys",
+            "mail", "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
         ],
     ),
     (
@@ -73,8 +73,8 @@ const DOORS: [(&str, &[&str]); 27] = [
     (
         "cli",
         &[
-            "app", "audit", "clock", "config", "crypto", "dialect", "explain", "findings", "identity", "keys", "ledger",
-            "model", "outbound", "protocol", "signing", "store", "tenancy", "web",
+            "app", "audit", "clock", "config", "crypto", "dialect", "explain", "findings", "identity",
+            "keys", "ledger", "model", "outbound", "protocol", "signing", "store", "tenancy", "web",
         ],
     ),
 ];
