@@ -303,6 +303,7 @@ impl Findings {
                 format!("{error}; write it like `info` or `info,countersign::mail=debug`"),
             );
         }
+        self.between("log.explain_for", config.log.explain_for, minutes(60), days(30));
         if let Some(path) = &config.outbound.extra_ca_file {
             self.readable("outbound.extra_ca_file", path);
         }

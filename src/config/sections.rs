@@ -549,11 +549,14 @@ pub struct Log {
     pub level: String,
     /// `text` for people, `json` for collectors.
     pub format: LogFormat,
+    /// How long it is kept why a request was refused, to be found by its reference.
+    #[serde(with = "duration")]
+    pub explain_for: Duration,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text }
+        Self { level: "info".to_owned(), format: LogFormat::Text, explain_for: Duration::from_secs(7 * DAY) }
     }
 }
 

@@ -40,6 +40,7 @@ macro_rules! texts {
 }
 
 texts! {
+    "explain",
     "findings",
     "frame",
     "operation",
@@ -214,7 +215,7 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
-fn turns_direction(c: char) -> bool {
+pub(super) fn turns_direction(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -9,6 +9,8 @@ pub mod client;
 #[cfg(feature = "server")]
 pub mod email;
 #[cfg(feature = "server")]
+pub mod explanation;
+#[cfg(feature = "server")]
 pub mod id;
 #[cfg(feature = "server")]
 pub mod language;

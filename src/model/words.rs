@@ -125,6 +125,20 @@ words! {
         MultiFactor = "mfa",
     }
 
+    /// What somebody wanted who was refused.
+    RefusalKind {
+        /// To prove who they are, in whatever way.
+        SignIn = "sign_in",
+        /// An application sent a browser.
+        Authorize = "authorize",
+        /// An application wanted tokens.
+        Token = "token",
+        /// An application did not prove which it is.
+        Client = "client",
+        /// Whatever else is called: userinfo, introspection, our own API.
+        Api = "api",
+    }
+
     /// What a one-time link is good for. A link of one purpose is nothing to another (PW-8).
     LinkPurpose {
         Setup = "setup",

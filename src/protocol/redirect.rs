@@ -7,8 +7,8 @@ use url::Url;
 
 use crate::model::{ApplicationType, Client};
 
-use super::OAuthError;
 use super::response::ResponseMode;
+use super::{OAuthError, difference};
 
 /// Proof that the browser may be sent back to the client, and how.
 ///
@@ -34,7 +34,8 @@ impl ClientRedirect {
         let registered =
             client.redirect_uris.iter().any(|uri| matches(uri, redirect_uri, client.application_type));
         if !registered {
-            return Err(OAuthError::invalid_request("redirect_uri is not registered for this client"));
+            return Err(OAuthError::invalid_request("redirect_uri is not registered for this client")
+                .because(difference::explain(redirect_uri, &client.redirect_uris)));
         }
         Ok(Self {
             uri: redirect_uri.to_owned(),

@@ -35,6 +35,7 @@ pub mod outbox;
 pub mod passkeys;
 pub mod pending;
 pub mod personal;
+pub mod refusals;
 pub mod resources;
 pub mod roles;
 pub mod sessions;

@@ -478,4 +478,15 @@ tables! {
         checked_at -> Nullable<BigInt>,
         missing_since -> Nullable<BigInt>,
     }
+    refusals (reference) {
+        reference -> Text,
+        at -> BigInt,
+        kind -> Text,
+        rule -> Text,
+        client_id -> Nullable<Binary>,
+        user_id -> Nullable<Binary>,
+        organisation_id -> Nullable<Binary>,
+        detail -> Text,
+        expires_at -> BigInt,
+    }
 }

@@ -142,7 +142,7 @@ impl Sending {
         };
         if self.actor != Actor::Operator {
             let bucket = Bucket::new("mail to", &[self.guest.email.folded().as_bytes()]);
-            limits::reserve(db, &[(bucket, self.per_address)], self.scribe.now)?
+            limits::reserve(db, &[(bucket, self.per_address)], self.scribe.now, &self.scribe.origin.slip)?
                 .map_err(InvitationError::Throttled)?;
         }
         let invitation = self.invitation();

@@ -88,8 +88,8 @@ pub async fn found(
     let (scribe, limit) = (app.scribe(origin), app.config.limits.organizations_per_user);
     let bucket = Bucket::new("organisations of", &[user.as_bytes().as_slice()]);
     // Counted by itself, so that asking which short names are taken is counted too (OR-7).
-    let now = scribe.now;
-    let counted = app.db.write(move |db| limits::reserve(db, &[(bucket, limit)], now)).await?;
+    let (now, slip) = (scribe.now, origin.slip.clone());
+    let counted = app.db.write(move |db| limits::reserve(db, &[(bucket, limit)], now, &slip)).await?;
     counted.map_err(OrganisationError::Throttled)?;
     let founded = app.db.write(move |db| {
         let created = insert(db, &slug, &name, Some(user), &scribe)?;

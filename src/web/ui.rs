@@ -24,6 +24,8 @@ pub struct Ui<'a> {
     pub account: Option<&'a str>,
     /// The zone in which times are shown, if the reader chose one; else UTC.
     pub zone: Option<&'a Zone>,
+    /// What was asked for is refused: by this an operator finds out why.
+    pub reference: Option<&'a str>,
 }
 
 impl Ui<'_> {
@@ -78,7 +80,15 @@ mod tests {
     use super::*;
 
     fn ui(language: Language) -> Ui<'static> {
-        Ui { language, base: "/auth", csrf: "", product: "Countersign", account: None, zone: None }
+        Ui {
+            language,
+            base: "/auth",
+            csrf: "",
+            product: "Countersign",
+            account: None,
+            zone: None,
+            reference: None,
+        }
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::crypto::{Digest, MasterKey, Secret};
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{AuditAction, AuthMethod, Outcome, RequestId, UserId};
 use crate::protocol::factors::RECENT;
 use crate::store::{self, Conn, federation as rows};
@@ -79,6 +80,26 @@ pub enum FederationError {
     Throttled(Throttled),
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl FederationError {
+    /// Notes why, for those who run the instance.
+    fn tell(&self, provider: &str, origin: &Origin) {
+        let (rule, reason) = match self {
+            // Noted where it was counted; and an outage is no refusal.
+            Self::Throttled(_) | Self::Store(_) => return,
+            Self::NoSuchProvider => (Rule::ProviderUnknown, None),
+            Self::Stale => (Rule::ProviderStale, None),
+            Self::Denied(error) => (Rule::ProviderDenied, Some(error.clone())),
+            Self::Unavailable(why) => (Rule::ProviderAway, Some(why.clone())),
+            Self::Refused(why) => (Rule::ProviderToken, Some(why.clone())),
+            Self::NoAccount | Self::NotInvited | Self::LinkedElsewhere | Self::AccountExists => {
+                (Rule::ProviderAccount, Some(self.to_string()))
+            }
+        };
+        let told = Explanation::of(rule).with("provider", provider);
+        origin.slip.refuse(reason.into_iter().fold(told, |told, why| told.with("reason", why)));
+    }
 }
 
 /// A browser that wants to go to a provider.
@@ -150,6 +171,12 @@ pub struct Failed {
 /// # Errors
 /// If there is no such provider, or it does not answer.
 pub async fn start(app: &App, start: Start<'_>, origin: &Origin) -> Result<Url, Failed> {
+    let provider = start.provider;
+    let outcome = set_out(app, start, origin).await;
+    outcome.inspect_err(|failed| failed.error.tell(provider, origin))
+}
+
+async fn set_out(app: &App, start: Start<'_>, origin: &Origin) -> Result<Url, Failed> {
     let upstream = match providers::find_active(app, start.provider).await {
         Ok(Some(upstream)) => upstream,
         Ok(None) => return Err(Failed::of(FederationError::NoSuchProvider, None, start.onward)),
@@ -172,7 +199,7 @@ async fn begin(
     let scribe = app.scribe(origin);
     let tries = [tries(app, start.device, origin)];
     app.db
-        .write(move |db| limits::reserve(db, &tries, scribe.now))
+        .write(move |db| limits::reserve(db, &tries, scribe.now, &scribe.origin.slip))
         .await?
         .map_err(FederationError::Throttled)?;
     let documents = upstream::documents(app, &upstream.settings).await?;
@@ -234,6 +261,18 @@ fn open_verifier(master: &MasterKey, row: &rows::UpstreamLogin) -> Result<Secret
 /// # Errors
 /// With everything that a page needs to offer the other ways.
 pub async fn finish(
+    app: &App,
+    provider: &str,
+    returned: Returned,
+    binding: Option<&Secret>,
+    arrival: Arrival,
+    origin: &Origin,
+) -> Result<Finished, Failed> {
+    let outcome = come_back(app, provider, returned, binding, arrival, origin).await;
+    outcome.inspect_err(|failed| failed.error.tell(provider, origin))
+}
+
+async fn come_back(
     app: &App,
     provider: &str,
     returned: Returned,

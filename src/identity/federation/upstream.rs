@@ -212,7 +212,7 @@ pub(super) async fn prove(
     let now = app.clock.now();
     let attempt = |jwks: &Arc<str>| token::verify(settings, &documents.rule, jwks, token, &nonce, kind, now);
     let mut outcome = attempt(&jwks(app, settings, documents, false).await?);
-    if outcome == Err(Fault::UnknownKey) {
+    if let Err(Fault::UnknownKey(_)) = outcome {
         outcome = attempt(&jwks(app, settings, documents, true).await?);
     }
     Ok(outcome?)

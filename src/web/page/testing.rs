@@ -27,6 +27,7 @@ pub fn each_language(test: impl Fn(&Ui<'_>)) {
                 product: "Countersign <&>",
                 account,
                 zone: None,
+                reference: account.map(|_| "k7f2-9q3m-x4tz"),
             });
         }
     }
