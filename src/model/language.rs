@@ -43,6 +43,7 @@ texts! {
     "findings",
     "frame",
     "operation",
+    "organisations",
     "pictures",
     "setup",
     "users",

@@ -278,6 +278,8 @@ words! {
         OrganisationSuspended = "organization.suspended",
         OrganisationResumed = "organization.resumed",
         WorkspaceCreated = "workspace.created",
+        WorkspaceRenamed = "workspace.renamed",
+        WorkspaceRemoved = "workspace.removed",
         RoleDefined = "role.defined",
         RoleChanged = "role.changed",
         RoleRemoved = "role.removed",

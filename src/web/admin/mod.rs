@@ -9,6 +9,7 @@ mod audit;
 mod front;
 mod list;
 mod mail;
+mod organisations;
 mod sessions;
 mod settings;
 mod setup;
@@ -49,6 +50,7 @@ macro_rules! table {
     (@area front) => { $crate::tenancy::console::Area::Front };
     (@area instance) => { $crate::tenancy::console::Area::Instance };
     (@area organisation) => { $crate::tenancy::console::Area::Organisation };
+    (@area tenant) => { $crate::tenancy::console::Area::Tenant };
     (@method get) => { $crate::web::login::read() };
     (@method post) => { actix_web::web::post() };
 }
@@ -63,6 +65,14 @@ const AREAS: &[&[Route]] = &[
     settings::ROUTES,
     setup::ROUTES,
     users::ROUTES,
+    organisations::list::ROUTES,
+    organisations::show::ROUTES,
+    organisations::members::ROUTES,
+    organisations::invitations::ROUTES,
+    organisations::roles::ROUTES,
+    organisations::workspaces::ROUTES,
+    organisations::domains::ROUTES,
+    organisations::api_keys::ROUTES,
 ];
 
 /// Everything that the console answers.
@@ -112,7 +122,8 @@ mod tests {
                 );
             }
             let of_one = route.path.contains("{organization}");
-            assert_eq!(of_one, route.need.area == Area::Organisation, "{}", route.path);
+            let area = route.need.area;
+            assert_eq!(of_one, matches!(area, Area::Organisation | Area::Tenant), "{}", route.path);
         }
     }
 
