@@ -277,6 +277,7 @@ words! {
         OrganisationChanged = "organization.changed",
         OrganisationSuspended = "organization.suspended",
         OrganisationResumed = "organization.resumed",
+        BrandingChanged = "branding.changed",
         WorkspaceCreated = "workspace.created",
         WorkspaceRenamed = "workspace.renamed",
         WorkspaceRemoved = "workspace.removed",

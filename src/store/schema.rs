@@ -470,6 +470,15 @@ tables! {
         invitation_id -> Binary,
         role_id -> Binary,
     }
+    organisation_branding (organisation_id) {
+        organisation_id -> Binary,
+        accent -> Nullable<Text>,
+        logo -> Nullable<Binary>,
+        logo_type -> Nullable<Text>,
+        message -> Text,
+        support -> Text,
+        hash -> Text,
+    }
     organisation_domains (organisation_id, domain) {
         organisation_id -> Binary,
         domain -> Text,

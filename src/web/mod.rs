@@ -12,6 +12,7 @@ pub mod account;
 pub mod admin;
 pub mod api;
 pub mod assets;
+pub mod branding;
 pub mod client_ip;
 pub mod cookies;
 pub mod cors;
@@ -72,6 +73,10 @@ fn below_issuer(cfg: &mut ServiceConfig, config: &Config, listener: Listener) {
         cfg.configure(admin::routes).configure(api::admin::routes);
     }
     cfg.configure(api::routes).configure(forward_auth::routes);
+    cfg.configure(branding::routes)
+        .configure(admin::routes)
+        .configure(api::routes)
+        .configure(forward_auth::routes);
     if config.has_dev_pages() {
         cfg.configure(dev::routes);
     }

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::crypto::Secret;
 use crate::model::language::negotiate;
 use crate::model::{Language, Zone};
+use crate::tenancy::branding::Brand;
 
 use super::csrf;
 use super::failure::PageFailure;
@@ -49,6 +50,7 @@ pub struct Frame<'a> {
     product: &'a str,
     csrf: String,
     zone: Option<Zone>,
+    brand: Option<Brand>,
 }
 
 impl<'a> Frame<'a> {
@@ -69,6 +71,7 @@ impl<'a> Frame<'a> {
             product: &app.config.branding.product_name,
             csrf: String::new(),
             zone: None,
+            brand: None,
         }
     }
 
@@ -76,6 +79,12 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn in_zone(self, zone: Option<Zone>) -> Self {
         Self { zone, ..self }
+    }
+
+    /// Looks as the organisation chose that the page is about.
+    #[must_use]
+    pub fn branded(self, brand: Option<Brand>) -> Self {
+        Self { brand, ..self }
     }
 
     /// For a page; `account` is who is signed in, as the header shows it.
@@ -87,6 +96,7 @@ impl<'a> Frame<'a> {
             product: self.product,
             account,
             zone: self.zone.as_ref(),
+            brand: self.brand.as_ref(),
         }
     }
 }

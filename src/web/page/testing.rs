@@ -27,6 +27,7 @@ pub fn each_language(test: impl Fn(&Ui<'_>)) {
                 product: "Countersign <&>",
                 account,
                 zone: None,
+                brand: None,
             });
         }
     }

@@ -4,6 +4,7 @@
 //! that is decided by [`crate::tenancy`], in the transaction that does it.
 
 pub mod api_keys;
+pub mod branding;
 pub mod domains;
 pub mod invitations;
 pub mod list;
@@ -40,17 +41,19 @@ enum Tab {
     Roles,
     Workspaces,
     Domains,
+    Branding,
     ApiKeys,
 }
 
 impl Tab {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Overview,
         Self::Members,
         Self::Invitations,
         Self::Roles,
         Self::Workspaces,
         Self::Domains,
+        Self::Branding,
         Self::ApiKeys,
     ];
 
@@ -62,6 +65,7 @@ impl Tab {
             Self::Roles => ui.t("roles.title"),
             Self::Workspaces => ui.t("workspaces.title"),
             Self::Domains => ui.t("domains.title"),
+            Self::Branding => ui.t("branding.title"),
             Self::ApiKeys => ui.t("console.place.api_keys"),
         }
     }
@@ -75,6 +79,7 @@ impl Tab {
             Self::Roles => format!("{at}/roles"),
             Self::Workspaces => format!("{at}/workspaces"),
             Self::Domains => format!("{at}/domains"),
+            Self::Branding => format!("{at}/branding"),
             Self::ApiKeys => format!("{at}/api-keys"),
         }
     }
