@@ -76,11 +76,11 @@ on_both_databases! {
         assert!(app.audit().await.contains(&"branding.changed success".to_owned()));
 
         // Tried before it is stored.
-        let page = browser.get(&format!("{at}?accent=%231f3b8f")).await;
-        assert!(page.text().contains("#1f3b8f can be read") && page.html.contains("preview?accent=%231f3b8f"), "{}", page.text());
-        let page = browser.get(&format!("{at}?accent=%23ffee00")).await;
+        let page = browser.get(&format!("{at}?colour=%231f3b8f")).await;
+        assert!(page.text().contains("#1f3b8f can be read") && page.html.contains("preview?colour=%231f3b8f"), "{}", page.text());
+        let page = browser.get(&format!("{at}?colour=%23ffee00")).await;
         assert!(page.text().contains("cannot be read"), "{}", page.text());
-        let drawn = browser.get(&format!("{at}/preview?accent=%231f3b8f")).await;
+        let drawn = browser.get(&format!("{at}/preview?colour=%231f3b8f")).await;
         assert!(drawn.header("content-type").starts_with("image/svg+xml") && drawn.header("content-security-policy").contains("sandbox"));
         assert!(drawn.html.contains("#1f3b8f") && drawn.html.contains("acme &#38; Söhne") && drawn.html.contains("Staff only"), "{}", drawn.html);
     }

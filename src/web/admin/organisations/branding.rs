@@ -47,7 +47,7 @@ struct Shown<'a> {
 /// `GET /admin/organizations/{organization}/branding`.
 async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
     let (look, query) = (stored(&console).await?, console.query()?);
-    let tried = query.get("accent").and_then(Colour::parse);
+    let tried = query.get("colour").and_then(Colour::parse);
     Ok(console.show(|ui| page(ui, &console, look.as_ref(), Shown { tried, ..Shown::default() })))
 }
 
@@ -74,7 +74,7 @@ fn picture(ui: &Ui<'_>, at: &str, look: Option<&Branding>, tried: Option<Colour>
             let ground = Colour::parse("#ffffff").map(|white| palette.light.accent.contrast(white));
             let contrast = format!("{:.1}", ground.unwrap_or_default());
             let text = ui.with("branding.good", &[("colour", colour.to_string()), ("contrast", contrast)]);
-            (format!("?accent=%23{}", &colour.to_string()[1..]), Some((Tone::Good, text)))
+            (format!("?colour=%23{}", &colour.to_string()[1..]), Some((Tone::Good, text)))
         }
         (_, Some(Err(pale))) => (String::new(), Some((Tone::Bad, too_pale(ui, pale)))),
         _ => (String::new(), None),
@@ -109,7 +109,7 @@ fn try_form(ui: &Ui<'_>, at: &str, look: Option<&Branding>, tried: Option<Colour
         accent => accent,
     };
     Form::search("try-colour", at, ui.t("branding.try"))
-        .field(Field::new(Kind::Colour, "accent", ui.t("branding.accent")).value(value))
+        .field(Field::new(Kind::Colour, "colour", ui.t("branding.accent")).value(value))
 }
 
 fn words_form(ui: &Ui<'_>, at: &str, look: Option<&Branding>, tried: Option<Colour>) -> Form {
@@ -145,7 +145,7 @@ fn logo(ui: &Ui<'_>, at: &str, look: Option<&Branding>, problem: Option<&str>) -
 async fn preview(console: Console) -> Result<HttpResponse, PageFailure> {
     let (look, query) = (stored(&console).await?, console.query()?);
     let accent = look.as_ref().and_then(|look| look.accent.as_deref());
-    let chosen = query.get("accent").or(accent).and_then(Colour::parse);
+    let chosen = query.get("colour").or(accent).and_then(Colour::parse);
     let palette = chosen.and_then(|colour| Palette::of(colour).ok()).unwrap_or(Palette::ours());
     let logo = look.as_ref().and_then(|look| Some((look.logo.as_ref()?, look.logo_type.as_ref()?)));
     let logo = logo.map(|(bytes, kind)| format!("data:{kind};base64,{}", BASE64_STANDARD.encode(bytes)));
