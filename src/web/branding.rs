@@ -44,9 +44,12 @@ async fn style(app: Data<App>, path: Path<(String, String)>) -> Result<HttpRespo
 
 async fn logo(app: Data<App>, path: Path<(String, String)>) -> Result<HttpResponse, PageFailure> {
     let (organisation, hash) = named(&path)?;
-    let found = app.db.read(move |db| branding::find(db, organisation)).await?;
-    let found = found.filter(|found| found.hash == hash).ok_or(PageFailure::NotFound)?;
-    let picture = found.logo.ok_or(PageFailure::NotFound)?;
+    let read = app.db.read(move |db| Ok((looks::of(db, organisation)?, branding::find(db, organisation)?)));
+    let (brand, stored) = read.await?;
+    if brand.is_none_or(|brand| brand.hash != hash) {
+        return Err(PageFailure::NotFound);
+    }
+    let picture = stored.and_then(|stored| stored.logo).ok_or(PageFailure::NotFound)?;
     // Of what was stored only what is still a picture is served as one.
     let kind = looks::kind_of(&picture).ok_or(PageFailure::NotFound)?;
     Ok(kept(kind).body(picture))

@@ -197,7 +197,7 @@ async fn create(change: Change) -> Result<HttpResponse, PageFailure> {
 
 /// The one page that shows the text of a key.
 fn once(ui: &Ui<'_>, of: &Organisation, created: &Created, title: &'static str) -> Sheet {
-    let card = Card::plain("new-key")
+    let card = Card::new("new-key", ui.t("machines.made"))
         .item(Item::Note(Tone::Good, ui.t("machines.once").to_owned()))
         .code(&created.key.name, created.text.expose())
         .links(vec![Link::new(ui.t("machines.all"), Tab::ApiKeys.path(of.id))]);

@@ -137,7 +137,7 @@ fn one_sheet(
     let mut facts = vec![fact(ui, "orgs.state", state(ui, one))];
     facts.extend(one.verified_at.map(|at| fact(ui, "domains.proven_at", Cell::Time(at))));
     facts.extend(one.checked_at.map(|at| fact(ui, "domains.checked_at", Cell::Time(at))));
-    let proof = Card::plain("proof")
+    let proof = Card::new("proof", ui.t("domains.proof"))
         .facts(facts)
         .text(ui.with("domains.record_text", &[("domain", one.domain.as_str())]))
         .code(ui.t("domains.record"), domains::record(one));
