@@ -68,15 +68,12 @@ fn below_issuer(cfg: &mut ServiceConfig, config: &Config, listener: Listener) {
     if config.metrics_on_main_listener() {
         cfg.configure(health::metrics_routes);
     }
-    cfg.configure(assets::routes).configure(oidc::routes).configure(login::routes).configure(account::routes);
+    cfg.configure(assets::routes).configure(branding::routes);
+    cfg.configure(oidc::routes).configure(login::routes).configure(account::routes);
     if listener == Listener::Console || config.server.console_listen.is_none() {
         cfg.configure(admin::routes).configure(api::admin::routes);
     }
     cfg.configure(api::routes).configure(forward_auth::routes);
-    cfg.configure(branding::routes)
-        .configure(admin::routes)
-        .configure(api::routes)
-        .configure(forward_auth::routes);
     if config.has_dev_pages() {
         cfg.configure(dev::routes);
     }

@@ -62,10 +62,6 @@ const AREAS: &[&[Route]] = &[
     audit::ROUTES,
     front::ROUTES,
     mail::ROUTES,
-    sessions::ROUTES,
-    settings::ROUTES,
-    setup::ROUTES,
-    users::ROUTES,
     organisations::list::ROUTES,
     organisations::show::ROUTES,
     organisations::members::ROUTES,
@@ -76,9 +72,9 @@ const AREAS: &[&[Route]] = &[
     organisations::api_keys::ROUTES,
     organisations::branding::ROUTES,
     sessions::ROUTES,
-    mail::ROUTES,
-    audit::ROUTES,
     settings::ROUTES,
+    setup::ROUTES,
+    users::ROUTES,
 ];
 
 /// Everything that the console answers.
