@@ -24,6 +24,7 @@ use crate::protocol::{ErrorCode, OAuthError};
 use crate::store::authorization::{self, Code, Request};
 use crate::store::{self, Conn, consents, grants, sessions, users};
 use crate::tenancy::admission::{self, Acting, Refusal, Rules};
+use crate::tenancy::branding::{self, Brand};
 use crate::tenancy::membership;
 
 use super::{Detail, Failure};
@@ -34,6 +35,8 @@ pub struct Underway {
     pub row: Request,
     pub request: AuthorizationRequest,
     pub client: Arc<Client>,
+    /// How its pages look, if it is about an organisation that chose that.
+    pub brand: Option<Brand>,
 }
 
 /// Why a request cannot be gone on with.
@@ -88,7 +91,14 @@ pub async fn find(app: &App, id: RequestId, browser: Option<&Secret>) -> Result<
     let request: AuthorizationRequest = serde_json::from_str(&row.request)
         .map_err(|error| store::Error::broken("an authorization request", error))?;
     let client = app.client(&request.client_id).await?.filter(|client| client.key == row.client_id);
-    Ok(Underway { request, client: client.ok_or(Lost::Unknown)?, row })
+    let (chosen, named) = (row.organisation_id, request.organization.clone());
+    let hint = request.login_hint.clone();
+    let look = move |db: &mut Conn| branding::of_request(db, chosen, named.as_deref(), hint.as_deref());
+    let brand = match chosen.is_some() || request.organization.is_some() || request.login_hint.is_some() {
+        true => app.db.read(look).await?,
+        false => None,
+    };
+    Ok(Underway { request, client: client.ok_or(Lost::Unknown)?, row, brand })
 }
 
 /// What the browser does now, with these accounts signed in.

@@ -44,6 +44,7 @@ texts! {
     "findings",
     "frame",
     "operation",
+    "organisations",
     "pictures",
     "setup",
     "users",

@@ -7,6 +7,8 @@ pub mod api_key;
 #[cfg(feature = "server")]
 pub mod client;
 #[cfg(feature = "server")]
+pub mod colour;
+#[cfg(feature = "server")]
 pub mod email;
 #[cfg(feature = "server")]
 pub mod explanation;

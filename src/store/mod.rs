@@ -17,6 +17,7 @@ mod writer;
 pub mod api_keys;
 pub mod audit;
 pub mod authorization;
+pub mod branding;
 pub mod clients;
 pub mod consents;
 pub mod console;

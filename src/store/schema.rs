@@ -254,6 +254,7 @@ tables! {
         last_used_at -> Nullable<BigInt>,
         revoked_at -> Nullable<BigInt>,
         successor_id -> Nullable<Binary>,
+        search -> Text,
     }
     api_key_scopes (key_id, scope) {
         key_id -> Binary,
@@ -413,6 +414,7 @@ tables! {
         password_login_allowed -> Bool,
         created_at -> BigInt,
         updated_at -> BigInt,
+        search -> Text,
     }
     workspaces (id) {
         id -> Binary,
@@ -467,6 +469,15 @@ tables! {
     invitation_roles (invitation_id, role_id) {
         invitation_id -> Binary,
         role_id -> Binary,
+    }
+    organisation_branding (organisation_id) {
+        organisation_id -> Binary,
+        accent -> Nullable<Text>,
+        logo -> Nullable<Binary>,
+        logo_type -> Nullable<Text>,
+        message -> Text,
+        support -> Text,
+        hash -> Text,
     }
     organisation_domains (organisation_id, domain) {
         organisation_id -> Binary,

@@ -333,7 +333,7 @@ pub fn search(
 }
 
 /// The pattern of texts that have this one in them.
-fn contains(text: &str) -> String {
+pub(super) fn contains(text: &str) -> String {
     let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{literal}%")
 }

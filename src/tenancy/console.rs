@@ -41,6 +41,8 @@ pub enum Area {
     Instance,
     /// The organisation that the path names.
     Organisation,
+    /// The same, as a matter of the instance: an organisation does not suspend itself.
+    Tenant,
 }
 
 /// What a route needs of whoever calls.
@@ -96,6 +98,7 @@ impl Entered {
     pub fn may_change(&self) -> bool {
         match (&self.organisation, self.role) {
             (_, Some(InstanceRole::Administrator)) => true,
+            _ if self.need.area == Area::Tenant => false,
             (Some(of), _) => self.administered.iter().any(|own| own.id == of.id),
             (None, _) => false,
         }
@@ -219,6 +222,7 @@ fn standing(
     let may_see = match need.area {
         Area::Front => role.is_some() || !entered.administered.is_empty(),
         Area::Instance => role.is_some(),
+        Area::Tenant => role.is_some() && entered.organisation.is_some(),
         Area::Organisation => entered
             .organisation
             .as_ref()

@@ -12,6 +12,7 @@ pub mod account;
 pub mod admin;
 pub mod api;
 pub mod assets;
+pub mod branding;
 pub mod client_ip;
 pub mod cookies;
 pub mod cors;
@@ -67,7 +68,8 @@ fn below_issuer(cfg: &mut ServiceConfig, config: &Config, listener: Listener) {
     if config.metrics_on_main_listener() {
         cfg.configure(health::metrics_routes);
     }
-    cfg.configure(assets::routes).configure(oidc::routes).configure(login::routes).configure(account::routes);
+    cfg.configure(assets::routes).configure(branding::routes);
+    cfg.configure(oidc::routes).configure(login::routes).configure(account::routes);
     if listener == Listener::Console || config.server.console_listen.is_none() {
         cfg.configure(admin::routes).configure(api::admin::routes);
     }

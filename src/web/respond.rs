@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::crypto::Secret;
 use crate::model::language::negotiate;
 use crate::model::{Language, Zone};
+use crate::tenancy::branding::Brand;
 
 use super::csrf;
 use super::failure::PageFailure;
@@ -50,6 +51,7 @@ pub struct Frame<'a> {
     csrf: String,
     zone: Option<Zone>,
     reference: Option<Reference>,
+    brand: Option<Brand>,
 }
 
 impl<'a> Frame<'a> {
@@ -74,6 +76,7 @@ impl<'a> Frame<'a> {
             csrf: String::new(),
             zone: None,
             reference: None,
+            brand: None,
         }
     }
 
@@ -81,6 +84,12 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn in_zone(self, zone: Option<Zone>) -> Self {
         Self { zone, ..self }
+    }
+
+    /// Looks as the organisation chose that the page is about.
+    #[must_use]
+    pub fn branded(self, brand: Option<Brand>) -> Self {
+        Self { brand, ..self }
     }
 
     /// For a page; `account` is who is signed in, as the header shows it.
@@ -93,6 +102,7 @@ impl<'a> Frame<'a> {
             account,
             zone: self.zone.as_ref(),
             reference: self.reference.as_ref().map(Reference::as_str),
+            brand: self.brand.as_ref(),
         }
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::model::Zone;
 pub use crate::model::language::{Language, negotiate};
+use crate::tenancy::branding::Brand;
 
-use super::assets;
+use super::{assets, branding};
 
 /// The surroundings of one answer, handed to every page.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,8 @@ pub struct Ui<'a> {
     pub zone: Option<&'a Zone>,
     /// What was asked for is refused: by this an operator finds out why.
     pub reference: Option<&'a str>,
+    /// How the organisation looks that the page is about.
+    pub brand: Option<&'a Brand>,
 }
 
 impl Ui<'_> {
@@ -47,6 +50,21 @@ impl Ui<'_> {
     /// The address of an embedded asset.
     pub fn asset(&self, name: &'static str) -> String {
         format!("{}{}", self.base, assets::asset_url(name))
+    }
+
+    /// The organisation's style sheet, read after ours.
+    pub fn brand_style(&self) -> Option<String> {
+        self.brand.and_then(branding::style_path).map(|path| format!("{}{path}", self.base))
+    }
+
+    /// The organisation's logo.
+    pub fn brand_logo(&self) -> Option<String> {
+        self.brand.and_then(branding::logo_path).map(|path| format!("{}{path}", self.base))
+    }
+
+    /// Whose pages these are, as the header says it.
+    pub fn brand_name(&self) -> &str {
+        self.brand.map_or(self.product, |brand| &brand.name)
     }
 
     /// A length of time in words.
@@ -88,6 +106,7 @@ mod tests {
             account: None,
             zone: None,
             reference: None,
+            brand: None,
         }
     }
 

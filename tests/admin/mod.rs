@@ -2,7 +2,10 @@
 
 mod access;
 mod api;
+mod api_keys;
+mod branding;
 mod operation;
+mod organisations;
 mod setup;
 mod users;
 

@@ -133,6 +133,12 @@ impl Console {
         self.visitor.show(&ui, status, &page, Csp::Own)
     }
 
+    /// Something else than a page, in the words of the visitor's language.
+    pub fn draw<T>(&self, build: impl FnOnce(&Ui<'_>) -> T) -> T {
+        let frame = self.visitor.frame_of(self.account());
+        build(&frame.ui(None))
+    }
+
     /// Where to go on.
     pub fn go(&self, path: &str) -> HttpResponse {
         self.visitor.go(path)
@@ -175,6 +181,11 @@ impl Deref for Change {
 }
 
 impl Change {
+    /// Of a form that was read in another way, and proven to be ours.
+    pub(super) fn of(console: Console, typed: Params) -> Self {
+        Self { console, typed }
+    }
+
     /// On whose behalf it is done.
     pub fn actor(&self) -> Actor {
         self.console.entered.actor()

@@ -186,6 +186,11 @@ pub enum Item {
         label: String,
         text: String,
     },
+    /// A wide picture of ours, which shrinks where there is little room.
+    Picture {
+        source: String,
+        alt: String,
+    },
     /// The picture at an address, as large as it is.
     Image {
         source: String,
