@@ -40,6 +40,7 @@ macro_rules! texts {
 }
 
 texts! {
+    "clients",
     "findings",
     "frame",
     "operation",

@@ -115,6 +115,12 @@ impl Console {
         frame.ui(None).language
     }
 
+    /// Something in the language of the page, before it is known what the page will be.
+    pub fn say<T>(&self, of: impl FnOnce(&Ui<'_>) -> T) -> T {
+        let frame = self.visitor.frame_of(self.account());
+        of(&frame.ui(None))
+    }
+
     /// A page.
     pub fn show(&self, build: impl FnOnce(&Ui<'_>) -> Sheet) -> HttpResponse {
         self.show_as(StatusCode::OK, build)
