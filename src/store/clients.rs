@@ -297,6 +297,24 @@ pub fn list(db: &mut Conn, after: Option<ClientKey>, limit: i64) -> Result<Vec<C
     rows.into_iter().map(|row| complete(db, row)).collect()
 }
 
+/// The clients that registered one of these scopes, or that serve this audience, by name: up to `limit`.
+pub fn of_resource(
+    db: &mut Conn,
+    scopes: &[&str],
+    audience: &str,
+    limit: i64,
+) -> Result<Vec<(ClientKey, String, ClientValueKind, String)>, Error> {
+    let asks = client_values::kind.eq(ClientValueKind::Scope).and(client_values::value.eq_any(scopes));
+    let serves = client_values::kind.eq(ClientValueKind::Audience).and(client_values::value.eq(audience));
+    Ok(clients::table
+        .inner_join(client_values::table.on(client_values::client_id.eq(clients::id)))
+        .filter(asks.or(serves))
+        .order((clients::name.asc(), clients::id.asc(), client_values::position.asc()))
+        .limit(limit)
+        .select((clients::id, clients::name, client_values::kind, client_values::value))
+        .load(db)?)
+}
+
 /// What is looked for among the clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sought {

@@ -34,6 +34,7 @@ pub fn forms(html: &str) -> Vec<Form> {
                     Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default()))
                 })
                 .chain(sections(inside, "select").into_iter().filter_map(chosen))
+                .chain(sections(inside, "textarea").into_iter().filter_map(lines))
                 .collect();
             Form {
                 id: attribute(attributes, "id").unwrap_or_default(),
@@ -42,6 +43,12 @@ pub fn forms(html: &str) -> Vec<Form> {
             }
         })
         .collect()
+}
+
+/// What a field of several lines sends: the first line break belongs to the markup.
+fn lines((attributes, inside): (&str, &str)) -> Option<(String, String)> {
+    let text = inside.strip_prefix('\n').unwrap_or(inside);
+    Some((attribute(attributes, "name")?, unescape(text)))
 }
 
 /// What a list sends: the option that is selected, or the first.

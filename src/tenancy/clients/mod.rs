@@ -15,7 +15,10 @@ use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::keys::check_jwks_registration;
-use crate::model::{AuditAction, Client, ClientAuthMethod, ClientKey, GrantType, SigningAlg, Status, Topic};
+use crate::model::{
+    AuditAction, Client, ClientAuthMethod, ClientKey, ClientValueKind, GrantType, Resource, SigningAlg,
+    Status, Topic,
+};
 use crate::protocol::OAuthError;
 use crate::protocol::registration::ClientMetadata;
 use crate::signing::LONGEST_TOKEN_LIFE;
@@ -183,6 +186,42 @@ pub async fn search(
     limit: i64,
 ) -> Result<Vec<Listed>, store::Error> {
     app.db.read(move |db| clients::search(db, &sought, before, limit)).await
+}
+
+/// A client that has to do with a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    pub key: ClientKey,
+    pub name: String,
+    /// The scopes of the resource that it may ask for.
+    pub scopes: Vec<String>,
+    /// Whether it is the server of the resource.
+    pub serves: bool,
+}
+
+/// The clients that may ask for a resource's scopes or are its server, by name.
+pub async fn of_resource(app: &App, resource: &Resource) -> Result<Vec<Related>, store::Error> {
+    const MOST: i64 = 1_000;
+    let resource = resource.clone();
+    let rows = app
+        .db
+        .read(move |db| {
+            let scopes: Vec<&str> = resource.scopes.keys().map(String::as_str).collect();
+            clients::of_resource(db, &scopes, &resource.identifier, MOST)
+        })
+        .await?;
+    let mut related: Vec<Related> = Vec::new();
+    for (key, name, kind, value) in rows {
+        if related.last().is_none_or(|last| last.key != key) {
+            related.push(Related { key, name, scopes: Vec::new(), serves: false });
+        }
+        let Some(last) = related.last_mut() else { continue };
+        match kind {
+            ClientValueKind::Audience => last.serves = true,
+            _ => last.scopes.push(value),
+        }
+    }
+    Ok(related)
 }
 
 /// Makes a client.

@@ -10,6 +10,7 @@ mod clients;
 mod front;
 mod list;
 mod mail;
+mod resources;
 mod sessions;
 mod settings;
 mod users;
@@ -63,6 +64,7 @@ const AREAS: &[&[Route]] = &[
     audit::ROUTES,
     settings::ROUTES,
     clients::ROUTES,
+    resources::ROUTES,
 ];
 
 /// Everything that the console answers.
