@@ -45,6 +45,7 @@ texts! {
     "frame",
     "operation",
     "pictures",
+    "providers",
     "resources",
     "users",
 }

@@ -100,7 +100,8 @@ pub fn update_provider(db: &mut Conn, provider: &Provider, values: &ProviderValu
     if changed == 0 {
         return Ok(false);
     }
-    diesel::delete(provider_values::table.filter(provider_values::provider_id.eq(&provider.id))).execute(db)?;
+    diesel::delete(provider_values::table.filter(provider_values::provider_id.eq(&provider.id)))
+        .execute(db)?;
     insert_values(db, &provider.id, values)?;
     Ok(true)
 }

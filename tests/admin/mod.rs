@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod clients;
 mod operation;
+mod providers;
 mod resources;
 mod users;
 

@@ -42,8 +42,9 @@ impl Upstream {
 /// Why a provider was not stored or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    #[error("{}", .0.join("\n"))]
-    Bad(Vec<String>),
+    /// Settings, and what is wrong with each.
+    #[error("{}", .0.iter().map(|(field, reason)| format!("{field} {reason}")).collect::<Vec<_>>().join("\n"))]
+    Bad(Vec<(&'static str, String)>),
     #[error("there is a provider with this id already")]
     IdTaken,
     #[error("there is no such provider")]
@@ -176,8 +177,7 @@ pub async fn add_as(
     status: Status,
     origin: &Origin,
 ) -> Result<(), ProviderError> {
-    let bad: Vec<String> =
-        settings.problems().into_iter().map(|(field, reason)| format!("{field} {reason}")).collect();
+    let bad = settings.problems();
     if !bad.is_empty() {
         return Err(ProviderError::Bad(bad));
     }
@@ -211,8 +211,7 @@ pub async fn set(app: &App, settings: Provider, origin: &Origin) -> Result<(), P
         client_secret: settings.client_secret.or_else(|| old.settings.client_secret.clone()),
         ..settings
     };
-    let bad: Vec<String> =
-        settings.problems().into_iter().map(|(field, reason)| format!("{field} {reason}")).collect();
+    let bad = settings.problems();
     if !bad.is_empty() {
         return Err(ProviderError::Bad(bad));
     }

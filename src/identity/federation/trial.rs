@@ -149,8 +149,8 @@ fn settled(db: &mut Conn, settlement: &Settlement) -> Result<Foreseen, store::Er
                 .collect(),
         },
         Settled::MustLink => {
-            let browser = settlement.browser.unwrap_or(Digest::of(b""));
-            match rows::pending(db, &browser, now)? {
+            let pending = settlement.browser.map(|browser| rows::pending(db, &browser, now)).transpose()?;
+            match pending.flatten() {
                 Some(pending) => Foreseen::Links(account(db, pending.user_id)?),
                 None => return Err(store::Error::Broken("a link that waits is not there".to_owned())),
             }

@@ -228,7 +228,11 @@ pub(super) async fn prove(
 }
 
 /// Whether everything that a sign-in will need is there: the endpoints, and keys.
-pub(super) async fn check(app: &App, settings: &Provider, documents: &Documents) -> Result<(), FederationError> {
+pub(super) async fn check(
+    app: &App,
+    settings: &Provider,
+    documents: &Documents,
+) -> Result<(), FederationError> {
     address(&documents.metadata.authorization_endpoint, settings)?;
     address(&documents.metadata.token_endpoint, settings)?;
     let jwks = jwks(app, settings, documents, false).await?;

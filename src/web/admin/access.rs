@@ -83,6 +83,11 @@ impl Console {
         &self.visitor.app
     }
 
+    /// The browser that they came with.
+    pub fn visitor(&self) -> &Visitor {
+        &self.visitor
+    }
+
     pub fn entered(&self) -> &Entered {
         &self.entered
     }
@@ -136,7 +141,7 @@ impl Console {
             if self.entered.instance_role().is_some() { Place::ALL } else { Place::OF_ORGANISATIONS };
         let looks_only = self.entered.instance_role() == Some(InstanceRole::Support) && !self.may_change();
         let page = ConsolePage { ui: &ui, sheet: &sheet, places, done, looks_only };
-        self.visitor.show(&ui, status, &page, Csp::Own)
+        self.visitor.show(&ui, status, &page, if sheet.is_outward { Csp::Outward } else { Csp::Own })
     }
 
     /// Where to go on.

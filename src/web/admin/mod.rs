@@ -10,6 +10,7 @@ mod clients;
 mod front;
 mod list;
 mod mail;
+mod providers;
 mod resources;
 mod sessions;
 mod settings;
@@ -65,6 +66,7 @@ const AREAS: &[&[Route]] = &[
     settings::ROUTES,
     clients::ROUTES,
     resources::ROUTES,
+    providers::ROUTES,
 ];
 
 /// Everything that the console answers.

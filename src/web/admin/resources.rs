@@ -177,6 +177,7 @@ fn wrong(ui: &Ui<'_>, error: &ResourceError) -> Option<(&'static str, String)> {
         ResourceError::BadName => ("name", text("resources.bad_name")),
         ResourceError::BadScope(scope) => ("scopes", of("resources.bad_scope", scope)),
         ResourceError::StandardScope(scope) => ("scopes", of("resources.standard_scope", scope)),
+        ResourceError::OwnScope(scope) => ("scopes", of("resources.own_scope", scope)),
         ResourceError::BadDescription(scope) => ("scopes", of("resources.bad_description", scope)),
         ResourceError::BadLifetime => ("access_ttl", text("resources.bad_life")),
         ResourceError::NoSuchResource | ResourceError::Store(_) => return None,

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
 
-use crate::identity::federation::{self, trial, Come, Failed, FederationError, Onward, Returned, Start};
+use crate::identity::federation::{self, Come, Failed, FederationError, Onward, Returned, Start, trial};
 use crate::identity::reauthentication::{self, Due};
 use crate::identity::session::Begun;
 use crate::model::RequestId;
