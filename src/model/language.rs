@@ -41,12 +41,15 @@ macro_rules! texts {
 
 texts! {
     "explain",
+    "clients",
     "findings",
     "frame",
     "operation",
     "organisations",
     "pictures",
     "setup",
+    "providers",
+    "resources",
     "users",
 }
 

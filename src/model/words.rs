@@ -287,6 +287,7 @@ words! {
         ProviderCreated = "provider.created",
         ProviderChanged = "provider.changed",
         ProviderRemoved = "provider.removed",
+        ProviderTried = "provider.tried",
         OrganisationCreated = "organization.created",
         OrganisationChanged = "organization.changed",
         OrganisationSuspended = "organization.suspended",

@@ -389,6 +389,7 @@ tables! {
         created_at -> BigInt,
         expires_at -> BigInt,
         consumed_at -> Nullable<BigInt>,
+        trial_by -> Nullable<Binary>,
     }
     pending_links (browser_digest) {
         browser_digest -> Binary,

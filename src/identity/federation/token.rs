@@ -132,6 +132,11 @@ pub(super) fn verify(
 
 impl Proven {
     /// Who it is.
+    /// Everything that was said, as JSON for people to read.
+    pub(super) fn readable(&self) -> String {
+        serde_json::to_string_pretty(&self.claims).unwrap_or_default()
+    }
+
     pub(super) fn person(self, settings: &Provider) -> Result<Person, Fault> {
         read(settings, self.issuer, &self.claims)
     }

@@ -6,10 +6,13 @@
 
 pub mod access;
 mod audit;
+mod clients;
 mod front;
 mod list;
 mod mail;
 mod organisations;
+mod providers;
+mod resources;
 mod sessions;
 mod settings;
 mod setup;
@@ -75,6 +78,9 @@ const AREAS: &[&[Route]] = &[
     settings::ROUTES,
     setup::ROUTES,
     users::ROUTES,
+    clients::ROUTES,
+    providers::ROUTES,
+    resources::ROUTES,
 ];
 
 /// Everything that the console answers.

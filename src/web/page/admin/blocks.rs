@@ -16,6 +16,8 @@ pub struct Sheet {
     pub cards: Vec<Card>,
     /// Origins outside ours that pictures come from.
     pub image_origins: Vec<String>,
+    /// Whether a form of the page ends at another site.
+    pub is_outward: bool,
 }
 
 impl Sheet {
@@ -28,6 +30,7 @@ impl Sheet {
             tabs: Vec::new(),
             cards: Vec::new(),
             image_origins: Vec::new(),
+            is_outward: false,
         }
     }
 
@@ -35,6 +38,12 @@ impl Sheet {
     pub fn lead(mut self, text: impl Into<String>) -> Self {
         self.lead = Some(text.into());
         self
+    }
+
+    /// A form of the page ends at another site.
+    #[must_use]
+    pub fn outward(self) -> Self {
+        Self { is_outward: true, ..self }
     }
 
     /// Adds a page above this one.
