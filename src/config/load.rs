@@ -736,7 +736,7 @@ x = 1
 
     #[test]
     fn bu_5_what_is_refused_alone() {
-        let cases: [(&str, &str); 25] = [
+        let cases: [(&str, &str); 26] = [
             ("issuer = \"http://id.example.com\"", "issuer (F:1): uses http on a public host"),
             ("issuer = [", "F:1: is not valid TOML"),
             ("[issuer]", "issuer (F:1): invalid type: map, expected a string"),

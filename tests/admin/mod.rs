@@ -4,13 +4,12 @@ mod access;
 mod api;
 mod api_keys;
 mod branding;
-mod operation;
-mod organisations;
-mod setup;
 mod clients;
 mod operation;
+mod organisations;
 mod providers;
 mod resources;
+mod setup;
 mod users;
 
 use std::collections::BTreeMap;

@@ -45,12 +45,6 @@ pub fn forms(html: &str) -> Vec<Form> {
         .collect()
 }
 
-/// What a field of several lines sends: the first line break belongs to the markup.
-fn lines((attributes, inside): (&str, &str)) -> Option<(String, String)> {
-    let text = inside.strip_prefix('\n').unwrap_or(inside);
-    Some((attribute(attributes, "name")?, unescape(text)))
-}
-
 /// What a list sends: the option that is selected, or the first.
 fn chosen((attributes, inside): (&str, &str)) -> Option<(String, String)> {
     let options = tags(inside, "option");

@@ -5,9 +5,7 @@ use actix_web::HttpResponse;
 
 use super::access::{Change, Console};
 use super::{Route, table};
-use crate::store;
 use crate::tenancy::beginning::{self, Beginning};
-use crate::tenancy::members::{self, Assignment, MemberError};
 use crate::tenancy::organisations::{self, OrganisationError};
 use crate::tenancy::post::{self, State};
 use crate::web::failure::PageFailure;
@@ -140,33 +138,25 @@ fn watch(ui: &Ui<'_>, begun: &Beginning) -> Card {
 /// `POST /admin/setup/organization`: makes it, with whoever makes it as its administrator.
 async fn organisation(change: Change) -> Result<HttpResponse, PageFailure> {
     let (name, slug) = (change.text("name"), change.text("slug"));
-    let created = match organisations::create(change.app(), slug, name, &change.origin).await {
-        Ok(created) => created,
+    let (app, founder) = (change.app(), change.account().user.id);
+    match organisations::found(app, founder, slug, name, &change.origin).await {
+        Ok(_) => Ok(change.done(PATH, "created")),
         Err(error) => {
             let wrong = match error {
                 OrganisationError::BadSlug(_) => ("slug", "setup_guide.bad_slug"),
                 OrganisationError::BadName => ("name", "users.bad_name"),
                 OrganisationError::SlugTaken => ("slug", "setup_guide.slug_taken"),
+                OrganisationError::Throttled(throttled) => return Err(throttled.into()),
                 OrganisationError::Store(error) => return Err(error.into()),
                 other => return Err(PageFailure::Internal(other.to_string())),
             };
             let begun = beginning::look(change.app(), change.account().user.id).await?;
             let session = change.account().session.id.to_string();
-            return Ok(change.again(|ui| {
+            Ok(change.again(|ui| {
                 let wrong = [(wrong.0, super::words::said(ui, wrong.1))];
                 let form = organisation_form(ui).typed(Some(&change.typed), &wrong);
                 sheet(ui, &begun, &session, form, true)
-            }));
+            }))
         }
-    };
-    let own = Assignment {
-        user: change.account().user.id,
-        workspace: None,
-        roles: vec![crate::model::role::SHIPPED[0].key.to_owned()],
-    };
-    match members::add(change.app(), change.actor(), created.organisation.id, own, &change.origin).await {
-        Ok(_) => Ok(change.done(PATH, "created")),
-        Err(MemberError::Store(error)) => Err(error.into()),
-        Err(other) => Err(store::Error::broken("the first membership", other).into()),
     }
 }

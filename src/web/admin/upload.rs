@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::access::{Change, Console};
-use crate::protocol::{ErrorCode, Params};
+use crate::protocol::{OAuthError, Params};
 use crate::web::csrf;
 use crate::web::extract::Browser;
 use crate::web::failure::PageFailure;
@@ -57,11 +57,8 @@ impl FromRequest for Upload {
 }
 
 fn malformed() -> PageFailure {
-    PageFailure::BadRequest {
-        code: ErrorCode::InvalidRequest,
-        parameter: None,
-        description: "the body must be multipart/form-data of at most 128 KiB".to_owned(),
-    }
+    let what = "the body must be multipart/form-data of at most 128 KiB";
+    PageFailure::request(&OAuthError::invalid_request(what), None)
 }
 
 async fn collect(mut payload: Payload) -> Result<Vec<u8>, PageFailure> {
