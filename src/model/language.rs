@@ -43,7 +43,9 @@ texts! {
     "findings",
     "frame",
     "operation",
+    "overview",
     "pictures",
+    "signing_keys",
     "users",
 }
 

@@ -2,7 +2,10 @@
 
 mod access;
 mod api;
+mod keys;
+mod many;
 mod operation;
+mod overview;
 mod users;
 
 use std::collections::BTreeMap;

@@ -58,8 +58,8 @@ const DOORS: [(&str, &[&str]); 26] = [
     (
         "web",
         &[
-            "app", "audit", "clock", "config", "crypto", "grants", "identity", "jobs", "keys", "mail",
-            "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
+            "app", "audit", "clock", "config", "crypto", "findings", "grants", "identity", "jobs", "keys",
+            "mail", "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
         ],
     ),
     (

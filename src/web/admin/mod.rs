@@ -7,6 +7,7 @@
 pub mod access;
 mod audit;
 mod front;
+mod keys;
 mod list;
 mod mail;
 mod sessions;
@@ -54,8 +55,15 @@ macro_rules! table {
 use table;
 
 /// Every area's routes.
-const AREAS: &[&[Route]] =
-    &[front::ROUTES, users::ROUTES, sessions::ROUTES, mail::ROUTES, audit::ROUTES, settings::ROUTES];
+const AREAS: &[&[Route]] = &[
+    front::ROUTES,
+    users::ROUTES,
+    sessions::ROUTES,
+    keys::ROUTES,
+    mail::ROUTES,
+    audit::ROUTES,
+    settings::ROUTES,
+];
 
 /// Everything that the console answers.
 pub fn all() -> impl Iterator<Item = &'static Route> {

@@ -6,7 +6,7 @@
 mod blocks;
 mod form;
 
-pub use blocks::{Button, Card, Cell, Item, Link, Row, Sheet, Table, Tone};
+pub use blocks::{Button, Card, Cell, Item, Link, Notice, Row, Sheet, Table, Tone};
 pub use form::{Field, Form, Kind, Pick, picked};
 
 use askama::Template;
