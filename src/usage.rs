@@ -24,7 +24,7 @@ const PROGRAMS: usize = 40;
 /// What is written in one transaction.
 const BATCH: usize = 500;
 /// A program that does not say what it is, or one too many.
-const OTHER: &str = "other";
+pub const OTHER: &str = "other";
 
 /// What this node has counted.
 #[derive(Default)]
@@ -86,6 +86,17 @@ impl ClientTokens {
     pub fn total(&self) -> i64 {
         self.by_grant.iter().map(|(_, amount)| amount).sum()
     }
+}
+
+/// A program that fetches the public keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyReader {
+    /// As it calls itself, or [`OTHER`].
+    pub program: String,
+    /// In each slot.
+    pub amounts: Vec<i64>,
+    /// When the hour began in which it was last here.
+    pub last: Timestamp,
 }
 
 /// How things stand at this moment.
@@ -227,12 +238,18 @@ impl Usage {
         })
     }
 
-    /// Fetches of the public keys in each slot, by program: the busiest first.
-    pub async fn key_fetches(&self, db: &Db, span: &Span) -> Result<Vec<(String, Vec<i64>)>, Error> {
+    /// Who fetched the public keys: the busiest first.
+    pub async fn key_readers(&self, db: &Db, span: &Span) -> Result<Vec<KeyReader>, Error> {
         let counts = self.read(db, &[UsageKind::KeysFetched], span).await?;
-        let mut lines: Vec<(String, Vec<i64>)> = span.lines(&counts).into_iter().collect();
-        lines.sort_by_key(|(_, amounts)| std::cmp::Reverse(amounts.iter().sum::<i64>()));
-        Ok(lines)
+        let last = |program: &str| {
+            let own = counts.iter().filter(|count| count.label == program);
+            own.map(|count| count.hour).max().unwrap_or_else(|| span.from())
+        };
+        let lines = span.lines(&counts).into_iter();
+        let mut readers: Vec<KeyReader> =
+            lines.map(|(program, amounts)| KeyReader { last: last(&program), program, amounts }).collect();
+        readers.sort_by_key(|reader| std::cmp::Reverse(reader.amounts.iter().sum::<i64>()));
+        Ok(readers)
     }
 
     /// What clients got in the span: `most` of them by name, the rest together.

@@ -40,16 +40,18 @@ macro_rules! texts {
 }
 
 texts! {
-    "explain",
     "clients",
+    "explain",
     "findings",
     "frame",
     "operation",
     "organisations",
+    "overview",
     "pictures",
-    "setup",
     "providers",
     "resources",
+    "setup",
+    "signing_keys",
     "users",
 }
 

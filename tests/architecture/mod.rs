@@ -59,7 +59,7 @@ const DOORS: [(&str, &[&str]); 27] = [
     (
         "web",
         &[
-            "app", "audit", "clock", "config", "crypto", "explain", "grants", "identity", "jobs", "keys",
+            "app", "audit", "clock", "config", "crypto", "explain", "findings", "grants", "identity", "jobs", "keys",
             "mail", "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
         ],
     ),

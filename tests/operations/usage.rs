@@ -98,9 +98,10 @@ on_both_databases! {
         app.browser().sign_in("ada").await;
         fetch_keys(&app, "curl/8.6.0").await;
         assert_eq!(passwords(&app, 1).await[0], [2], "what is written and what waits is added up");
-        let fetches = app.app.usage.key_fetches(&app.app.db, &today(&app)).await.unwrap();
-        let curl = fetches.iter().find(|(program, _)| program == "curl").unwrap();
-        assert_eq!(curl.1.iter().sum::<i64>(), 2);
+        let readers = app.app.usage.key_readers(&app.app.db, &today(&app)).await.unwrap();
+        let curl = readers.iter().find(|reader| reader.program == "curl").unwrap();
+        assert_eq!(curl.amounts.iter().sum::<i64>(), 2);
+        assert_eq!(curl.last, usage::hour_of(app.clock.now()));
     }
 
     async fn what_two_nodes_write_at_once_is_added_up(database) {

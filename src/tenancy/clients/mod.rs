@@ -249,6 +249,12 @@ pub async fn create(app: &App, new: NewClient, origin: &Origin) -> Result<Create
     Ok(Created { client, secret })
 }
 
+/// Whether there is an application besides our own API.
+pub async fn has_any(app: &App) -> Result<bool, store::Error> {
+    let first = app.db.read(|db| clients::list(db, None, 2)).await?;
+    Ok(first.iter().any(|client| client.client_id != OWN_API))
+}
+
 /// The client that the login API of a product acts as.
 #[derive(Clone, Debug)]
 pub struct Product {

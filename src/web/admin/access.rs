@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::audit::Origin;
 use crate::identity::reauthentication::Due;
 use crate::identity::session::SignedIn;
-use crate::model::{InstanceRole, Language};
+use crate::model::{InstanceRole, Language, Zone};
 use crate::protocol::Params;
 use crate::tenancy::actor::Actor;
 use crate::tenancy::console::{self, Act, Entered, Refusal};
@@ -124,6 +124,11 @@ impl Console {
     pub fn say<T>(&self, of: impl FnOnce(&Ui<'_>) -> T) -> T {
         let frame = self.visitor.frame_of(self.account());
         of(&frame.ui(None))
+    }
+
+    /// The zone that its times are read in.
+    pub fn zone(&self) -> Option<Zone> {
+        self.account().user.zoneinfo.as_deref().and_then(Zone::parse)
     }
 
     /// A page.

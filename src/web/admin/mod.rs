@@ -8,6 +8,7 @@ pub mod access;
 mod audit;
 mod clients;
 mod front;
+mod keys;
 mod list;
 mod mail;
 mod organisations;
@@ -81,6 +82,7 @@ const AREAS: &[&[Route]] = &[
     clients::ROUTES,
     providers::ROUTES,
     resources::ROUTES,
+    keys::ROUTES,
 ];
 
 /// Everything that the console answers.

@@ -2,6 +2,7 @@
 
 use super::{Form, Place};
 use crate::clock::Timestamp;
+use crate::web::page::picture::{Picture, Sparkline};
 
 /// Everything on one page, from top to bottom.
 #[derive(Debug)]
@@ -171,6 +172,11 @@ impl Card {
         self.item(Item::Empty(text.into())).links(link.into_iter().collect())
     }
 
+    #[must_use]
+    pub fn picture(self, picture: Picture) -> Self {
+        self.item(Item::Picture(Box::new(picture)))
+    }
+
     /// A text to copy, such as settings or a secret that is shown once.
     #[must_use]
     pub fn code(self, label: impl Into<String>, text: impl Into<String>) -> Self {
@@ -196,7 +202,7 @@ pub enum Item {
         text: String,
     },
     /// A wide picture of ours, which shrinks where there is little room.
-    Picture {
+    Preview {
         source: String,
         alt: String,
     },
@@ -205,6 +211,21 @@ pub enum Item {
         source: String,
         alt: String,
     },
+    /// Drawn on the server.
+    Picture(Box<Picture>),
+    Notices(Vec<Notice>),
+}
+
+/// Something to know, with what to do about it.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    pub tone: Tone,
+    /// How grave it is, in a word.
+    pub tag: String,
+    pub text: String,
+    pub advice: String,
+    /// Where it is done.
+    pub link: Option<Link>,
 }
 
 /// A way to another page. The path stands below the issuer's.
@@ -325,6 +346,8 @@ pub enum Cell {
     /// Several, beside each other.
     Many(Vec<Cell>),
     Button(Button),
+    /// A curve, beside a number that says the same.
+    Curve(Sparkline),
     Nothing,
 }
 
