@@ -6,6 +6,7 @@
 //! `COUNTERSIGN_TEST_SCREENSHOTS=FOLDER` the pages are photographed as well.
 
 mod application;
+mod console;
 mod demonstration;
 mod every_page;
 mod factors;

@@ -1,0 +1,183 @@
+//! Every page of the console that can be looked at, with something on it, in both languages.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use countersign::audit::Origin;
+use countersign::model::{AuthMethod, EmailAddress, GrantType, InstanceRole, Language, Outcome, SigningAlg};
+use countersign::tenancy::actor::Actor;
+use countersign::tenancy::resources::{self, NewResource};
+use countersign::tenancy::{domains, post};
+use countersign::web::admin;
+
+use super::journey::Journey;
+use super::start;
+use crate::support::{Database, TestApp};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+/// So many pages fit into the time that one journey has.
+const AT_ONCE: usize = 10;
+
+/// What stands for each placeholder.
+type World = BTreeMap<&'static str, String>;
+
+/// An instance in which something of everything is, some of it long.
+async fn world(app: &TestApp) -> World {
+    let origin = Origin::command_line();
+    let admin = |new: &mut countersign::tenancy::users::NewUser| {
+        new.instance_role = Some(InstanceRole::Administrator);
+    };
+    let root = app.user_with("root", admin).await;
+    let ada =
+        app.user_with("ada", |new| new.name = "Augusta Ada King-Noel, Countess of Lovelace".to_owned()).await;
+    let acme = app.organisation("analytical-engines-and-difference-machines").await;
+    app.member(&acme, root, &["owner"]).await;
+    app.member(&acme, ada, &["admin"]).await;
+    let workspace = app.workspace(&acme, "laboratory").await;
+    let role = app.own_role(&acme, "auditor", 15, &["members:read"]).await;
+    let claimed = domains::claim(&app.app, Actor::Operator, acme.id, "engines.example.org", &origin).await;
+    claimed.expect("claimed");
+    let new = NewResource {
+        identifier: "https://api.engines.example.org/calendar".to_owned(),
+        name: "Calendar".to_owned(),
+        scopes: [("events:read".to_owned(), "See events".to_owned())].into(),
+        access_ttl: None,
+    };
+    let resource = resources::create(&app.app, new, &origin).await.expect("an API");
+    let calendar = app.client("calendar").await;
+    calendar.sign_in(&mut app.browser(), "ada", "openid offline_access").await;
+    let to = EmailAddress::parse("operations.and.maintenance@engines.example.org").expect("an address");
+    let message = post::send_test(&app.app, &to, Language::English, &origin).await.expect("mail");
+    app.app
+        .signing
+        .rotate(&app.app.db, SigningAlg::Es256, app.app.scribe(&origin))
+        .await
+        .expect("a successor");
+    count(app).await;
+    let event = app.read(|db| countersign::store::audit::newest(db, 1)).await.remove(0);
+    let key = app.read(countersign::store::signing_keys::all).await.remove(0);
+    [
+        ("user", ada.to_string()),
+        ("organization", acme.slug),
+        ("workspace", workspace.to_string()),
+        ("role", role),
+        ("domain", "engines.example.org".to_owned()),
+        ("client", calendar.client_id),
+        ("resource", resource.id.to_string()),
+        ("message", message.to_string()),
+        ("event", event.id.to_string()),
+        ("key", key.kid.bytes().map(|byte| format!("{byte:02x}")).collect()),
+    ]
+    .into()
+}
+
+/// Sign-ins, tokens and fetches of the last day.
+async fn count(app: &TestApp) {
+    let (usage, now) = (&app.app.usage, app.clock.now());
+    let client = app.read(|db| countersign::store::clients::list(db, None, 5)).await;
+    let client = client.iter().find(|client| client.name.contains("calendar")).map(|client| client.key);
+    for hour in 0..24_u32 {
+        let at = now.minus(HOUR * hour);
+        for (method, amount) in [
+            (AuthMethod::Password, 3 + hour % 5),
+            (AuthMethod::HardwareKey, 2 + hour % 3),
+            (AuthMethod::Mail, hour % 4),
+            (AuthMethod::Federated, 1),
+        ] {
+            (0..amount).for_each(|_| usage.sign_in(method, Outcome::Success, at));
+        }
+        usage.sign_in(AuthMethod::Password, Outcome::Failure, at);
+        for grant in [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::RefreshToken] {
+            usage.token_issued(grant, client, at);
+        }
+        usage.token_issued(GrantType::ClientCredentials, None, at);
+        usage.keys_fetched(Some("okhttp/4.12"), at);
+        usage.keys_fetched(Some("Go-http-client/2.0"), at);
+        usage.keys_fetched(None, at);
+    }
+}
+
+/// The address of the page; `None` if something of its path is not in this world.
+fn filled(path: &str, world: &World) -> Option<String> {
+    let parts = path.split('/').map(|part| {
+        match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            None => Some(part),
+            // Two kinds of key stand in paths.
+            Some("key") if !path.starts_with("/admin/keys/") => None,
+            Some(name) => world.get(name).map(String::as_str),
+        }
+    });
+    Some(parts.collect::<Option<Vec<_>>>()?.join("/"))
+}
+
+fn named(path: &str) -> String {
+    let words: Vec<&str> = path.split(['/', '{', '}']).filter(|word| !word.is_empty()).collect();
+    words.join("-").replacen("admin", "console", 1)
+}
+
+fn entering(app: &TestApp, locale: &str) -> Journey {
+    Journey::new(app).speaking(locale).goto("/login?next=/admin").sign_in("root").see(".console")
+}
+
+async fn every_page(locale: &'static str) {
+    let app = start(Database::Sqlite).await;
+    let world = world(&app).await;
+    let pages: Vec<(String, String)> = admin::all()
+        .filter(|route| route.method == "get" && !route.path.ends_with("/export"))
+        .filter_map(|route| Some((named(route.path), filled(route.path, &world)?)))
+        .collect();
+    assert!(pages.len() >= 20, "{pages:?}");
+    for some in pages.chunks(AT_ONCE) {
+        let mut journey = entering(&app, locale);
+        for (name, path) in some {
+            journey = journey.goto(path).see(".console h1").inspect(name);
+        }
+        journey.run().await;
+    }
+    let journey = entering(&app, locale)
+        .goto("/admin?range=30d")
+        .click("#sign-ins summary")
+        .click("#keys summary")
+        .inspect("console-numbers")
+        .goto("/admin/users/new")
+        .fill("email", "ada@example.com")
+        .fill("name", "Ada")
+        .click("#new-user-submit")
+        .see("#new-user-error")
+        .inspect("console-users-new-wrong")
+        .goto("/admin/users?q=nobody-is-called-this&done=saved")
+        .see(".empty")
+        .inspect("console-users-none");
+    journey.run().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_of_the_console_english() {
+    every_page("en-GB").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_of_the_console_german() {
+    every_page("de-DE").await;
+}
+
+/// What somebody sees who has just begun, and who may only look.
+async fn little(locale: &'static str) {
+    let app = start(Database::Sqlite).await;
+    app.user_with("root", |new| new.instance_role = Some(InstanceRole::Support)).await;
+    let mut journey = entering(&app, locale).inspect("console-empty");
+    for page in ["users", "sessions", "grants", "mail", "keys", "dialects"] {
+        journey = journey.goto(&format!("/admin/{page}")).inspect(&format!("console-{page}-support"));
+    }
+    journey.run().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn little_to_see_english() {
+    little("en-GB").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn little_to_see_german() {
+    little("de-DE").await;
+}
