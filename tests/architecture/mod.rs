@@ -59,8 +59,8 @@ const DOORS: [(&str, &[&str]); 27] = [
     (
         "web",
         &[
-            "app", "audit", "clock", "config", "crypto", "explain", "findings", "grants", "identity", "jobs", "keys",
-            "mail", "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
+            "app", "audit", "clock", "config", "crypto", "explain", "findings", "grants", "identity", "jobs",
+            "keys", "mail", "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
         ],
     ),
     (
