@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits, Loaded, Setting, Sources};
 use crate::crypto::{MasterKey, Random};
 use crate::dialect::{self, Dialects};
+use crate::explain::Book;
 use crate::identity::password::Passwords;
 use crate::keys::{self, MasterKeyError};
 use crate::ledger::{Keeper, LedgerError, Sealing};
@@ -38,6 +39,8 @@ pub struct App {
     pub status_lists: StatusLists,
     pub registry: Registry,
     pub key_uses: KeyUses,
+    /// Why requests were refused, before it is written.
+    pub refusals: Book,
     pub passwords: Passwords,
     pub outbound: Outbound,
     /// Told when a message was put into the outbox, so that it leaves at once.
@@ -122,6 +125,7 @@ impl App {
             passwords: Passwords::new(&config.password, cores, random.clone()),
             registry: Registry::with(vec![management::resource(&config.issuer)]),
             key_uses: KeyUses::default(),
+            refusals: Book::default(),
             outbound,
             mail_notify,
             mail_worker,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::config::Limits;
 use crate::crypto::{Digest, Random};
+use crate::model::explanation::{Concerned, Slip};
 use crate::model::{
     ApiKeyId, AuditAction, AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId,
 };
@@ -30,6 +31,8 @@ pub struct Origin {
     pub claim: Option<Claim>,
     /// Who acts on others, in the console or by the management API; each of their events has it.
     pub by: By,
+    /// Where a refusal is noted by whoever knows its reason.
+    pub slip: Slip,
 }
 
 /// A key of [`store::idempotency`], and who holds it.
@@ -81,6 +84,7 @@ impl Origin {
             limits: None,
             claim: None,
             by: By::default(),
+            slip: Slip::default(),
         }
     }
 }
@@ -101,6 +105,10 @@ impl Scribe {
             && !store::idempotency::confirm(db, &claim.key, &claim.holder, self.now)?
         {
             return Err(store::Error::broken("an idempotency key", "another call has it by now"));
+        }
+        if event.outcome != Outcome::Success {
+            let (client, user, organisation) = (event.client, event.user, event.organisation);
+            self.origin.slip.concerns(Concerned { client, user, organisation });
         }
         let event = match event.actor {
             None => event.actor(self.origin.by),

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::crypto::Random;
+use crate::explain;
 use crate::ledger::{LedgerError, Sealing};
 use crate::model::Topic;
 use crate::registry::leases::WINDOW;
@@ -106,6 +107,8 @@ enum Job {
     NoteKeyUses,
     /// Writes what was counted.
     WriteUsage,
+    /// Writes why requests were refused.
+    KeepReasons,
     /// Gives audit events their places in the ledger.
     ExtendLedger,
     /// Asks whether proven domains are so still.
@@ -115,7 +118,7 @@ enum Job {
 }
 
 impl Job {
-    fn all(random: &Random) -> [Self; 10] {
+    fn all(random: &Random) -> [Self; 11] {
         let holder = format!("{:016x}", u64::from_be_bytes(random.bytes()));
         [
             Self::Watch { seen: HashMap::new() },
@@ -125,6 +128,7 @@ impl Job {
             Self::LeasePlaces,
             Self::NoteKeyUses,
             Self::WriteUsage,
+            Self::KeepReasons,
             Self::ExtendLedger,
             Self::LookAtDomains,
             Self::CompareClocks,
@@ -140,6 +144,7 @@ impl Job {
             Self::LeasePlaces => "lease places",
             Self::NoteKeyUses => "note key uses",
             Self::WriteUsage => "write usage",
+            Self::KeepReasons => "keep reasons",
             Self::ExtendLedger => "extend ledger",
             Self::LookAtDomains => "look at domains",
             Self::CompareClocks => "compare clocks",
@@ -148,9 +153,11 @@ impl Job {
 
     const fn every(&self) -> Duration {
         match self {
-            Self::Watch { .. } | Self::LeasePlaces | Self::NoteKeyUses | Self::ExtendLedger => {
-                Duration::from_secs(1)
-            }
+            Self::Watch { .. }
+            | Self::LeasePlaces
+            | Self::NoteKeyUses
+            | Self::KeepReasons
+            | Self::ExtendLedger => Duration::from_secs(1),
             Self::ListRevocations => Duration::from_millis(500),
             Self::WriteUsage => Duration::from_secs(10),
             Self::Sweep { .. } | Self::LookAtDomains | Self::CompareClocks => Duration::from_secs(60),
@@ -195,6 +202,7 @@ impl Job {
             Self::LeasePlaces => Ok(lease_places(app).await?),
             Self::NoteKeyUses => Ok(note_key_uses(app).await?),
             Self::WriteUsage => Ok(app.usage.write(&app.db).await?),
+            Self::KeepReasons => Ok(explain::write(app).await?),
             Self::ExtendLedger => Ok(app.extend_ledger(Sealing::WhenDue).await?),
             Self::LookAtDomains => Ok(domain_watch::look_again(app).await?),
             Self::ListRevocations => Ok(list_revocations(app).await?),

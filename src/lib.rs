@@ -39,7 +39,8 @@
 //! - [`dialect`]: login APIs of other products, each described in a file and answered by the same functions.
 //! - [`cli`]: the same functions from a shell.
 //! - [`signing`]: the keys of this node, made when due; [`registry`]: clients and resources in memory;
-//!   [`status`]: the lists of what was revoked, signed; [`ledger`]: the audit in one order, chained and signed.
+//!   [`status`]: the lists of what was revoked, signed; [`ledger`]: the audit in one order, chained and signed;
+//!   [`explain`]: why requests were refused, for those who are asked.
 //! - [`verify`]: for APIs in Rust: offline verification with revocation. Builds without the rest.
 //! - [`app`]: the parts put together; [`jobs`]: what runs beside the requests; [`metrics`]: what is counted for
 //!   Prometheus, [`usage`]: by the hour, for the console; [`findings`]: what is wrong, and what to do.
@@ -79,6 +80,8 @@
 //!   every node what another one changed.
 //! - **Something happens.** Its [`audit`] event is written in its transaction; a second later it has its place in the
 //!   [`ledger`], which shows whoever reads an export that nothing was changed.
+//! - **A request is refused.** Whoever refuses writes on the request's [`model::explanation::Slip`] which rule it was;
+//!   `web::observe` hands it to [`explain`], where an operator finds it by the reference that the visitor was shown.
 //! - **A mail is sent.** Its cause writes it into the outbox in its own transaction; [`mail`] sends it later.
 //!
 //! How to run it is in `README.md`, how to operate it in `deploy/README.md`.
@@ -101,6 +104,8 @@ pub mod config;
 pub mod crypto;
 #[cfg(feature = "server")]
 pub mod dialect;
+#[cfg(feature = "server")]
+pub mod explain;
 #[cfg(feature = "server")]
 pub mod findings;
 #[cfg(feature = "server")]

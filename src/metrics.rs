@@ -26,6 +26,7 @@ pub struct Metrics {
     refresh_reuse: IntCounter,
     forwarded: IntCounterVec,
     domain_checks: IntCounterVec,
+    explanations_dropped: IntCounter,
     database_errors: IntCounterVec,
     password_jobs: IntGaugeVec,
     outbox: IntGaugeVec,
@@ -108,6 +109,10 @@ impl Default for Metrics {
                 "Looks at the DNS of proven domains, by what was found",
                 &["outcome"],
             ),
+            explanations_dropped: counter(
+                "countersign_explanations_dropped_total",
+                "Refusals whose reasons were not kept, because there were too many at once",
+            ),
             database_errors: counters(
                 "countersign_database_errors_total",
                 "Failed database work that a request or a job saw",
@@ -136,6 +141,11 @@ impl Metrics {
     /// The DNS of a proven domain was asked again.
     pub fn domain_checked(&self, outcome: &'static str) {
         self.domain_checks.with_label_values(&[outcome]).inc();
+    }
+
+    /// The reason of a refusal was not kept.
+    pub fn explanation_dropped(&self) {
+        self.explanations_dropped.inc();
     }
 
     pub fn panic(&self) {

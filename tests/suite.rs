@@ -11,6 +11,7 @@ mod architecture;
 mod cli;
 mod dialect;
 mod documents;
+mod explain;
 mod factors;
 mod faults;
 mod federation;

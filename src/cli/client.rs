@@ -320,7 +320,7 @@ async fn rotate_secret(
     overlap: Duration,
     origin: &Origin,
 ) -> Result<(), Failure> {
-    if overlap > Duration::from_secs(30 * 86_400) {
+    if overlap > registered::secrets::LONGEST_OVERLAP {
         return Err(Failure::Usage("--overlap must be at most 30d".to_owned()));
     }
     let app = shell.open().await?;
@@ -492,6 +492,7 @@ fn change(set: Set) -> Change {
         require_organization: set.require_organization,
         pkce_required: set.pkce,
         require_par: set.require_par,
+        ..Change::default()
     }
 }
 

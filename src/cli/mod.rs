@@ -11,6 +11,7 @@ mod client;
 mod dialect;
 mod doctor;
 mod domain;
+mod explain;
 mod init;
 mod invitation;
 mod keys;
@@ -132,6 +133,8 @@ enum Command {
     /// Look at what happened, hand it on, and prove that nothing of it was changed
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Find out why a request was refused, by the reference that the visitor was shown
+    Explain(explain::Arguments),
     /// Manage signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -268,6 +271,7 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::Dialect(command) => dialect::run(shell, &command),
             Command::Domain(command) => domain::run(shell, command).await,
             Command::Audit(command) => audit::run(shell, command).await,
+            Command::Explain(arguments) => explain::run(shell, arguments).await,
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
         }

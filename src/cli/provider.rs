@@ -106,7 +106,7 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     let view = |upstream: Upstream| ProviderView {
         first_sign_in: upstream.first_sign_in(app.config.registration_mode()),
         name: upstream.settings.label(),
-        redirect_uri: app.config.issuer.at(&format!("/login/federation/{}/callback", upstream.settings.id)),
+        redirect_uri: providers::callback(&app, &upstream.settings.id),
         source: if upstream.configured { "configuration" } else { "database" },
         status: upstream.status,
         organization_id: upstream.organisation,

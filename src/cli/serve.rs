@@ -16,6 +16,7 @@ use crate::identity::federation::providers;
 use crate::store::{self, DatabaseUrl};
 use crate::tenancy::links;
 use crate::web;
+use crate::web::server::Listeners;
 
 pub async fn run(shell: &Shell) -> Result<(), Failure> {
     let Loaded { config, sources } = shell.load()?;
@@ -26,6 +27,7 @@ pub async fn run(shell: &Shell) -> Result<(), Failure> {
     let _lock = store::lock_for_serving(&url)?;
     let listener = bind("server.listen", config.server.listen)?;
     let metrics = config.server.metrics_listen.map(|at| bind("server.metrics_listen", at)).transpose()?;
+    let console = config.server.console_listen.map(|at| bind("server.console_listen", at)).transpose()?;
 
     let mut app = App::open(config, Clock::system(), Opening::Create).await?;
     app.sources = sources;
@@ -45,7 +47,8 @@ pub async fn run(shell: &Shell) -> Result<(), Failure> {
         database = app.config.database.label(),
         "serving"
     );
-    web::server::serve(Arc::new(app), listener, metrics, stopped)
+    let listeners = Listeners { main: listener, metrics, console };
+    web::server::serve(Arc::new(app), listeners, stopped)
         .await
         .map_err(|error| Failure::Failed(format!("the server ended: {error}")))?;
     tracing::info!("stopped");

@@ -1,6 +1,6 @@
 //! `countersign workspace`: the parts of an organisation.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::json;
 
@@ -27,6 +27,25 @@ pub enum Command {
     },
     /// List the workspaces of an organisation in order of creation
     List(org::Of),
+    /// Give a workspace another name; its short name stays
+    Rename {
+        #[command(flatten)]
+        which: Which,
+        /// The name that people see
+        #[arg(long)]
+        name: String,
+    },
+    /// Remove a workspace with the roles, API keys and invitations that count in it alone; the default one stays
+    Remove(Which),
+}
+
+#[derive(Debug, Args)]
+pub struct Which {
+    #[command(flatten)]
+    of: org::Of,
+    /// Id or short name of the workspace
+    #[arg(long, value_name = "WORKSPACE")]
+    workspace: String,
 }
 
 #[derive(Serialize)]
@@ -54,7 +73,31 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
             let one = org::known(&app, &of.org).await?;
             list(shell, &app, one.id).await
         }
+        Command::Rename { which, name } => {
+            let one = chosen(&app, &which).await?;
+            let (id, origin) = (one.id, Origin::command_line());
+            workspaces::rename(&app, Actor::Operator, one.organisation_id, id, &name, &origin).await?;
+            done(shell, &one, "renamed")
+        }
+        Command::Remove(which) => {
+            let one = chosen(&app, &which).await?;
+            let (id, origin) = (one.id, Origin::command_line());
+            workspaces::remove(&app, Actor::Operator, one.organisation_id, id, &origin).await?;
+            done(shell, &one, "removed")
+        }
     }
+}
+
+async fn chosen(app: &App, which: &Which) -> Result<Workspace, Failure> {
+    let organisation = org::known(app, &which.of.org).await?.id;
+    known(app, organisation, &which.workspace).await
+}
+
+fn done(shell: &Shell, one: &Workspace, state: &str) -> Result<(), Failure> {
+    shell.out.answer(
+        &format!("{} is {state}.", one.slug),
+        &json!({ "id": one.id, "slug": one.slug, "state": state }),
+    )
 }
 
 /// The workspace that somebody names by id or short name.

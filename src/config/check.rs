@@ -76,6 +76,12 @@ impl Findings {
             "server.metrics_listen",
             "is the same as `server.listen`; give it a port of its own",
         );
+        let taken = [Some(server.listen), server.metrics_listen];
+        self.refuse_if(
+            server.console_listen.is_some_and(|at| at.port() != 0 && taken.contains(&Some(at))),
+            "server.console_listen",
+            "is the same as `server.listen` or `server.metrics_listen`; give it a port of its own",
+        );
         self.refuse_if(
             server.workers.is_some_and(|workers| workers.get() > 1024),
             "server.workers",
@@ -297,6 +303,7 @@ impl Findings {
                 format!("{error}; write it like `info` or `info,countersign::mail=debug`"),
             );
         }
+        self.between("log.explain_for", config.log.explain_for, minutes(60), days(30));
         if let Some(path) = &config.outbound.extra_ca_file {
             self.readable("outbound.extra_ca_file", path);
         }

@@ -30,6 +30,7 @@ const OWN_PATHS: &[&str] = &[
     "assets",
     "dev",
     "admin",
+    "branding",
     "api",
     "recover",
     "reset",

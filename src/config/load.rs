@@ -736,7 +736,7 @@ x = 1
 
     #[test]
     fn bu_5_what_is_refused_alone() {
-        let cases: [(&str, &str); 25] = [
+        let cases: [(&str, &str); 26] = [
             ("issuer = \"http://id.example.com\"", "issuer (F:1): uses http on a public host"),
             ("issuer = [", "F:1: is not valid TOML"),
             ("[issuer]", "issuer (F:1): invalid type: map, expected a string"),
@@ -745,6 +745,7 @@ x = 1
             ("\"server.listen\" = \"127.0.0.1:1\"", "server.listen (F:1): is not a setting"),
             ("[server]\nforwarded_header = \"x-real-ip\"", "`x-forwarded-for` or `forwarded`"),
             ("[server]\nmetrics_listen = \"127.0.0.1:8080\"", "is the same as `server.listen`"),
+            ("[server]\nconsole_listen = \"127.0.0.1:8080\"", "is the same as `server.listen`"),
             ("[database]\nurl = \"sqlite:\"", "names no file"),
             ("[database]\nurl = \"sqlite://data/x.db\"", "slashes"),
             ("[database]\nurl = \"sqlite::memory:\"", "would be lost"),

@@ -144,6 +144,9 @@ pub struct Server {
     /// A listener of its own for `/metrics`. Unset: with the rest on a loopback issuer, nowhere on a public one.
     #[serde(deserialize_with = "read::optional_address")]
     pub metrics_listen: Option<SocketAddr>,
+    /// A listener of its own for the console and the management API. Unset: with the rest.
+    #[serde(deserialize_with = "read::optional_address")]
+    pub console_listen: Option<SocketAddr>,
     /// Threads that answer requests. Unset: one per processor.
     pub workers: Option<NonZeroUsize>,
     /// A certificate, where no proxy in front speaks TLS.
@@ -157,6 +160,7 @@ impl Default for Server {
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::XForwardedFor,
             metrics_listen: None,
+            console_listen: None,
             workers: None,
             tls: None,
         }
@@ -545,11 +549,14 @@ pub struct Log {
     pub level: String,
     /// `text` for people, `json` for collectors.
     pub format: LogFormat,
+    /// How long it is kept why a request was refused, to be found by its reference.
+    #[serde(with = "duration")]
+    pub explain_for: Duration,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text }
+        Self { level: "info".to_owned(), format: LogFormat::Text, explain_for: Duration::from_secs(7 * DAY) }
     }
 }
 

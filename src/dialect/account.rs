@@ -23,7 +23,7 @@ use crate::web::fault::{Fault, Refused};
 /// The person who calls, where the headers say.
 async fn person(at: &At<'_>) -> Result<(LiveAccessToken, Subject), Refused> {
     let (wanted, product) = (at.selection()?, at.product().await?);
-    let person = first_party::caller(at.app(), &product, at.inputs().needed("token")?).await?;
+    let person = first_party::caller(at.app(), &product, at.inputs().needed("token")?, &at.origin).await?;
     narrowed(at, person, wanted).await
 }
 
@@ -35,7 +35,7 @@ async fn caller(at: &At<'_>) -> Result<Caller, Refused> {
             let admitted = present::authenticate(at.app(), key, &at.origin).await?;
             Caller::Machine(Box::new(Machine::of_key(admitted)))
         }
-        None => first_party::anyone(at.app(), &product, at.inputs().needed("token")?).await?,
+        None => first_party::anyone(at.app(), &product, at.inputs().needed("token")?, &at.origin).await?,
     };
     match caller {
         Caller::Person(person) => Ok(Caller::Person(Box::new(narrowed(at, *person, wanted).await?))),

@@ -130,6 +130,7 @@ impl At {
             Err(fault) => fault.into(),
         };
         note(request, &self.mounted, &refused);
+        tell(request, &refused);
         let mut answer = response(&refusal(&self.mounted.dialect, &refused));
         let headers = answer.headers_mut();
         match refused.fault {
@@ -329,5 +330,13 @@ fn note(request: &HttpRequest, mounted: &Mounted, refused: &Refused) {
             cause,
             "a dialect's call failed"
         );
+    }
+}
+
+/// Why, for those who run the instance, where nobody has said more. A path that is none is refused to nobody.
+fn tell(request: &HttpRequest, refused: &Refused) {
+    let Caller(origin) = Caller::of(request);
+    if !origin.slip.is_refused() && !matches!(refused.fault, Fault::NotFound | Fault::MethodNotAllowed) {
+        origin.slip.refuse(refused.explanation());
     }
 }

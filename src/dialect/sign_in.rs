@@ -109,7 +109,7 @@ pub async fn refresh(at: &At<'_>) -> Result<Told, Refused> {
 
 pub async fn select(at: &At<'_>) -> Result<Told, Refused> {
     let (wanted, product) = (at.selection()?, at.product().await?);
-    let (live, _) = first_party::caller(at.app(), &product, at.inputs().needed("token")?).await?;
+    let (live, _) = first_party::caller(at.app(), &product, at.inputs().needed("token")?, &at.origin).await?;
     let (Some(session), Some(grant)) = (live.claims.sid, live.claims.gid) else {
         return Err(Fault::TokenInvalid.into());
     };

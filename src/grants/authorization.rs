@@ -10,16 +10,21 @@ use crate::clock::Timestamp;
 use crate::crypto::{Digest, Secret};
 use crate::identity::factor::Enrolled;
 use crate::identity::session::SignedIn;
-use crate::model::{AuditAction, AuthMethod, Client, GrantId, OrganisationId, RequestId, SessionId};
+use crate::model::explanation::Rule;
+use crate::model::{
+    AuditAction, AuthMethod, Client, ClientKey, GrantId, OrganisationId, RequestId, SessionId,
+};
 use crate::protocol::acr::{acr_answer, acr_for};
 use crate::protocol::authorize::AuthorizationRequest;
 use crate::protocol::next_step::{Allowed, NextStep, OrganisationView, Progress, SessionView, next_step};
+use crate::protocol::redirect::ClientRedirect;
 use crate::protocol::response::AuthorizationResponse;
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::store::authorization::{self, Code, Request};
 use crate::store::{self, Conn, consents, grants, sessions, users};
-use crate::tenancy::admission::{self, Acting, Rules};
+use crate::tenancy::admission::{self, Acting, Refusal, Rules};
+use crate::tenancy::branding::{self, Brand};
 use crate::tenancy::membership;
 
 use super::{Detail, Failure};
@@ -30,6 +35,8 @@ pub struct Underway {
     pub row: Request,
     pub request: AuthorizationRequest,
     pub client: Arc<Client>,
+    /// How its pages look, if it is about an organisation that chose that.
+    pub brand: Option<Brand>,
 }
 
 /// Why a request cannot be gone on with.
@@ -84,7 +91,14 @@ pub async fn find(app: &App, id: RequestId, browser: Option<&Secret>) -> Result<
     let request: AuthorizationRequest = serde_json::from_str(&row.request)
         .map_err(|error| store::Error::broken("an authorization request", error))?;
     let client = app.client(&request.client_id).await?.filter(|client| client.key == row.client_id);
-    Ok(Underway { request, client: client.ok_or(Lost::Unknown)?, row })
+    let (chosen, named) = (row.organisation_id, request.organization.clone());
+    let hint = request.login_hint.clone();
+    let look = move |db: &mut Conn| branding::of_request(db, chosen, named.as_deref(), hint.as_deref());
+    let brand = match chosen.is_some() || request.organization.is_some() || request.login_hint.is_some() {
+        true => app.db.read(look).await?,
+        false => None,
+    };
+    Ok(Underway { request, client: client.ok_or(Lost::Unknown)?, row, brand })
 }
 
 /// What the browser does now, with these accounts signed in.
@@ -273,7 +287,10 @@ pub async fn refuse(
             Ok(ended)
         })
         .await?;
-    if ended { Ok(AuthorizationResponse::error(&redirect, error)) } else { Err(completed()) }
+    if !ended {
+        return Err(completed());
+    }
+    Ok(refused(&redirect, error, underway.client.key, origin))
 }
 
 /// Issues the code: the request ends, the grant begins (AZ-9).
@@ -309,9 +326,24 @@ pub async fn issue_code(
     let outcome = app.db.write(move |db| asked.settle(db)).await?;
     match outcome {
         Issued::Code => Ok(AuthorizationResponse::code(&redirect, &code)),
-        Issued::Refused(error) => Ok(AuthorizationResponse::error(&redirect, &error)),
+        Issued::Refused(error) => {
+            origin.slip.concerns(account.user.id);
+            Ok(refused(&redirect, &error, underway.client.key, origin))
+        }
         Issued::Completed => Err(completed()),
     }
+}
+
+/// The answer that tells the client no, with the reference by which an operator finds out why.
+pub fn refused(
+    redirect: &ClientRedirect,
+    error: &OAuthError,
+    client: ClientKey,
+    origin: &Origin,
+) -> AuthorizationResponse {
+    origin.slip.concerns(client);
+    origin.slip.refuse(error.explanation());
+    AuthorizationResponse::error(redirect, &error.referring_to(&origin.request_id))
 }
 
 fn detail(request: &AuthorizationRequest, account: &SignedIn) -> Detail {
@@ -363,7 +395,7 @@ impl Issuing {
             return Ok(Issued::Refused(OAuthError::new(ErrorCode::InvalidRequestUri, text)));
         }
         let Some(session) = sessions::find(db, self.session)? else {
-            return self.denied(db, "the session is gone");
+            return self.denied(db, Refusal::SessionEnded);
         };
         // What this session had proven when the detail was written, not what it has by now.
         let acting = Acting {
@@ -373,7 +405,7 @@ impl Issuing {
             rules: self.rules,
         };
         if let Err(refusal) = admission::admit_authorization(db, &session, acting, now)? {
-            return self.denied(db, &refusal.to_string());
+            return self.denied(db, refusal);
         }
         let grant = grants::Grant {
             id: GrantId::new(now, &self.scribe.random),
@@ -410,14 +442,17 @@ impl Issuing {
         Ok(Issued::Code)
     }
 
-    fn denied(&self, db: &mut Conn, reason: &str) -> Result<Issued, store::Error> {
+    fn denied(&self, db: &mut Conn, refusal: Refusal) -> Result<Issued, store::Error> {
+        let reason = refusal.to_string();
         let event = Event::denied(AuditAction::CodeIssued).client(self.client.key).session(self.session);
-        self.scribe.write(db, event.detail("reason", reason))?;
+        self.scribe.write(db, event.detail("reason", reason.as_str()))?;
         let error = OAuthError::new(ErrorCode::AccessDenied, "this user may not sign in here");
-        Ok(Issued::Refused(error.with_hint(reason)))
+        Ok(Issued::Refused(error.with_hint(reason).because(refusal)))
     }
 }
 
 fn completed() -> Failure {
-    OAuthError::invalid_request("this sign-in was answered before; go back to the application").into()
+    OAuthError::invalid_request("this sign-in was answered before; go back to the application")
+        .because(Rule::RequestOver)
+        .into()
 }

@@ -5,12 +5,13 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::crypto::{Digest, Secret};
 use crate::identity::claims;
+use crate::model::explanation::{Concerned, Explanation, Rule};
 use crate::model::{AuditAction, GrantType, Place};
 use crate::protocol::claims::UserClaims;
 use crate::protocol::scope;
 use crate::protocol::targets::{Target, narrowed_targets};
 use crate::protocol::token::{TokenResponse, TokenType};
-use crate::protocol::{OAuthError, pkce};
+use crate::protocol::{OAuthError, difference, pkce};
 use crate::store::authorization::{self, Code};
 use crate::store::grants::{self, Grant, RefreshToken};
 use crate::store::{self, Conn};
@@ -113,18 +114,23 @@ impl Redeeming {
     fn settle(&self, db: &mut Conn) -> Result<Redemption, store::Error> {
         let now = self.scribe.now;
         let Some(code) = authorization::find_code(db, &self.digest)? else {
-            return self.refuse(db, OAuthError::invalid_grant("the code is not valid").with_hint("unknown"));
+            let told = OAuthError::invalid_grant("the code is not valid").with_hint("unknown");
+            return self.refuse(db, told.because(Rule::CodeUnknown));
         };
         let Some(grant) = grants::find(db, code.grant_id)?.filter(|grant| grant.client_id == self.client.key)
         else {
             // The right client can still redeem it, and this one learns nothing (TE-1).
             return self.refuse(
                 db,
-                OAuthError::invalid_grant("the code is not valid").with_hint("another client's"),
+                OAuthError::invalid_grant("the code is not valid")
+                    .with_hint("another client's")
+                    .because(Explanation::of(Rule::CodeClient).with("presented by", &self.client.client_id)),
             );
         };
+        let (user, organisation) = (Some(grant.user_id), grant.organisation_id);
+        self.scribe.origin.slip.concerns(Concerned { client: Some(self.client.key), user, organisation });
         if code.redeemed_at.is_some() {
-            return self.replayed(db, &grant);
+            return self.replayed(db, &grant, code.redeemed_at);
         }
         if let Err(error) = self.check_bindings(&code, now) {
             return self.refuse(db, error);
@@ -146,7 +152,7 @@ impl Redeeming {
             Err(refusal) => return self.refuse(db, not_admitted(refusal)),
         };
         if !authorization::redeem_code(db, &self.digest, now)? {
-            return self.replayed(db, &grant);
+            return self.replayed(db, &grant, Some(now));
         }
         if let Some(digest) = self.refresh {
             let expires_at = now.plus(self.refresh_idle).min(grant.expires_at);
@@ -174,24 +180,40 @@ impl Redeeming {
 
     fn check_bindings(&self, code: &Code, now: Timestamp) -> Result<(), OAuthError> {
         if code.expires_at <= now {
-            return Err(OAuthError::invalid_grant("the code has expired"));
+            let told = Explanation::of(Rule::CodeExpired)
+                .with("expired seconds ago", now.since(code.expires_at).as_secs())
+                .with("lasts seconds", code.expires_at.since(code.created_at).as_secs());
+            return Err(OAuthError::invalid_grant("the code has expired").because(told));
         }
         if code.redirect_uri != self.redirect_uri {
+            let before = std::slice::from_ref(&code.redirect_uri);
             return Err(OAuthError::invalid_grant(
                 "redirect_uri is not the one of the authorization request",
-            ));
+            )
+            .because(difference::explain(&self.redirect_uri, before)));
         }
         pkce::verify(code.code_challenge.as_deref(), self.verifier.as_ref().map(Secret::expose))
     }
 
     /// A second use ends all that the first one gave (RFC 6749 §4.1.2, TE-3).
-    fn replayed(&self, db: &mut Conn, grant: &Grant) -> Result<Redemption, store::Error> {
+    fn replayed(
+        &self,
+        db: &mut Conn,
+        grant: &Grant,
+        spent: Option<Timestamp>,
+    ) -> Result<Redemption, store::Error> {
         let revoked = grants::revoke(db, grant.id, self.scribe.now)?;
         if revoked {
             let event = Event::denied(AuditAction::CodeReplayed).user(grant.user_id).client(self.client.key);
             self.scribe.write(db, event.session(grant.session_id))?;
         }
-        Ok(Redemption::Refused(OAuthError::invalid_grant("the code was used before").with_hint("replay")))
+        let told = spent.into_iter().fold(Explanation::of(Rule::CodeSpent), |told, at| {
+            told.with("spent seconds ago", self.scribe.now.since(at).as_secs())
+        });
+        let told =
+            told.with("ended by this", if revoked { "all that was issued for it" } else { "nothing more" });
+        let error = OAuthError::invalid_grant("the code was used before").with_hint("replay");
+        Ok(Redemption::Refused(error.because(told)))
     }
 
     fn refuse(&self, db: &mut Conn, error: OAuthError) -> Result<Redemption, store::Error> {

@@ -11,7 +11,8 @@ use crate::audit::{Event, Origin};
 use crate::clock::Timestamp;
 use crate::crypto::{Digest, Secret, constant_time_eq};
 use crate::identity::limits::{self, Bucket};
-use crate::keys::{VerifyError, verify_with_jwks};
+use crate::keys::{VerifyError, key_ids, peek_header, verify_with_jwks};
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{AuditAction, Client, SigningAlg};
 use crate::protocol::assertion::{self, Audiences};
 use crate::protocol::client_auth::Presented;
@@ -49,8 +50,14 @@ pub async fn authenticate(
     let client = app.client(presented.client_id()).await?;
     let verdict = match &client {
         Some(client) => check(app, client, presented, called).await,
-        None => Err(failed("no client is called that").into()),
+        None => {
+            let told = Explanation::of(Rule::ClientUnknown).with("client_id", presented.client_id());
+            Err(failed("no client is called that").because(told).into())
+        }
     };
+    if let Some(client) = &client {
+        origin.slip.concerns(client.key);
+    }
     match (client, verdict) {
         (Some(client), Ok(())) => Ok(Authenticated(client)),
         (client, Err(Failure::OAuth(error))) => {
@@ -63,12 +70,16 @@ pub async fn authenticate(
 
 /// For endpoints that public clients cannot use at all: introspection.
 pub fn must_be_confidential(client: &Authenticated) -> Result<(), Failure> {
-    if client.is_confidential() { Ok(()) } else { Err(failed("a public client cannot authenticate").into()) }
+    if client.is_confidential() {
+        return Ok(());
+    }
+    let told = Explanation::of(Rule::ClientMethod).with("registered", client.auth_method);
+    Err(failed("a public client cannot authenticate").because(told).into())
 }
 
 async fn check(app: &App, client: &Client, presented: &Presented, called: &str) -> Result<(), Failure> {
     if !client.is_active() {
-        return Err(failed("the client is disabled").into());
+        return Err(failed("the client is disabled").because(Rule::ClientDisabled).into());
     }
     presented.check_method(client)?;
     match presented {
@@ -83,12 +94,21 @@ async fn check(app: &App, client: &Client, presented: &Presented, called: &str) 
 /// Compares with every live secret, all of them each time (CA-2).
 fn check_secret(client: &Client, secret: &Secret, now: Timestamp) -> Result<(), OAuthError> {
     let digest = secret.digest();
-    let mut right = false;
+    let (mut right, mut was_right) = (false, false);
     for known in &client.secrets {
         let live = known.expires_at.is_none_or(|end| now < end);
-        right |= constant_time_eq(known.digest.as_bytes(), digest.as_bytes()) && live;
+        let same = constant_time_eq(known.digest.as_bytes(), digest.as_bytes());
+        right |= same && live;
+        was_right |= same && !live;
     }
-    if right { Ok(()) } else { Err(failed("the secret is wrong or has expired")) }
+    if right {
+        return Ok(());
+    }
+    let live = client.secrets.iter().filter(|known| known.expires_at.is_none_or(|end| now < end)).count();
+    let told = Explanation::of(Rule::ClientSecret)
+        .with("presented", if was_right { "one that has expired" } else { "one that is not the client's" })
+        .with("good secrets", live);
+    Err(failed("the secret is wrong or has expired").because(told))
 }
 
 async fn check_assertion(app: &App, client: &Client, jwt: &Secret, called: &str) -> Result<(), Failure> {
@@ -103,7 +123,11 @@ async fn check_assertion(app: &App, client: &Client, jwt: &Secret, called: &str)
     let once = assertion::check_claims(&claims, client, audiences, now)?;
     let digest = Digest::of_parts(&[b"client assertion", client.client_id.as_bytes(), once.jti.as_bytes()]);
     let first = app.db.write(move |db| store::grants::present_once(db, &digest, once.expires_at)).await?;
-    if first { Ok(()) } else { Err(failed("the assertion was presented before").into()) }
+    if first {
+        Ok(())
+    } else {
+        Err(failed("the assertion was presented before").because(Rule::AssertionReused).into())
+    }
 }
 
 /// With the registered keys; those behind a `jwks_uri` are fetched again when the key is not among them.
@@ -114,23 +138,43 @@ async fn verify_signature(
     algs: &[SigningAlg],
     now: Timestamp,
 ) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
-    let refuse = |error: VerifyError| Failure::from(failed(&error.to_string()));
+    let refuse = |error: VerifyError, jwks: &str| {
+        Failure::from(failed(&error.to_string()).because(unverified(error, jwt, jwks)))
+    };
     if let Some(jwks) = &client.jwks {
-        return verify_with_jwks(jwt.expose(), jwks, algs).map_err(refuse);
+        return verify_with_jwks(jwt.expose(), jwks, algs).map_err(|error| refuse(error, jwks));
     }
-    let Some(uri) = &client.jwks_uri else { return Err(failed("the client has no keys").into()) };
+    let Some(uri) = &client.jwks_uri else {
+        let told = Explanation::of(Rule::ClientKeys).with("keys", "none are registered");
+        return Err(failed("the client has no keys").because(told).into());
+    };
+    let mut known = String::new();
     for want_fresh in [false, true] {
-        let jwks = app
-            .outbound
-            .client_jwks(uri, want_fresh, now)
-            .await
-            .map_err(|error| failed(&format!("its keys could not be fetched: {error}")))?;
+        let jwks = app.outbound.client_jwks(uri, want_fresh, now).await.map_err(|error| {
+            let told = Explanation::of(Rule::ClientKeys).with("jwks_uri", uri).with("error", &error);
+            failed(&format!("its keys could not be fetched: {error}")).because(told)
+        })?;
         match verify_with_jwks(jwt.expose(), &jwks, algs) {
             Err(VerifyError::UnknownKey) if !want_fresh => {}
-            outcome => return outcome.map_err(refuse),
+            outcome => return outcome.map_err(|error| refuse(error, &jwks)),
         }
+        known = jwks.to_string();
     }
-    Err(refuse(VerifyError::UnknownKey))
+    Err(refuse(VerifyError::UnknownKey, &known))
+}
+
+/// What is wrong with the signature: which key was asked for, and which there are.
+fn unverified(error: VerifyError, jwt: &Secret, jwks: &str) -> Explanation {
+    let rule = match error {
+        VerifyError::UnknownKey => Rule::AssertionKey,
+        VerifyError::BadSignature | VerifyError::WrongAlgorithm => Rule::AssertionSignature,
+        _ => Rule::AssertionClaims,
+    };
+    let header = peek_header(jwt.expose());
+    let told = Explanation::of(rule).with("reason", error);
+    let told = told.with_id("key asked for", header.kid.as_deref().unwrap_or("none"));
+    let told = told.with("algorithm", header.alg.as_deref().unwrap_or("none"));
+    told.with_id("keys known", &key_ids(jwks).join(", "))
 }
 
 /// One text for every reason; the reason goes to the log and the audit.
@@ -156,7 +200,7 @@ async fn refuse(
     let counted = app
         .db
         .write(move |db| {
-            let counted = limits::reserve(db, &[(bucket, limit)], scribe.now)?;
+            let counted = limits::reserve(db, &[(bucket, limit)], scribe.now, &scribe.origin.slip)?;
             // Beyond the limit nothing more is written, so that a flood does not fill the audit.
             if let (Ok(()), Some(event)) = (counted, event.clone()) {
                 scribe.write(db, event)?;

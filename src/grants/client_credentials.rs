@@ -19,6 +19,7 @@ pub async fn issue(
     let admitted = admission::admit_client(client).map_err(|refusal| {
         OAuthError::new(ErrorCode::UnauthorizedClient, "this client may not use client_credentials")
             .with_hint(refusal.to_string())
+            .because(refusal)
     })?;
     let known = app.resources().await?;
     let registry = registry(app, &known);

@@ -10,7 +10,8 @@ use crate::app::App;
 use crate::audit::Origin;
 use crate::clock::Timestamp;
 use crate::crypto::Secret;
-use crate::keys::Expect;
+use crate::keys::{Expect, VerifyError, peek_header};
+use crate::model::explanation::{Concerned, Explanation, Rule, Slip};
 use crate::model::{ApiKeyId, GrantId, Place, WorkspaceId, api_key};
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::{Target, client_targets};
@@ -103,8 +104,19 @@ pub async fn introspect(
     }
     let found = match live_access_token(app, token).await? {
         Some(live) if may_see(caller, &live.claims) => Some(describe_access(app, live)),
-        Some(_) => None,
-        None => describe_refresh(app, caller, token).await?,
+        Some(live) => {
+            let told = Explanation::of(Rule::TokenAudience).with("for", &live.claims.aud);
+            let told = told.with("of client", &live.claims.client_id).with("asked by", &caller.client_id);
+            origin.slip.refuse(told.with("serves", caller.audiences.join(" ")));
+            None
+        }
+        None => {
+            let refresh = describe_refresh(app, caller, token).await?;
+            if refresh.is_none() {
+                origin.slip.refuse(doubt(app, token, &origin.slip));
+            }
+            refresh
+        }
     };
     Ok(Introspection { active: found.is_some(), token: found })
 }
@@ -161,6 +173,49 @@ pub async fn live_access_token(app: &App, token: &Secret) -> Result<Option<LiveA
             Some(LiveAccessToken { claims, of_user, membership, of_key: None })
         }
     })
+}
+
+/// Why a token is good for nothing here. Asked after it was refused, for those who run the instance; whoever presented it
+/// learns no more than that it is not.
+pub fn doubt(app: &App, token: &Secret, slip: &Slip) -> Explanation {
+    let header = peek_header(token.expose());
+    let key = |told: Explanation| told.with_id("key asked for", header.kid.as_deref().unwrap_or("none"));
+    let (now, checked) = (app.clock.now(), decode(app, token, true));
+    let error = match checked {
+        Ok(claims) => {
+            slip.concerns(Concerned { user: claims.sub.parse().ok(), ..Concerned::default() });
+            return Explanation::of(Rule::TokenRevoked)
+                .with("of client", &claims.client_id)
+                .with("for", &claims.aud)
+                .with("issued seconds ago", now.since(claims.iat).as_secs());
+        }
+        Err(error) => error,
+    };
+    let rule = match error {
+        VerifyError::Malformed => Rule::TokenMalformed,
+        VerifyError::WrongType => Rule::TokenMalformed,
+        VerifyError::UnknownKey => Rule::TokenKey,
+        VerifyError::BadSignature | VerifyError::WrongAlgorithm => Rule::TokenSignature,
+        VerifyError::WrongIssuer => Rule::TokenIssuer,
+        VerifyError::NotYetValid => Rule::TokenEarly,
+        VerifyError::Expired => Rule::TokenExpired,
+    };
+    let told = Explanation::of(rule).with("reason", error);
+    match error {
+        VerifyError::UnknownKey => key(told).with("keys known", app.signing.keyring().key_ids().join(", ")),
+        VerifyError::BadSignature | VerifyError::WrongAlgorithm => {
+            key(told).with("algorithm", header.alg.as_deref().unwrap_or("none"))
+        }
+        VerifyError::Expired => match decode(app, token, false) {
+            Ok(claims) => {
+                slip.concerns(Concerned { user: claims.sub.parse().ok(), ..Concerned::default() });
+                told.with("expired seconds ago", now.since(claims.exp).as_secs())
+                    .with("of client", &claims.client_id)
+            }
+            Err(_) => told,
+        },
+        _ => told,
+    }
 }
 
 /// What a token is worth to an API of ours.
@@ -256,6 +311,10 @@ async fn describe_key(
 
 /// Signature, type, issuer and time. `None` for anything that is not an access token of ours.
 pub(super) fn verify(app: &App, token: &Secret, check_expiry: bool) -> Option<AccessClaims> {
+    decode(app, token, check_expiry).ok()
+}
+
+fn decode(app: &App, token: &Secret, check_expiry: bool) -> Result<AccessClaims, VerifyError> {
     let expect = Expect {
         types: &[ACCESS_TOKEN_TYP],
         algs: &ALGORITHMS,
@@ -264,8 +323,8 @@ pub(super) fn verify(app: &App, token: &Secret, check_expiry: bool) -> Option<Ac
         leeway: Duration::ZERO,
         check_expiry,
     };
-    let verified = app.signing.keyring().verify(token.expose(), &expect).ok()?;
-    serde_json::from_value(serde_json::Value::Object(verified.claims)).ok()
+    let verified = app.signing.keyring().verify(token.expose(), &expect)?;
+    serde_json::from_value(serde_json::Value::Object(verified.claims)).map_err(|_| VerifyError::Malformed)
 }
 
 fn describe_access(app: &App, live: LiveAccessToken) -> ActiveToken {

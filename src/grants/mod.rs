@@ -27,6 +27,7 @@ use crate::audit::{Event, Origin};
 use crate::identity::password::Busy;
 use crate::keys::SignError;
 use crate::model::{AuditAction, AuthMethod, WorkspaceId};
+use crate::protocol::authorize::grant_type_missing;
 use crate::protocol::claims::ClaimsRequest;
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::Registry;
@@ -87,7 +88,8 @@ async fn settle(
     let grant_type = request.grant_type();
     if !client.may_use(grant_type) {
         let text = format!("this client is not registered for the grant type {grant_type}");
-        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text).into());
+        let missing = grant_type_missing(client, grant_type);
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text).because(missing).into());
     }
     match request {
         TokenRequest::AuthorizationCode { code, redirect_uri, verifier, resources } => {
@@ -137,7 +139,9 @@ impl Detail {
 
 /// What the grant would have been good for, refused: the client learns no more than that it is not (AR-2).
 fn not_admitted(refusal: Refusal) -> OAuthError {
-    OAuthError::invalid_grant("the grant is not valid any more").with_hint(refusal.to_string())
+    OAuthError::invalid_grant("the grant is not valid any more")
+        .with_hint(refusal.to_string())
+        .because(refusal)
 }
 
 fn registry<'a>(app: &'a App, resources: &'a [crate::model::Resource]) -> Registry<'a> {

@@ -2,7 +2,8 @@
 
 use crate::app::App;
 use crate::crypto::{Digest, Secret};
-use crate::model::Client;
+use crate::model::explanation::{Explanation, Rule};
+use crate::model::{Client, ClientKey};
 use crate::protocol::authorize::{AuthorizationRequest, pushed_uri};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::store::{self, authorization};
@@ -43,8 +44,26 @@ pub async fn resolve(
     let invalid = || OAuthError::new(ErrorCode::InvalidRequestUri, "request_uri is unknown, used or expired");
     let (digest, client, now) = (reference.digest(), client.key, app.clock.now());
     let found = app.db.read(move |db| authorization::find_pushed(db, &digest, client, now)).await?;
-    let row = found.ok_or_else(invalid)?;
+    let Some(row) = found else { return Err(invalid().because(why_not(app, digest, client).await?).into()) };
     let request = serde_json::from_str(&row.request)
         .map_err(|error| store::Error::broken("a pushed authorization request", error))?;
     Ok((request, digest))
+}
+
+/// Whoever holds the reference learns one answer for all; whoever runs the instance, which it was.
+async fn why_not(app: &App, digest: Digest, client: ClientKey) -> Result<Explanation, store::Error> {
+    let now = app.clock.now();
+    let found = app.db.read(move |db| authorization::look_at_pushed(db, &digest)).await?;
+    let told = Explanation::of(Rule::PushedRequest);
+    Ok(match found {
+        None => told.with("state", "unknown"),
+        Some(row) if row.client_id != client => told.with("state", "pushed by another client"),
+        Some(row) => match row.consumed_at {
+            Some(at) => told.with("state", "used").with("seconds ago", now.since(at).as_secs()),
+            None => told
+                .with("state", "expired")
+                .with("seconds ago", now.since(row.expires_at).as_secs())
+                .with("lasts seconds", row.expires_at.since(row.created_at).as_secs()),
+        },
+    })
 }

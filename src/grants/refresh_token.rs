@@ -13,6 +13,7 @@ use crate::crypto::{Random, Secret, seal_with, unseal_with};
 use crate::identity::claims;
 use crate::identity::notice::Notices;
 use crate::mail::message::Happened;
+use crate::model::explanation::{Concerned, Explanation, Rule};
 use crate::model::{AuditAction, GrantType, Language, Place};
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::{Registry, Target, narrowed_targets};
@@ -183,19 +184,25 @@ impl Rotating {
     ) -> Result<Rotation<T>, store::Error> {
         let now = self.scribe.now;
         let digest = self.token.digest();
-        let unknown =
-            |hint: &str| OAuthError::invalid_grant("the refresh token is not valid").with_hint(hint);
+        let unknown = |hint: &str, rule: Rule| {
+            OAuthError::invalid_grant("the refresh token is not valid").with_hint(hint).because(rule)
+        };
         let Some(token) = grants::find_refresh(db, &digest)? else {
-            return self.refuse(db, unknown("unknown"));
+            return self.refuse(db, unknown("unknown", Rule::RefreshUnknown));
         };
         // Bound to its client, also to a public one (TE-7). A wrong client's try costs the right one nothing.
         let Some(grant) =
             grants::find(db, token.grant_id)?.filter(|grant| grant.client_id == self.client.key)
         else {
-            return self.refuse(db, unknown("another client's"));
+            return self.refuse(db, unknown("another client's", Rule::RefreshClient));
         };
+        let (user, organisation) = (Some(grant.user_id), grant.organisation_id);
+        self.scribe.origin.slip.concerns(Concerned { client: Some(self.client.key), user, organisation });
         if token.expires_at <= now {
-            return self.refuse(db, OAuthError::invalid_grant("the refresh token has expired"));
+            let told = Explanation::of(Rule::RefreshExpired)
+                .with("expired seconds ago", now.since(token.expires_at).as_secs());
+            let error = OAuthError::invalid_grant("the refresh token has expired");
+            return self.refuse(db, error.because(told));
         }
         // Before anything is asked about it: what ends it meanwhile waits, and then knows of the token made here.
         if !grants::hold(db, grant.id)? {
@@ -215,7 +222,7 @@ impl Rotating {
         };
         let successor = match self.present(db, &token, &grant)? {
             Presentation::Rotated(successor) | Presentation::Repeated(successor) => successor,
-            Presentation::Reused => return self.reused(db, &grant),
+            Presentation::Reused => return self.reused(db, &token, &grant),
         };
         if let (false, Some(session)) = (grant.offline, grant.session_id) {
             // An application in use keeps its session alive.
@@ -292,7 +299,12 @@ impl Rotating {
     }
 
     /// Whoever used the token first, one of the two is a thief: nobody keeps anything (RFC 9700 §4.14.2).
-    fn reused<T>(&self, db: &mut Conn, grant: &Grant) -> Result<Rotation<T>, store::Error> {
+    fn reused<T>(
+        &self,
+        db: &mut Conn,
+        token: &RefreshToken,
+        grant: &Grant,
+    ) -> Result<Rotation<T>, store::Error> {
         if grants::revoke(db, grant.id, self.scribe.now)? {
             tracing::warn!(grant = %grant.id, client = %self.client.client_id, "a refresh token was used twice");
             let event = Event::denied(AuditAction::RefreshReused).user(grant.user_id).client(self.client.key);
@@ -302,9 +314,13 @@ impl Rotating {
                 self.notices.tell(db, &user, what, &self.scribe)?;
             }
         }
-        Ok(Rotation::Reused(
-            OAuthError::invalid_grant("the refresh token was used before").with_hint("reuse"),
-        ))
+        let first = grants::find_refresh(db, &token.digest)?.and_then(|token| token.consumed_at);
+        let told = first.into_iter().fold(Explanation::of(Rule::RefreshReused), |told, at| {
+            told.with("used seconds ago", self.scribe.now.since(at).as_secs())
+        });
+        let told = told.with("repeated within seconds", self.grace.as_secs());
+        let error = OAuthError::invalid_grant("the refresh token was used before").with_hint("reuse");
+        Ok(Rotation::Reused(error.because(told)))
     }
 
     fn refuse<T>(&self, db: &mut Conn, error: OAuthError) -> Result<Rotation<T>, store::Error> {

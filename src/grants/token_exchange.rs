@@ -9,9 +9,10 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::crypto::Secret;
 use crate::model::{AuditAction, GrantType, Place};
+use crate::protocol::authorize::grant_type_missing;
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::{Registry, Target, client_targets};
-use crate::protocol::token::{ACCESS_TOKEN_TYPE, TokenResponse, TokenType};
+use crate::protocol::token::{ACCESS_TOKEN_TYPE, TokenResponse, TokenType, beyond};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::store::{self, Conn, api_keys};
 use crate::tenancy::admission::{self, KeyAdmission, Refusal};
@@ -50,9 +51,10 @@ async fn settle(
     presented: Presented,
     origin: &Origin,
 ) -> Result<TokenResponse, Failure> {
-    if client.is_some_and(|client| !client.may_use(GrantType::TokenExchange)) {
+    if let Some(client) = client.filter(|client| !client.may_use(GrantType::TokenExchange)) {
         let text = "this client is not registered for token exchange";
-        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text).into());
+        let told = grant_type_missing(client, GrantType::TokenExchange);
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text).because(told).into());
     }
     let admitted = present::authenticate(app, &presented.key, origin).await?;
     let known = app.resources().await?;
@@ -168,8 +170,10 @@ fn target(
     let granted = match asked {
         None => admitted.scopes().clone(),
         Some(asked) if asked.is_subset_of(admitted.scopes()) => asked.clone(),
-        Some(_) => {
-            return Err(OAuthError::new(ErrorCode::InvalidScope, "scope holds what the key does not allow"));
+        Some(asked) => {
+            let text = "scope holds what the key does not allow";
+            let told = beyond(asked, admitted.scopes());
+            return Err(OAuthError::new(ErrorCode::InvalidScope, text).because(told));
         }
     };
     let registry = registry(app, known);

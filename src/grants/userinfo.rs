@@ -3,8 +3,10 @@
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::audit::Origin;
 use crate::crypto::Secret;
 use crate::identity::claims;
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{Client, SigningAlg};
 use crate::protocol::{ErrorCode, OAuthError, scope};
 
@@ -19,17 +21,27 @@ pub enum UserInfo {
 }
 
 /// The user's claims for whoever holds this access token.
-pub async fn userinfo(app: &App, token: &Secret) -> Result<UserInfo, Failure> {
+pub async fn userinfo(app: &App, token: &Secret, origin: &Origin) -> Result<UserInfo, Failure> {
     let invalid = |hint: &str| {
         OAuthError::new(ErrorCode::InvalidToken, "the access token is expired, revoked or not valid here")
             .with_hint(hint)
     };
-    let live = introspection::live_access_token(app, token).await?.ok_or_else(|| invalid("not live"))?;
-    if !live.claims.aud.contains(app.config.issuer.as_str()) {
-        return Err(invalid("for another audience").into());
+    let Some(live) = introspection::live_access_token(app, token).await? else {
+        return Err(invalid("not live").because(introspection::doubt(app, token, &origin.slip)).into());
+    };
+    if let Some((user, _)) = &live.of_user {
+        origin.slip.concerns(user.id);
+    }
+    let issuer = app.config.issuer.as_str();
+    if !live.claims.aud.contains(issuer) {
+        let told = Explanation::of(Rule::TokenAudience).with("for", &live.claims.aud).with("needed", issuer);
+        return Err(invalid("for another audience").because(told).into());
     }
     if !live.claims.scope.contains(scope::OPENID) {
-        return Err(OAuthError::new(ErrorCode::InsufficientScope, "the scope openid is needed").into());
+        let told =
+            Explanation::of(Rule::Scope).with("missing", scope::OPENID).with("held", &live.claims.scope);
+        let error = OAuthError::new(ErrorCode::InsufficientScope, "the scope openid is needed");
+        return Err(error.because(told).into());
     }
     let Some((user, grant)) = live.of_user else { return Err(invalid("a client's own token").into()) };
     let client = app.client(&live.claims.client_id).await?.ok_or_else(|| invalid("no such client"))?;

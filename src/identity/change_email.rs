@@ -94,12 +94,13 @@ pub async fn open(app: &App, token: &Secret, origin: &Origin) -> Result<Opened, 
 /// Spends the link. Signs nobody in: whoever opens the mail may be a stranger to the account (SE-8).
 pub async fn confirm(app: &App, token: &Secret, notices: Notices, origin: &Origin) -> Result<(), LinkError> {
     let (token, scribe, tries) = (token.clone(), app.scribe(origin), Tries::of(app, origin));
-    let confirmed =
-        app.db.write(move |db| match link::spend(db, &token, LinkPurpose::VerifyEmail, tries, scribe.now)? {
+    let confirmed = app.db.write(move |db| {
+        match link::spend(db, &token, LinkPurpose::VerifyEmail, &tries, scribe.now)? {
             Ok(Some(link)) => settle_confirmed(db, &link, &notices, &scribe).map(Ok),
             Ok(None) => Ok(Ok(false)),
             Err(throttled) => Ok(Err(throttled)),
-        });
+        }
+    });
     match confirmed.await {
         Ok(confirmed) => {
             if !confirmed? {

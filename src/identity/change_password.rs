@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::crypto::Secret;
 use crate::mail::message::Happened;
+use crate::model::explanation::Rule;
 use crate::model::{AuditAction, GrantId, SessionId, UserId};
 use crate::store::{self, Conn, grants, links, users};
 use crate::tenancy::admission;
@@ -52,10 +53,10 @@ pub async fn has_password(app: &App, user: UserId) -> Result<bool, store::Error>
 
 /// Sets the new password.
 pub async fn change(app: &App, change: Change, origin: &Origin) -> Result<(), ChangeError> {
-    let (user, scribe) = (change.user, app.scribe(origin));
+    let (user, scribe, slip) = (change.user, app.scribe(origin), &origin.slip);
     let tries = (Bucket::new("password change", &[user.as_bytes()]), app.limits(origin).login_failures);
     let found = app.db.write(move |db| {
-        if let Err(throttled) = limits::reserve(db, &[tries], scribe.now)? {
+        if let Err(throttled) = limits::reserve(db, &[tries], scribe.now, &scribe.origin.slip)? {
             return Ok(Err(throttled));
         }
         let email = users::primary_email(db, user)?.map(|email| email.address);
@@ -64,6 +65,8 @@ pub async fn change(app: &App, change: Change, origin: &Origin) -> Result<(), Ch
     let (found, email, stored) = found.await?.map_err(ChangeError::Throttled)?;
     let found = found.ok_or_else(|| store::Error::broken("a session", "its user is gone"))?;
     if stored.is_some() && app.passwords.verify(&change.current, stored.as_deref()).await? == Verdict::Wrong {
+        slip.concerns(user);
+        slip.refuse(Rule::PasswordWrong);
         return Err(ChangeError::WrongPassword);
     }
     check_password(app, &change.new, &found.name, found.username.as_deref(), email.as_deref())

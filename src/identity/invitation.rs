@@ -44,7 +44,7 @@ pub async fn open(
         };
         match found {
             Some(found) => Ok(Ok(Some(found))),
-            None => tries.missed(db, now),
+            None => tries.missed(db, None, now),
         }
     });
     found.await??.ok_or(RegistrationError::LinkExpired)

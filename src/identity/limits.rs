@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::crypto::Digest;
+use crate::model::explanation::{Explanation, Rule, Slip};
 use crate::store::{self, Conn, limits};
 
 /// Too many tries: 429 with this as Retry-After.
@@ -19,13 +20,17 @@ pub struct Throttled {
 
 /// What tries are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bucket(Digest);
+pub struct Bucket {
+    /// Which limit.
+    kind: &'static str,
+    digest: Digest,
+}
 
 impl Bucket {
     /// `kind` says which limit, `parts` whose.
-    pub fn new(kind: &str, parts: &[&[u8]]) -> Self {
+    pub fn new(kind: &'static str, parts: &[&[u8]]) -> Self {
         let all: Vec<&[u8]> = std::iter::once(kind.as_bytes()).chain(parts.iter().copied()).collect();
-        Self(Digest::of_parts(&all))
+        Self { kind, digest: Digest::of_parts(&all) }
     }
 }
 
@@ -41,17 +46,24 @@ pub fn address_key(ip: Option<IpAddr>) -> Vec<u8> {
     }
 }
 
-/// Counts one try in each bucket, up to one that is full: then the try must not be made. The narrowest comes first, so
-/// that whoever is refused by it does not fill those that others are counted by as well (RL-4).
+/// Counts one try in each bucket, up to one that is full: then the try must not be made, and the slip is told why. The
+/// narrowest comes first, so that whoever is refused by it does not fill those that others are counted by as well (RL-4).
 pub fn reserve(
     db: &mut Conn,
     tries: &[(Bucket, Limit)],
     now: Timestamp,
+    slip: &Slip,
 ) -> Result<Result<(), Throttled>, store::Error> {
     for (bucket, limit) in tries {
-        let count = limits::count(db, &bucket.0, now, now.plus(limit.per))?;
+        let count = limits::count(db, &bucket.digest, now, now.plus(limit.per))?;
         if count.tries > i64::from(limit.count) {
             let retry_after = count.resets_at.since(now).max(Duration::from_secs(1));
+            slip.refuse(
+                Explanation::of(Rule::Throttled)
+                    .with("counted by", bucket.kind)
+                    .with("allowed", format!("{} in {} seconds", limit.count, limit.per.as_secs()))
+                    .with("seconds to wait", retry_after.as_secs()),
+            );
             return Ok(Err(Throttled { retry_after }));
         }
     }
@@ -60,23 +72,23 @@ pub fn reserve(
 
 /// Gives counted tries back: they succeeded.
 pub fn refund(db: &mut Conn, buckets: &[Bucket]) -> Result<(), store::Error> {
-    buckets.iter().try_for_each(|bucket| limits::refund(db, &bucket.0))
+    buckets.iter().try_for_each(|bucket| limits::refund(db, &bucket.digest))
 }
 
 /// Forgets what was counted: whoever it was has proven to be the owner.
 pub fn clear(db: &mut Conn, buckets: &[Bucket]) -> Result<(), store::Error> {
-    buckets.iter().try_for_each(|bucket| limits::clear(db, &bucket.0))
+    buckets.iter().try_for_each(|bucket| limits::clear(db, &bucket.digest))
 }
 
 /// How long the window of this bucket still runs, if one does.
 pub fn running(db: &mut Conn, bucket: Bucket, now: Timestamp) -> Result<Option<Duration>, store::Error> {
-    let count = limits::look(db, &bucket.0)?;
+    let count = limits::look(db, &bucket.digest)?;
     Ok(count.filter(|count| count.resets_at > now).map(|count| count.resets_at.since(now)))
 }
 
 /// The tries counted in this bucket.
 pub fn tries(db: &mut Conn, bucket: Bucket) -> Result<i64, store::Error> {
-    Ok(limits::look(db, &bucket.0)?.map_or(0, |count| count.tries))
+    Ok(limits::look(db, &bucket.digest)?.map_or(0, |count| count.tries))
 }
 
 #[cfg(test)]

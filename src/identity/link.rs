@@ -12,7 +12,8 @@ use crate::app::App;
 use crate::audit::Origin;
 use crate::clock::Timestamp;
 use crate::config::{Limit, Limits};
-use crate::crypto::Secret;
+use crate::crypto::{Digest, Secret};
+use crate::model::explanation::{Explanation, Rule, Slip};
 use crate::model::{EmailAddress, LinkPurpose};
 use crate::store::links::Link;
 use crate::store::users::{self, Email, User};
@@ -57,23 +58,46 @@ impl From<Throttled> for AskError {
 }
 
 /// Wrong links that one network address tried.
-#[derive(Clone, Copy)]
-pub(super) struct Tries(pub Bucket, pub Limit);
+#[derive(Clone)]
+pub(super) struct Tries {
+    pub bucket: Bucket,
+    pub limit: Limit,
+    pub slip: Slip,
+}
 
 impl Tries {
     pub fn of(app: &App, origin: &Origin) -> Self {
         let bucket = Bucket::new("one-time link address", &[&limits::address_key(origin.ip)]);
-        Self(bucket, app.limits(origin).link_tries)
+        Self { bucket, limit: app.limits(origin).link_tries, slip: origin.slip.clone() }
     }
 
     /// Counts a wrong link. A right one is looked up first and never counted, so that nobody who guesses from the same
     /// network keeps its owner from it (RL-4): 256 random bits are not guessed.
     pub fn missed<T>(
-        self,
+        &self,
         db: &mut Conn,
+        digest: Option<&Digest>,
         now: Timestamp,
     ) -> Result<Result<Option<T>, Throttled>, store::Error> {
-        Ok(limits::reserve(db, &[(self.0, self.1)], now)?.map(|()| None))
+        let known = digest.map(|digest| links::find(db, digest)).transpose()?.flatten();
+        if let Some(user) = known.as_ref().and_then(|link| link.user_id) {
+            self.slip.concerns(user);
+        }
+        self.slip.refuse(why_not(known.as_ref(), now));
+        Ok(limits::reserve(db, &[(self.bucket, self.limit)], now, &self.slip)?.map(|()| None))
+    }
+}
+
+/// Whoever holds the link is not told; whoever runs the instance is.
+fn why_not(link: Option<&Link>, now: Timestamp) -> Explanation {
+    let Some(link) = link else { return Explanation::of(Rule::Link).with("state", "unknown") };
+    let told = Explanation::of(Rule::Link).with("for", link.purpose).with("made", link.created_at);
+    match link.consumed_at {
+        Some(at) => told.with("state", "used or replaced").with("seconds ago", now.since(at).as_secs()),
+        None if link.expires_at <= now => {
+            told.with("state", "expired").with("seconds ago", now.since(link.expires_at).as_secs())
+        }
+        None => told.with("state", "good, but not for this, or not in this browser"),
     }
 }
 
@@ -91,7 +115,7 @@ pub(super) async fn look(
                 return Ok(Ok(Some(link)));
             }
         }
-        tries.missed(db, now)
+        tries.missed(db, Some(&digest), now)
     });
     found.await??.ok_or(LinkError::Expired)
 }
@@ -101,12 +125,13 @@ pub(super) fn spend(
     db: &mut Conn,
     token: &Secret,
     purpose: LinkPurpose,
-    tries: Tries,
+    tries: &Tries,
     now: Timestamp,
 ) -> Result<Result<Option<Link>, Throttled>, store::Error> {
-    match links::consume(db, &token.digest(), purpose, now)? {
+    let digest = token.digest();
+    match links::consume(db, &digest, purpose, now)? {
         Some(link) => Ok(Ok(Some(link))),
-        None => tries.missed(db, now),
+        None => tries.missed(db, Some(&digest), now),
     }
 }
 
@@ -141,7 +166,7 @@ pub(super) fn count_mail(
             ]
         }
     };
-    limits::reserve(db, &tries, now)
+    limits::reserve(db, &tries, now, &asked.origin.slip)
 }
 
 /// Who asks for a mail to where.

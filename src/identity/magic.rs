@@ -18,6 +18,7 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::config::{Issuer, Limit, Limits, RegistrationMode};
 use crate::crypto::{MasterKey, Random, Secret, constant_time_eq};
 use crate::mail::{self, message};
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{
     AuditAction, AuthMethod, EmailAddress, Language, LinkPurpose, Outcome, RequestId, UserId,
 };
@@ -150,7 +151,7 @@ pub async fn redeem(
     let (token, scribe, tries) = (token.clone(), app.scribe(origin), Tries::of(app, origin));
     let (browser, terms) = (browser.map(Secret::digest), Terms::for_arrival(app, &arrival, remember));
     let entered = app.db.write(move |db| {
-        let link = match link::spend(db, &token, LinkPurpose::MagicLink, tries, scribe.now)? {
+        let link = match link::spend(db, &token, LinkPurpose::MagicLink, &tries, scribe.now)? {
             Ok(Some(link)) => link,
             Ok(None) => return Ok(Ok(None)),
             Err(throttled) => return Ok(Err(throttled)),
@@ -210,24 +211,31 @@ struct Trying {
 impl Trying {
     fn settle(&self, db: &mut Conn, arrival: &Arrival) -> Result<Result<Entered, CodeError>, store::Error> {
         let now = self.scribe.now;
-        if let Err(throttled) = limits::reserve(db, &[self.tries], now)? {
+        let slip = &self.scribe.origin.slip;
+        let void = |state: &str| {
+            slip.refuse(Explanation::of(Rule::MailCode).with("state", state));
+            Ok(Err(CodeError::Void))
+        };
+        if let Err(throttled) = limits::reserve(db, &[self.tries], now, slip)? {
             return Ok(Err(throttled.into()));
         }
         let Some(code) = links::open_code(db, &self.browser.digest(), now)? else {
-            return Ok(Err(CodeError::Void));
+            return void("none was asked for in this browser, or it is used, replaced or expired");
         };
         if !links::count_code_try(db, &code.link_digest, CODE_TRIES)? {
-            return Ok(Err(CodeError::Void));
+            return void("tried too often");
         }
         let expected = tag(&self.master, code.link_digest.as_bytes(), self.typed.expose());
         if !constant_time_eq(&expected, &code.tag) {
             let event = Event::failure(AuditAction::SignIn).detail("reason", "wrong code");
             self.scribe.write(db, event)?;
+            let tries = format!("{} of {CODE_TRIES}", code.tries + 1);
+            slip.refuse(Explanation::of(Rule::MailCode).with("state", "wrong").with("try", tries));
             let was_last = code.tries + 1 >= CODE_TRIES;
             return Ok(Err(if was_last { CodeError::Void } else { CodeError::Wrong }));
         }
         let Some(link) = links::consume(db, &code.link_digest, LinkPurpose::MagicLink, now)? else {
-            return Ok(Err(CodeError::Void));
+            return void("used a moment ago");
         };
         limits::refund(db, &[self.tries.0])?;
         Ok(enter(db, &link, true, arrival, self.terms, &self.scribe)?.ok_or(CodeError::Void))
@@ -243,10 +251,15 @@ fn enter(
     terms: Terms,
     scribe: &Scribe,
 ) -> Result<Option<Entered>, store::Error> {
-    let (Some(user), Some(email)) = (link.user_id, &link.email) else { return Ok(None) };
+    let (Some(user), Some(email)) = (link.user_id, &link.email) else {
+        // Asked for by somebody who has no account: nobody was sent anything.
+        scribe.origin.slip.refuse(Rule::AccountUnknown);
+        return Ok(None);
+    };
     let admission = match admission::admit_user(db, user)? {
         Ok(admission) => admission,
         Err(refusal) => {
+            scribe.origin.slip.refuse(refusal);
             let event = Event::failure(AuditAction::SignIn).user(user);
             scribe.write(db, event.detail("reason", refusal.to_string()))?;
             return Ok(None);
@@ -254,6 +267,8 @@ fn enter(
     };
     // The address may have been removed, or gone to somebody else, since the mail was sent (PW-8).
     if !prove_address(db, user, email, scribe)? {
+        let told = Explanation::of(Rule::Link).with("state", "the address is not the account's any more");
+        scribe.origin.slip.refuse(told);
         return Ok(None);
     }
     let begun = session::begin(db, &admission, &[AuthMethod::Mail], arrival, terms, scribe)?;

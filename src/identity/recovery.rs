@@ -138,7 +138,7 @@ pub async fn reset(
 ) -> Result<Reset, ResetError> {
     let tries = Tries::of(app, origin);
     // Looked at first: only a good link may cost a hash.
-    let link = link::look(app, token, &[LinkPurpose::ResetPassword], tries).await?;
+    let link = link::look(app, token, &[LinkPurpose::ResetPassword], tries.clone()).await?;
     let email = email_of(&link)?.to_owned();
     let user = app.db.read(move |db| link.user_id.map_or(Ok(None), |id| users::find(db, id))).await?;
     let user = user.ok_or(LinkError::Expired)?;
@@ -147,7 +147,7 @@ pub async fn reset(
     let phc = app.passwords.hash(password).await?;
     let (token, scribe) = (token.clone(), app.scribe(origin));
     let reset = app.db.write(move |db| {
-        let link = match link::spend(db, &token, LinkPurpose::ResetPassword, tries, scribe.now)? {
+        let link = match link::spend(db, &token, LinkPurpose::ResetPassword, &tries, scribe.now)? {
             Ok(Some(link)) => link,
             Ok(None) => return Ok(Ok(None)),
             Err(throttled) => return Ok(Err(throttled)),

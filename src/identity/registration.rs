@@ -119,7 +119,7 @@ pub async fn request(app: &App, asked: Asked, origin: &Origin) -> Result<(), Reg
     let checked = check(app, &asked.typed).map_err(RegistrationError::Faulty)?;
     let scribe = app.scribe(origin);
     let tries = mail_tries(app, &checked.email, origin);
-    app.db.write(move |db| limits::reserve(db, &tries, scribe.now)).await??;
+    app.db.write(move |db| limits::reserve(db, &tries, scribe.now, &scribe.origin.slip)).await??;
     // Also for an address that is taken: it takes as long (PW-6).
     let phc = app.passwords.hash(&checked.password).await?;
     let posting = Posting {
@@ -159,7 +159,7 @@ pub async fn at_once(
     let taken = || RegistrationError::Faulty(Faults { email: Some(EmailFault::Taken), ..Faults::default() });
     let (scribe, email) = (app.scribe(origin), checked.email.clone());
     let tries = mail_tries(app, &email, origin);
-    app.db.write(move |db| limits::reserve(db, &tries, scribe.now)).await??;
+    app.db.write(move |db| limits::reserve(db, &tries, scribe.now, &scribe.origin.slip)).await??;
     let phc = app.passwords.hash(&checked.password).await?;
     let prepared = Prepared::unproven(email.clone(), checked.name, phc);
     let (scribe, terms) = (app.scribe(origin), Terms::for_arrival(app, &arrival, false));
@@ -213,13 +213,13 @@ pub async fn confirm(
     let (tries, terms) = (Tries::of(app, origin), Terms::of(app, false));
     let joined = app.db.write(move |db| {
         let Some(link) = links::peek(db, &digest, LinkPurpose::Register, scribe.now)? else {
-            return tries.missed(db, scribe.now);
+            return tries.missed(db, Some(&digest), scribe.now);
         };
         let pending = Pending::parse(&link.detail)?;
         if !pending.is_of(browser.as_ref())
             || links::consume(db, &digest, LinkPurpose::Register, scribe.now)?.is_none()
         {
-            return tries.missed(db, scribe.now);
+            return tries.missed(db, Some(&digest), scribe.now);
         }
         let prepared = pending.prepared()?;
         let begun = join(db, &prepared, &[AuthMethod::Mail], &arrival, terms, &scribe)?;

@@ -17,7 +17,7 @@ use crate::tenancy::users::Prepared;
 /// Whether the link is good, without spending it.
 pub async fn open(app: &App, token: &Secret, origin: &Origin) -> Result<(), RegistrationError> {
     let bucket = Bucket::new("set-up link address", &[&limits::address_key(origin.ip)]);
-    let tries = Tries(bucket, app.config.limits.setup_tries);
+    let tries = Tries { bucket, limit: app.config.limits.setup_tries, slip: origin.slip.clone() };
     link::look(app, token, &[LinkPurpose::Setup], tries).await?;
     if app.db.read(users::any_admin).await? { Err(RegistrationError::LinkExpired) } else { Ok(()) }
 }

@@ -15,6 +15,7 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::config::{Limit, Limits};
 use crate::crypto::Secret;
+use crate::model::explanation::{Explanation, Rule, Slip};
 use crate::model::{AuditAction, AuthMethod, EmailAddress, Outcome, UserId};
 use crate::store::{self, Conn, users};
 use crate::tenancy::admission;
@@ -48,13 +49,14 @@ pub enum SignInError {
 
 /// Signs in whoever knows the password.
 pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Result<Begun, SignInError> {
-    let scribe = app.scribe(origin);
+    let (scribe, login) = (app.scribe(origin), attempt.login.clone());
     let reserved = {
         let trying = Trying {
             login: attempt.login.clone(),
             device: attempt.arrival.device.clone(),
             address: limits::address_key(scribe.origin.ip),
             limits: app.limits(origin).clone(),
+            slip: origin.slip.clone(),
             now: scribe.now,
         };
         app.db.write(move |db| trying.reserve(db)).await?
@@ -68,14 +70,17 @@ pub async fn with_password(app: &App, attempt: Attempt, origin: &Origin) -> Resu
     let terms = Terms::for_arrival(app, &attempt.arrival, attempt.remember);
     // The moment of the sign-in is when the password was found right, not when it was sent.
     let scribe = Scribe { now: app.clock.now(), ..scribe };
+    let reason = reason(candidate.as_ref(), &login);
     let settled = app
         .db
         .write(move |db| match (&candidate, &verdict) {
             (Some(candidate), Verdict::Right | Verdict::RightButOld { .. }) => {
                 succeed(db, candidate, &verdict, &counted, &attempt.arrival, terms, &scribe)
             }
-            _ => fail(db, candidate.as_ref(), &counted, "wrong password or no such account", &scribe)
-                .map(|()| None),
+            _ => {
+                let why = "wrong password or no such account";
+                fail(db, candidate.as_ref(), &counted, why, reason.clone(), &scribe).map(|()| None)
+            }
         })
         .await?;
     let outcome = if settled.is_some() { Outcome::Success } else { Outcome::Failure };
@@ -167,6 +172,7 @@ struct Trying {
     device: Option<KnownDevice>,
     address: Vec<u8>,
     limits: Limits,
+    slip: Slip,
     now: Timestamp,
 }
 
@@ -178,6 +184,9 @@ impl Trying {
     ) -> Result<Result<(Option<Candidate>, Counted), Throttled>, store::Error> {
         let (limits, now) = (&self.limits, self.now);
         let user = users::find_by_login(db, &self.login)?.map(|user| user.id);
+        if let Some(user) = user {
+            self.slip.concerns(user);
+        }
         let by = match user {
             Some(user) => Buckets::of_user(user, self.address.clone()),
             None => Buckets::of_nobody(&self.login, self.address.clone()),
@@ -199,13 +208,32 @@ impl Trying {
             && !limits.are_lifted()
             && let Some(retry_after) = limits::running(db, counted.by.pause(), now)?
         {
+            let told = Explanation::of(Rule::Throttled)
+                .with("counted by", "login pause")
+                .with("seconds to wait", retry_after.as_secs());
+            self.slip.refuse(told);
             return Ok(Err(Throttled { retry_after }));
         }
-        if let Err(throttled) = limits::reserve(db, &tries, now)? {
+        if let Err(throttled) = limits::reserve(db, &tries, now, &self.slip)? {
             return Ok(Err(throttled));
         }
         let Some(user) = user else { return Ok(Ok((None, counted))) };
         Ok(Ok((Some(Candidate { phc: users::password(db, user)?, user }), counted)))
+    }
+}
+
+/// Which of the failures it was that have one answer. A name that no account has may be a password in the wrong field.
+fn reason(candidate: Option<&Candidate>, login: &str) -> Explanation {
+    match candidate {
+        Some(Candidate { phc: Some(_), .. }) => Rule::PasswordWrong.into(),
+        Some(_) => Rule::PasswordUnset.into(),
+        None => {
+            let typed = match EmailAddress::parse(login) {
+                Ok(email) => email.as_str().to_owned(),
+                Err(_) => "no e-mail address".to_owned(),
+            };
+            Explanation::of(Rule::AccountUnknown).with("typed", typed)
+        }
     }
 }
 
@@ -220,13 +248,15 @@ fn succeed(
 ) -> Result<Option<Begun>, store::Error> {
     // The password may have been changed, and with it all sessions ended, while it was being compared.
     if users::password(db, candidate.user)? != candidate.phc {
-        fail(db, Some(candidate), counted, "the password was changed meanwhile", scribe)?;
+        let why = "the password was changed meanwhile";
+        let told = Explanation::of(Rule::PasswordWrong).with("reason", why);
+        fail(db, Some(candidate), counted, why, told, scribe)?;
         return Ok(None);
     }
     let admission = match admission::admit_user(db, candidate.user)? {
         Ok(admission) => admission,
         Err(refusal) => {
-            fail(db, Some(candidate), counted, &refusal.to_string(), scribe)?;
+            fail(db, Some(candidate), counted, &refusal.to_string(), refusal.into(), scribe)?;
             return Ok(None);
         }
     };
@@ -243,16 +273,18 @@ fn fail(
     candidate: Option<&Candidate>,
     counted: &Counted,
     reason: &str,
+    told: Explanation,
     scribe: &Scribe,
 ) -> Result<(), store::Error> {
+    scribe.origin.slip.refuse(told);
     // More than one address has been wrong about this account: each further failure adds a pause, wherever it is from.
     let beyond = limits::tries(db, counted.by.account())? - i64::from(counted.share.count);
     if beyond > 0 {
         let exponent = u32::try_from(beyond.min(10)).unwrap_or(10);
         let pause = Duration::from_secs(2_u64.pow(exponent)).min(LONGEST_PAUSE);
         let once = Limit { count: 1, per: pause };
-        // Counting begins the pause; whether it is full does not matter.
-        let _ = limits::reserve(db, &[(counted.by.pause(), once)], scribe.now)?;
+        // Counting begins the pause; whether it is full does not matter, and is not why this try failed.
+        let _ = limits::reserve(db, &[(counted.by.pause(), once)], scribe.now, &Slip::default())?;
     }
     let user = candidate.map(|candidate| candidate.user);
     scribe.write(db, Event::failure(AuditAction::SignIn).user(user).detail("reason", reason))

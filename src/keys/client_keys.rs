@@ -48,6 +48,14 @@ pub fn verify_with_jwks(
     jws.claims()
 }
 
+/// What the keys of a set that are for signatures are called.
+pub fn key_ids(jwks: &str) -> Vec<String> {
+    let set = read_set(jwks).unwrap_or_default();
+    let kid =
+        |jwk: &Map<String, Value>| jwk.get("kid").and_then(Value::as_str).unwrap_or("one without").to_owned();
+    set.iter().filter(|jwk| is_for_signatures(jwk)).map(kid).collect()
+}
+
 /// Checks a JWK Set that a client registers; the error says what to change.
 ///
 /// # Errors

@@ -58,6 +58,23 @@ impl<'a> Jws<'a> {
     }
 }
 
+/// What the header of a token says of its key, before anything of it is believed: for those who ask why it was refused.
+#[cfg(feature = "server")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peeked {
+    pub kid: Option<String>,
+    pub alg: Option<String>,
+}
+
+/// Looks at a header. Of what is no JWS nothing is said.
+#[cfg(feature = "server")]
+pub fn peek_header(token: &str) -> Peeked {
+    let header = token.split('.').next().filter(|_| token.len() <= MAX_TOKEN_BYTES);
+    let header = header.and_then(|part| decode(part).ok()).and_then(|bytes| parse_object(&bytes));
+    let text = |name: &str| header.as_ref()?.get(name)?.as_str().map(str::to_owned);
+    Peeked { kid: text("kid"), alg: text("alg") }
+}
+
 /// The engine is strict: no padding, no foreign letters, no stray bits at the end.
 fn decode(part: &str) -> Result<Vec<u8>, VerifyError> {
     BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| VerifyError::Malformed)

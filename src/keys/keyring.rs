@@ -157,6 +157,11 @@ impl Keyring {
         document
     }
 
+    /// What the keys are called, for whoever looks why a token is refused.
+    pub fn key_ids(&self) -> Vec<&str> {
+        self.by_kid.keys().map(AsRef::as_ref).collect()
+    }
+
     /// The key with this id, if its signatures are believed at `now`.
     pub(super) fn verifying_key(&self, kid: &str, now: Timestamp) -> Option<(SigningAlg, &PublicKey)> {
         self.by_kid

@@ -30,9 +30,11 @@ mod signer;
 pub mod verify;
 
 #[cfg(feature = "server")]
-pub use client_keys::{check_jwks_registration, verify_with_jwks};
+pub use client_keys::{check_jwks_registration, key_ids, verify_with_jwks};
 #[cfg(feature = "server")]
 pub use generate::{GenerateError, Generated, generate};
+#[cfg(feature = "server")]
+pub use jws::{Peeked, peek_header};
 #[cfg(feature = "server")]
 pub use keyring::{JwksDocument, Keyring, KeyringError, SealedKey, seal_new};
 #[cfg(feature = "server")]

@@ -40,11 +40,17 @@ macro_rules! texts {
 }
 
 texts! {
+    "explain",
+    "clients",
     "findings",
     "frame",
     "operation",
+    "organisations",
     "overview",
     "pictures",
+    "providers",
+    "resources",
+    "setup",
     "signing_keys",
     "users",
 }
@@ -215,7 +221,7 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
-fn turns_direction(c: char) -> bool {
+pub(super) fn turns_direction(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -7,7 +7,11 @@ pub mod api_key;
 #[cfg(feature = "server")]
 pub mod client;
 #[cfg(feature = "server")]
+pub mod colour;
+#[cfg(feature = "server")]
 pub mod email;
+#[cfg(feature = "server")]
+pub mod explanation;
 #[cfg(feature = "server")]
 pub mod id;
 #[cfg(feature = "server")]

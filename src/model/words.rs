@@ -125,6 +125,20 @@ words! {
         MultiFactor = "mfa",
     }
 
+    /// What somebody wanted who was refused.
+    RefusalKind {
+        /// To prove who they are, in whatever way.
+        SignIn = "sign_in",
+        /// An application sent a browser.
+        Authorize = "authorize",
+        /// An application wanted tokens.
+        Token = "token",
+        /// An application did not prove which it is.
+        Client = "client",
+        /// Whatever else is called: userinfo, introspection, our own API.
+        Api = "api",
+    }
+
     /// What a one-time link is good for. A link of one purpose is nothing to another (PW-8).
     LinkPurpose {
         Setup = "setup",
@@ -273,11 +287,15 @@ words! {
         ProviderCreated = "provider.created",
         ProviderChanged = "provider.changed",
         ProviderRemoved = "provider.removed",
+        ProviderTried = "provider.tried",
         OrganisationCreated = "organization.created",
         OrganisationChanged = "organization.changed",
         OrganisationSuspended = "organization.suspended",
         OrganisationResumed = "organization.resumed",
+        BrandingChanged = "branding.changed",
         WorkspaceCreated = "workspace.created",
+        WorkspaceRenamed = "workspace.renamed",
+        WorkspaceRemoved = "workspace.removed",
         RoleDefined = "role.defined",
         RoleChanged = "role.changed",
         RoleRemoved = "role.removed",

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::model::Client;
+use crate::model::explanation::{Explanation, Rule};
 
 use super::OAuthError;
 
@@ -41,35 +42,53 @@ pub fn check_claims(
     audiences: Audiences<'_>,
     now: Timestamp,
 ) -> Result<AssertionJti, OAuthError> {
-    let refuse = |why: &str| Err(OAuthError::invalid_client("client_assertion is not valid").with_hint(why));
+    let bad = |why: &str, told: Explanation| {
+        let told = told.with("reason", why);
+        Err(OAuthError::invalid_client("client_assertion is not valid").with_hint(why).because(told))
+    };
+    let refuse = |why: &str| bad(why, Rule::AssertionClaims.into());
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("iss") != Some(&client.client_id) || text("sub") != Some(&client.client_id) {
         return refuse("iss and sub are not the client_id");
     }
     if !is_for_us(claims.get("aud"), client, audiences) {
-        return refuse("aud is not this provider's issuer as a single text");
+        let told = Explanation::of(Rule::AssertionClaims)
+            .with("aud", claims.get("aud").map_or("missing".to_owned(), Value::to_string))
+            .with("expected", audiences.issuer);
+        return bad("aud is not this provider's issuer as a single text", told);
     }
     let Some(jti) = text("jti").filter(|jti| !jti.is_empty() && jti.len() <= MAX_JTI && !jti.contains('\0'))
     else {
         return refuse("jti is missing or too long");
     };
-    let Some(expires_at) = numeric_date(claims.get("exp")).map(|exp| exp.plus(SKEW_PAST)) else {
+    let Some(exp) = numeric_date(claims.get("exp")) else {
         return refuse("exp is missing");
     };
+    let expires_at = exp.plus(SKEW_PAST);
     if expires_at <= now {
-        return refuse("exp is past");
+        return bad("exp is past", off("exp", exp, now));
     }
     if expires_at > now.plus(MAX_LIFE + SKEW_AHEAD + SKEW_PAST) {
-        return refuse("exp is more than five minutes ahead");
+        return bad("exp is more than five minutes ahead", off("exp", exp, now));
     }
     for name in ["iat", "nbf"] {
         match claims.get(name).map(|value| numeric_date(Some(value))) {
             None => {}
             Some(Some(at)) if at <= now.plus(SKEW_AHEAD) => {}
-            Some(_) => return refuse("iat or nbf is no time or lies in the future"),
+            Some(Some(at)) => return bad("iat or nbf is no time or lies in the future", off(name, at, now)),
+            Some(None) => return refuse("iat or nbf is no time or lies in the future"),
         }
     }
     Ok(AssertionJti { jti: jti.to_owned(), expires_at })
+}
+
+/// How far a time of the assertion is from ours: the offset of the client's clock, or a life that is too long.
+fn off(claim: &'static str, at: Timestamp, now: Timestamp) -> Explanation {
+    Explanation::of(Rule::AssertionTime)
+        .with("claim", claim)
+        .with("its time", at)
+        .with("our time", now)
+        .with("seconds ahead of us", at.seconds().saturating_sub(now.seconds()))
 }
 
 /// The issuer as a single text; the endpoints, and lists, only where the client is set to send them

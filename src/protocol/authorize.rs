@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::Secret;
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{Client, GrantType};
 
 use super::claims::ClaimsRequest;
@@ -212,9 +213,14 @@ fn check_client<'a>(
         }
         Some(client) if client.is_active() => Ok(client),
         Some(_) => {
-            Err(OAuthError::new(ErrorCode::UnauthorizedClient, "client_id names a client that is disabled"))
+            let text = "client_id names a client that is disabled";
+            Err(OAuthError::new(ErrorCode::UnauthorizedClient, text).because(Rule::ClientDisabled))
         }
-        None => Err(OAuthError::invalid_request("client_id names no client that is known here")),
+        None => {
+            let unknown = Explanation::of(Rule::ClientUnknown).with("client_id", named.unwrap_or_default());
+            let text = "client_id names no client that is known here";
+            Err(OAuthError::invalid_request(text).because(unknown))
+        }
     }
 }
 
@@ -238,7 +244,8 @@ fn check_rest(
     refuse_request_objects(params, policy)?;
     check_response(params, client)?;
     if policy.channel == Channel::Browser && client.require_par {
-        return Err(OAuthError::invalid_request("this client has to push its requests (RFC 9126)"));
+        let text = "this client has to push its requests (RFC 9126)";
+        return Err(OAuthError::invalid_request(text).because(Rule::PushRequired));
     }
     let code_challenge = check_pkce(params, client, policy)?;
     let scope = permitted_scopes(params, client, &policy.registry)?;
@@ -290,23 +297,37 @@ fn refuse_request_objects(params: &Params, policy: &Policy<'_>) -> Result<(), OA
 fn check_response(params: &Params, client: &Client) -> Result<(), OAuthError> {
     let mode = params.get("response_mode");
     if mode.is_some_and(|mode| ResponseMode::parse(mode).is_none()) {
-        return Err(OAuthError::invalid_request("response_mode has to be query or form_post"));
+        let asked = Explanation::of(Rule::Response).with("response_mode", mode.unwrap_or_default());
+        let text = "response_mode has to be query or form_post";
+        return Err(OAuthError::invalid_request(text).because(asked));
     }
-    if params.require("response_type")? != "code" {
+    let response_type = params.require("response_type")?;
+    if response_type != "code" {
         let text = "response_type has to be code";
-        return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, text));
+        let asked = Explanation::of(Rule::Response).with("response_type", response_type);
+        return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, text).because(asked));
     }
     if !client.may_use(GrantType::AuthorizationCode) {
         let text = "this client is not registered for the grant type authorization_code";
-        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text));
+        let missing = grant_type_missing(client, GrantType::AuthorizationCode);
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text).because(missing));
     }
     Ok(())
+}
+
+/// The facts for a client that is not registered for what it does.
+pub fn grant_type_missing(client: &Client, asked: GrantType) -> Explanation {
+    let registered: Vec<&str> = client.grant_types.iter().map(|known| known.as_str()).collect();
+    Explanation::of(Rule::GrantType).with("asked", asked).with("registered", registered.join(" "))
 }
 
 fn check_pkce(params: &Params, client: &Client, policy: &Policy<'_>) -> Result<Option<String>, OAuthError> {
     let challenge = pkce::check_challenge(params.get("code_challenge"), params.get("code_challenge_method"))?;
     if challenge.is_none() && policy.pkce.demands(client) {
-        return Err(OAuthError::invalid_request("code_challenge is missing: PKCE with S256 is required"));
+        let public = if client.is_confidential() { "no" } else { "yes" };
+        let missing = Explanation::of(Rule::PkceMissing).with("public client", public);
+        let text = "code_challenge is missing: PKCE with S256 is required";
+        return Err(OAuthError::invalid_request(text).because(missing));
     }
     Ok(challenge)
 }

@@ -8,6 +8,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use crate::crypto::Secret;
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{Client, ClientAuthMethod};
 
 use super::params::form_decode;
@@ -85,7 +86,10 @@ impl Presented {
             return Ok(());
         }
         let hint = format!("registered {}, presented {}", client.auth_method, self.method());
-        Err(OAuthError::invalid_client("client authentication failed").with_hint(hint))
+        let told = Explanation::of(Rule::ClientMethod)
+            .with("registered", client.auth_method)
+            .with("presented", self.method());
+        Err(OAuthError::invalid_client("client authentication failed").with_hint(hint).because(told))
     }
 }
 

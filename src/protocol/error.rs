@@ -8,6 +8,8 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::SerializeStruct;
 
+use crate::model::explanation::{Explanation, Rule};
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)+) => {
         /// The error codes that this provider answers.
@@ -76,6 +78,34 @@ impl ErrorCode {
     }
 }
 
+impl ErrorCode {
+    /// The rule that stands for the code where nothing is known beyond it.
+    const fn rule(self) -> Rule {
+        match self {
+            Self::InvalidRequest | Self::InvalidRedirectUri | Self::InvalidClientMetadata => Rule::Parameter,
+            Self::InvalidClient => Rule::ClientProof,
+            Self::UnauthorizedClient | Self::UnsupportedGrantType => Rule::GrantType,
+            Self::UnsupportedResponseType => Rule::Response,
+            Self::InvalidScope | Self::InsufficientScope => Rule::Scope,
+            Self::InvalidTarget => Rule::Resource,
+            Self::InvalidToken | Self::UnsupportedTokenType => Rule::TokenMalformed,
+            Self::LoginRequired
+            | Self::InteractionRequired
+            | Self::ConsentRequired
+            | Self::AccountSelectionRequired => Rule::InteractionNeeded,
+            Self::InvalidRequestUri => Rule::PushedRequest,
+            Self::InvalidRequestObject
+            | Self::RequestNotSupported
+            | Self::RequestUriNotSupported
+            | Self::RegistrationNotSupported => Rule::RequestObject,
+            Self::UnmetAuthenticationRequirements => Rule::Acr,
+            Self::ServerError => Rule::Internal,
+            Self::TemporarilyUnavailable => Rule::Busy,
+            Self::InvalidGrant | Self::AccessDenied => Rule::Other,
+        }
+    }
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -92,6 +122,7 @@ pub struct OAuthError {
     // Boxed text keeps the many results that carry an error small.
     description: Box<str>,
     hint: Option<Box<str>>,
+    explanation: Option<Box<Explanation>>,
 }
 
 impl OAuthError {
@@ -100,7 +131,7 @@ impl OAuthError {
 
     /// An error with a description for the client's developer.
     pub fn new(code: ErrorCode, description: impl AsRef<str>) -> Self {
-        Self { code, description: sanitise(description.as_ref()).into(), hint: None }
+        Self { code, description: sanitise(description.as_ref()).into(), hint: None, explanation: None }
     }
 
     pub fn invalid_request(description: impl AsRef<str>) -> Self {
@@ -120,6 +151,39 @@ impl OAuthError {
     pub fn with_hint(mut self, hint: impl Into<Box<str>>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Adds which rule refused, with the facts, for whoever is asked why. It is never sent.
+    #[must_use]
+    pub fn because(mut self, explanation: impl Into<Explanation>) -> Self {
+        self.explanation = Some(Box::new(explanation.into()));
+        self
+    }
+
+    /// Which rule refused. Where nobody said more, what its code and its texts tell.
+    pub fn explanation(&self) -> Explanation {
+        match &self.explanation {
+            Some(explanation) => (**explanation).clone(),
+            None => {
+                let plain = Explanation::of(self.code.rule()).with("error", self.code);
+                let told = [("description", self.description()), ("reason", self.hint().unwrap_or_default())];
+                told.into_iter()
+                    .filter(|(_, text)| !text.is_empty())
+                    .fold(plain, |plain, (name, text)| plain.with(name, text))
+            }
+        }
+    }
+
+    /// The same, told with the reference by which an operator finds the reason.
+    #[must_use]
+    pub fn referring_to(&self, reference: &str) -> Self {
+        let told = match self.description.is_empty() {
+            true => format!("reference {reference}"),
+            false => format!("{} (reference {reference})", self.description),
+        };
+        // The description alone was cut to its length before.
+        let description = told.chars().map(allowed).collect::<String>().into();
+        Self { description, ..self.clone() }
     }
 
     /// Safe to send: only characters of RFC 6749 §5.2.
@@ -152,16 +216,17 @@ impl Serialize for OAuthError {
 
 /// Only %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2): neither quotes nor backslashes nor line ends.
 fn sanitise(text: &str) -> String {
-    text.chars()
-        .take(OAuthError::MAX_DESCRIPTION)
-        .map(|c| match c {
-            '"' => '\'',
-            '\\' => '/',
-            ' '..='~' => c,
-            c if c.is_whitespace() => ' ',
-            _ => '?',
-        })
-        .collect()
+    text.chars().take(OAuthError::MAX_DESCRIPTION).map(allowed).collect()
+}
+
+fn allowed(c: char) -> char {
+    match c {
+        '"' => '\'',
+        '\\' => '/',
+        ' '..='~' => c,
+        c if c.is_whitespace() => ' ',
+        _ => '?',
+    }
 }
 
 #[cfg(test)]
@@ -170,13 +235,34 @@ mod tests {
 
     #[test]
     fn the_client_reads_code_and_description_only() {
-        let error = OAuthError::invalid_grant("the code is \"spent\"").with_hint("digest 12ab");
+        let error = OAuthError::invalid_grant("the code is \"spent\"")
+            .with_hint("digest 12ab")
+            .because(Explanation::of(Rule::CodeSpent).with("spent", "a minute ago"));
         assert_eq!(
             serde_json::to_string(&error).unwrap(),
             r#"{"error":"invalid_grant","error_description":"the code is 'spent'"}"#
         );
         let bare = OAuthError::new(ErrorCode::ServerError, "");
         assert_eq!(serde_json::to_string(&bare).unwrap(), r#"{"error":"server_error"}"#);
+    }
+
+    #[test]
+    fn the_reason_is_the_one_given_or_what_the_texts_tell() {
+        let plain = OAuthError::new(ErrorCode::InvalidTarget, "no such resource").with_hint("typed");
+        let told = plain.explanation();
+        assert_eq!((told.rule, told.fact("error")), (Rule::Resource, Some("invalid_target")));
+        assert_eq!(
+            (told.fact("description"), told.fact("reason")),
+            (Some("no such resource"), Some("typed"))
+        );
+        assert_eq!(plain.because(Rule::Membership).explanation(), Explanation::of(Rule::Membership));
+    }
+
+    #[test]
+    fn a_reference_stands_behind_the_description() {
+        let of = |text: &str| OAuthError::invalid_grant(text).referring_to("k7f2-9q3m-x4tz").to_string();
+        assert_eq!(of("it is spent"), "invalid_grant: it is spent (reference k7f2-9q3m-x4tz)");
+        assert_eq!(of(""), "invalid_grant: reference k7f2-9q3m-x4tz");
     }
 
     #[test]

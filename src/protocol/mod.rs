@@ -6,7 +6,7 @@
 //!
 //! - At the edge: [`params`], [`error`], [`client_auth`], [`assertion`], [`bearer`].
 //! - An authorization request: [`authorize`] checks it, [`next_step`] says what the browser does next,
-//!   [`response`] brings the answer to a checked [`redirect`] address.
+//!   [`response`] brings the answer to a checked [`redirect`] address, [`difference`] says what is wrong with another.
 //! - Its parts: [`scope`], [`claims`], [`pkce`], [`targets`], [`acr`]. A proxy's: [`demands`].
 //! - Tokens: [`token`] is the endpoint's request and answer, [`tokens`] what is inside of them.
 //! - What is published and registered: [`metadata`], [`registration`].
@@ -18,6 +18,7 @@ pub mod bearer;
 pub mod claims;
 pub mod client_auth;
 pub mod demands;
+pub mod difference;
 pub mod error;
 pub mod factors;
 #[cfg(test)]

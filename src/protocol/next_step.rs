@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{AuthMethod, Client, OrganisationId, SessionId, Slug, UserId};
 
 use super::acr::{Acr, acr_for, satisfies};
@@ -135,10 +136,11 @@ impl Asked<'_> {
             Some(chosen) if candidates.contains(&chosen) => return Ok(chosen),
             // The user has just signed in, as somebody else than the client expects.
             Some(chosen) if self.is_fresh(chosen) => {
-                return Err(refuse(
-                    ErrorCode::LoginRequired,
-                    "another user signed in than the client expects",
-                ));
+                let text = "another user signed in than the client expects";
+                let told = Explanation::of(Rule::AnotherUser)
+                    .with("expected", expected.unwrap_or_default())
+                    .with("signed in", chosen.user);
+                return Err(refuse(ErrorCode::LoginRequired, text, told));
             }
             _ => {}
         }
@@ -177,7 +179,12 @@ impl Asked<'_> {
         if let Some(name) = self.request.organization.as_deref() {
             let text = "the user is not a member of the organization that was asked for";
             let named = all.iter().find(|organisation| organisation.is_called(name));
-            return named.map(Some).ok_or_else(|| refuse(ErrorCode::AccessDenied, text));
+            let told = || {
+                let held: Vec<&str> = all.iter().map(|organisation| organisation.slug.as_str()).collect();
+                let told = Explanation::of(Rule::Membership).with("user", session.user);
+                told.with("asked for", name).with("member of", held.join(" "))
+            };
+            return named.map(Some).ok_or_else(|| refuse(ErrorCode::AccessDenied, text, told()));
         }
         let chosen = self.progress.organisation.filter(|_| self.progress.chosen_session == Some(session.id));
         let chosen = chosen.and_then(|id| all.iter().find(|organisation| organisation.id == id));
@@ -186,12 +193,14 @@ impl Asked<'_> {
             _ if chosen.is_some() => Ok(chosen),
             [only] => Ok(Some(only)),
             [] if required => {
-                Err(refuse(ErrorCode::AccessDenied, "the user is not a member of any organization"))
+                let told =
+                    Explanation::of(Rule::Membership).with("user", session.user).with("member of", "none");
+                Err(refuse(ErrorCode::AccessDenied, "the user is not a member of any organization", told))
             }
             [] => Ok(None),
             _ if !required && !self.request.scope.contains(scope::ORGANIZATIONS) => Ok(None),
             _ if self.silent => {
-                Err(refuse(ErrorCode::InteractionRequired, "the user has to choose an organization"))
+                Err(silent(ErrorCode::InteractionRequired, "the user has to choose an organization"))
             }
             _ => Err(NextStep::ChooseOrganisation { session: session.id }),
         }
@@ -205,7 +214,11 @@ impl Asked<'_> {
         let reaches = |acr| essential.is_empty() || satisfies(acr, essential.iter().copied());
         let unmet = || {
             let text = "the login does not reach the demanded acr";
-            Err(refuse(ErrorCode::UnmetAuthenticationRequirements, text))
+            let told = Explanation::of(Rule::Acr)
+                .with("demanded", essential.join(" "))
+                .with("reached", proven.as_str())
+                .with("user", session.user);
+            Err(refuse(ErrorCode::UnmetAuthenticationRequirements, text, told))
         };
         if !reaches(Acr::TwoFactors) {
             return unmet();
@@ -229,7 +242,7 @@ impl Asked<'_> {
 
     fn factor(&self, step: NextStep) -> NextStep {
         if self.silent {
-            refuse(ErrorCode::InteractionRequired, "the user has to show a second factor")
+            silent(ErrorCode::InteractionRequired, "the user has to show a second factor")
         } else {
             step
         }
@@ -273,7 +286,7 @@ impl Asked<'_> {
             _ => whole,
         };
         if self.silent {
-            return refuse(ErrorCode::ConsentRequired, "the user has to be asked for consent");
+            return silent(ErrorCode::ConsentRequired, "the user has to be asked for consent");
         }
         NextStep::Consent { session: session.id, organisation, missing }
     }
@@ -291,7 +304,7 @@ impl Asked<'_> {
 
     fn login(&self, hint: Option<String>) -> NextStep {
         if self.silent {
-            refuse(ErrorCode::LoginRequired, "the user has to sign in")
+            silent(ErrorCode::LoginRequired, "the user has to sign in")
         } else {
             NextStep::Login { hint }
         }
@@ -299,7 +312,7 @@ impl Asked<'_> {
 
     fn choose(&self) -> NextStep {
         if self.silent {
-            refuse(ErrorCode::AccountSelectionRequired, "the user has to choose an account")
+            silent(ErrorCode::AccountSelectionRequired, "the user has to choose an account")
         } else if self.request.prompts(Prompt::Login) {
             // None of them will do without a password anyway.
             self.login(self.request.login_hint.clone())
@@ -323,8 +336,13 @@ impl Allowed {
     }
 }
 
-fn refuse(code: ErrorCode, text: &str) -> NextStep {
-    NextStep::Refuse(OAuthError::new(code, text))
+fn refuse(code: ErrorCode, text: &str, told: Explanation) -> NextStep {
+    NextStep::Refuse(OAuthError::new(code, text).because(told))
+}
+
+/// With `prompt=none` nothing may be shown.
+fn silent(code: ErrorCode, text: &str) -> NextStep {
+    refuse(code, text, Explanation::of(Rule::InteractionNeeded).with("error", code).with("needed", text))
 }
 
 #[cfg(test)]

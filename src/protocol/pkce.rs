@@ -3,6 +3,7 @@
 //! Whether a client must use it is decided in [`super::authorize`].
 
 use crate::crypto::{Digest, constant_time_eq};
+use crate::model::explanation::{Explanation, Rule};
 
 use super::OAuthError;
 
@@ -10,7 +11,15 @@ use super::OAuthError;
 ///
 /// `plain` and a missing method are refused alike: without a method RFC 7636 §4.3 would mean `plain`.
 pub fn check_challenge(challenge: Option<&str>, method: Option<&str>) -> Result<Option<String>, OAuthError> {
-    let refuse = |text: &str| Err(OAuthError::invalid_request(text));
+    let refuse = |text: &str| {
+        let told = Explanation::of(Rule::PkceChallenge)
+            .with(
+                "code_challenge",
+                challenge.map_or("missing".to_owned(), |text| format!("{} characters", text.len())),
+            )
+            .with("code_challenge_method", method.unwrap_or("missing"));
+        Err(OAuthError::invalid_request(text).because(told))
+    };
     match (challenge, method) {
         (None, None) => Ok(None),
         (None, Some(_)) => refuse("code_challenge is missing beside code_challenge_method"),
@@ -36,7 +45,14 @@ pub fn verify(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), OAu
     if holds {
         Ok(())
     } else {
-        Err(OAuthError::invalid_grant("code_verifier does not fit the code_challenge"))
+        let told = match (challenge, verifier) {
+            (Some(_), None) => "missing",
+            (None, Some(_)) => "sent, although there was no code_challenge",
+            (_, Some(verifier)) if !is_pkce_text(verifier) => "not 43 to 128 unreserved characters",
+            _ => "its digest is not the code_challenge",
+        };
+        let told = Explanation::of(Rule::PkceVerifier).with("code_verifier", told);
+        Err(OAuthError::invalid_grant("code_verifier does not fit the code_challenge").because(told))
     }
 }
 

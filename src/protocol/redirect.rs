@@ -7,8 +7,8 @@ use url::Url;
 
 use crate::model::{ApplicationType, Client};
 
-use super::OAuthError;
 use super::response::ResponseMode;
+use super::{OAuthError, difference};
 
 /// Proof that the browser may be sent back to the client, and how.
 ///
@@ -34,7 +34,8 @@ impl ClientRedirect {
         let registered =
             client.redirect_uris.iter().any(|uri| matches(uri, redirect_uri, client.application_type));
         if !registered {
-            return Err(OAuthError::invalid_request("redirect_uri is not registered for this client"));
+            return Err(OAuthError::invalid_request("redirect_uri is not registered for this client")
+                .because(difference::explain(redirect_uri, &client.redirect_uris)));
         }
         Ok(Self {
             uri: redirect_uri.to_owned(),
@@ -100,88 +101,127 @@ fn without_loopback_port(uri: &str) -> Option<(&'static str, &str)> {
     (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((host, rest))
 }
 
-/// Whether a client of this kind may register the URI; otherwise the reason, for the person who registers it
-/// (AZ-3).
-pub fn check_registration(uri: &str, kind: ApplicationType) -> Result<(), String> {
+/// Why an address is not registered, for the person who registers it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAddress {
+    #[error("it is empty or longer than {} characters", MAX_ADDRESS)]
+    Length,
+    #[error("it holds the character {0}")]
+    Character(String),
+    #[error("wildcards are refused: register each address")]
+    Wildcard,
+    #[error("it has a fragment")]
+    Fragment,
+    #[error("it is not an absolute URI")]
+    Relative,
+    #[error("plain http is for localhost, 127.0.0.1 and [::1] only; use https")]
+    PlainHttp,
+    #[error("its scheme is not in lower case")]
+    SchemeCase,
+    #[error("the scheme {0} is refused")]
+    Scheme(String),
+    #[error("a web application's address starts with https (private schemes are for native ones)")]
+    PrivateOnWeb,
+    #[error("it is not a URL: {0}")]
+    NotUrl(url::ParseError),
+    #[error("it holds a user name or password")]
+    User,
+    #[error("its host holds an escape")]
+    HostEscape,
+    #[error("it names no host")]
+    NoHost,
+    #[error("its scheme is malformed")]
+    MalformedScheme,
+    #[error("the private scheme {0} is not a reversed domain name such as com.example.app")]
+    SchemeName(String),
+    #[error("after the scheme a path is expected, as in com.example.app:/callback")]
+    PrivatePath,
+    #[error("it holds a broken percent-escape")]
+    Escape,
+    #[error("it holds an escaped control character")]
+    EscapedControl,
+    #[error("its path holds . or .. segments")]
+    Dots,
+}
+
+const MAX_ADDRESS: usize = 2048;
+
+/// Whether a client of this kind may register the URI; otherwise the reason (AZ-3).
+pub fn check_registration(uri: &str, kind: ApplicationType) -> Result<(), BadAddress> {
     check_characters(uri)?;
-    let (scheme, rest) = uri.split_once(':').ok_or("it is not an absolute URI")?;
+    let (scheme, rest) = uri.split_once(':').ok_or(BadAddress::Relative)?;
     match scheme {
         "https" => check_web_address(uri),
         "http" if is_loopback(rest) => check_web_address(uri),
-        "http" => Err("plain http is for localhost, 127.0.0.1 and [::1] only; use https".into()),
-        _ if scheme.bytes().any(|b| b.is_ascii_uppercase()) => Err("its scheme is not in lower case".into()),
+        "http" => Err(BadAddress::PlainHttp),
+        _ if scheme.bytes().any(|b| b.is_ascii_uppercase()) => Err(BadAddress::SchemeCase),
         "javascript" | "data" | "file" | "blob" | "vbscript" | "about" => {
-            Err(format!("the scheme {scheme} is refused"))
+            Err(BadAddress::Scheme(scheme.to_owned()))
         }
-        _ if kind == ApplicationType::Web => {
-            Err("a web application's address starts with https (private schemes are for native ones)".into())
-        }
+        _ if kind == ApplicationType::Web => Err(BadAddress::PrivateOnWeb),
         _ => check_private_scheme(scheme, rest),
     }?;
     check_path(rest)
 }
 
 /// What the checks of characters leave is a string that no reader decodes in two ways.
-fn check_characters(uri: &str) -> Result<(), String> {
-    const MAX: usize = 2048;
-    if uri.is_empty() || uri.len() > MAX {
-        return Err(format!("it is empty or longer than {MAX} characters"));
+fn check_characters(uri: &str) -> Result<(), BadAddress> {
+    if uri.is_empty() || uri.len() > MAX_ADDRESS {
+        return Err(BadAddress::Length);
     }
     if let Some(bad) = uri.chars().find(|c| !c.is_ascii_graphic()) {
-        return Err(format!("it holds the character U+{:04X}", u32::from(bad)));
+        return Err(BadAddress::Character(format!("U+{:04X}", u32::from(bad))));
     }
     match uri.chars().find(|c| r##"*#\"<>^`{|}"##.contains(*c)) {
-        Some('*') => Err("wildcards are refused: register each address".into()),
-        Some('#') => Err("it has a fragment".into()),
-        Some(other) => Err(format!("it holds the character {other}")),
+        Some('*') => Err(BadAddress::Wildcard),
+        Some('#') => Err(BadAddress::Fragment),
+        Some(other) => Err(BadAddress::Character(other.to_string())),
         None => Ok(()),
     }
 }
 
-fn check_web_address(uri: &str) -> Result<(), String> {
-    let parsed = Url::parse(uri).map_err(|error| format!("it is not a URL: {error}"))?;
+fn check_web_address(uri: &str) -> Result<(), BadAddress> {
+    let parsed = Url::parse(uri).map_err(BadAddress::NotUrl)?;
     let authority = authority(uri.split_once(':').map_or("", |(_, rest)| rest));
     if authority.contains('@') {
-        return Err("it holds a user name or password".into());
+        return Err(BadAddress::User);
     }
     if authority.contains('%') {
-        return Err("its host holds an escape".into());
+        return Err(BadAddress::HostEscape);
     }
     // `https:/host` and `https:host` are read as `https://host` by browsers, and not by everybody else.
     if authority.is_empty() || parsed.host_str().is_none_or(str::is_empty) {
-        return Err("it names no host".into());
+        return Err(BadAddress::NoHost);
     }
     Ok(())
 }
 
 /// RFC 8252 §7.1: a reverse domain name, so that two applications do not choose the same by accident.
-fn check_private_scheme(scheme: &str, rest: &str) -> Result<(), String> {
+fn check_private_scheme(scheme: &str, rest: &str) -> Result<(), BadAddress> {
     let well_formed = scheme.starts_with(|c: char| c.is_ascii_lowercase())
         && scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+.-".contains(&b));
     if !well_formed {
-        return Err("its scheme is malformed".into());
+        return Err(BadAddress::MalformedScheme);
     }
     if !scheme.contains('.') {
-        return Err(format!(
-            "the private scheme {scheme} is not a reversed domain name such as com.example.app"
-        ));
+        return Err(BadAddress::SchemeName(scheme.to_owned()));
     }
     if !rest.starts_with('/') || authority(rest).contains('@') {
-        return Err("after the scheme a path is expected, as in com.example.app:/callback".into());
+        return Err(BadAddress::PrivatePath);
     }
     Ok(())
 }
 
 /// No dot segments, however they are spelled, and no escapes that are broken or hide control characters.
-fn check_path(after_scheme: &str) -> Result<(), String> {
-    let decoded = percent_decoded(after_scheme).ok_or("it holds a broken percent-escape")?;
+fn check_path(after_scheme: &str) -> Result<(), BadAddress> {
+    let decoded = percent_decoded(after_scheme).ok_or(BadAddress::Escape)?;
     if decoded.iter().any(u8::is_ascii_control) {
-        return Err("it holds an escaped control character".into());
+        return Err(BadAddress::EscapedControl);
     }
     let path = after_scheme.split('?').next().unwrap_or_default();
     let path = percent_decoded(path).unwrap_or_default();
     let dots = path.split(|b| matches!(b, b'/' | b'\\')).any(|segment| segment == b"." || segment == b"..");
-    if dots { Err("its path holds . or .. segments".into()) } else { Ok(()) }
+    if dots { Err(BadAddress::Dots) } else { Ok(()) }
 }
 
 fn percent_decoded(text: &str) -> Option<Vec<u8>> {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{Resource, Status};
 
 use super::scope::{self, ScopeSet};
@@ -68,7 +69,14 @@ pub fn client_targets(
         !resource.scopes.is_empty() && !granted.iter().any(|scope| resource.scopes.contains_key(scope))
     };
     match asked.iter().filter_map(|resource| registry.find(resource)).find(|resource| holds_none(resource)) {
-        Some(_) => Err(invalid_target("the client holds no scope of this resource")),
+        Some(resource) => {
+            let scopes: Vec<&str> = resource.scopes.keys().map(String::as_str).collect();
+            let told = Explanation::of(Rule::Resource)
+                .with("resource", &resource.identifier)
+                .with("its scopes", scopes.join(" "))
+                .with("held", granted);
+            Err(invalid_target("the client holds no scope of this resource").because(told))
+        }
         None => Ok(target),
     }
 }
@@ -86,7 +94,12 @@ pub fn narrowed_targets(
         return Ok(whole);
     }
     match asked.iter().find(|resource| !whole.audience.contains(resource)) {
-        Some(_) => Err(invalid_target("resource was not part of the authorization")),
+        Some(resource) => {
+            let told = Explanation::of(Rule::Resource)
+                .with("resource", resource)
+                .with("authorized", whole.audience.join(" "));
+            Err(invalid_target("resource was not part of the authorization").because(told))
+        }
         None => targets(granted, asked, registry),
     }
 }
@@ -108,7 +121,7 @@ fn named_target(granted: &ScopeSet, asked: &[String], registry: &Registry<'_>) -
             Some(resource) if named.iter().any(|known| known.id == resource.id) => {}
             Some(resource) => named.push(resource),
             None if identifier == registry.issuer && granted.contains(scope::OPENID) => with_issuer = true,
-            None => return Err(invalid_target("resource is not known here")),
+            None => return Err(unknown(identifier, registry)),
         }
     }
     Ok(target(granted, named, with_issuer, registry.issuer))
@@ -123,6 +136,22 @@ fn target(granted: &ScopeSet, resources: Vec<&Resource>, with_issuer: bool, issu
         (with_issuer && scope::is_standard(scope)) || resources.iter().any(|r| r.scopes.contains_key(scope))
     });
     Target { audience, scope, access_ttl: resources.iter().filter_map(|resource| resource.access_ttl).min() }
+}
+
+/// There is no such resource, or it is disabled; or it is ourselves, without `openid`.
+fn unknown(identifier: &str, registry: &Registry<'_>) -> OAuthError {
+    let is_disabled = registry.resources.iter().any(|resource| resource.identifier == identifier);
+    let state = match (identifier == registry.issuer, is_disabled) {
+        (true, _) => "the issuer, which needs the scope openid",
+        (false, true) => "disabled",
+        (false, false) => "unknown",
+    };
+    let known: Vec<&str> = registry.active().map(|resource| resource.identifier.as_str()).collect();
+    let told = Explanation::of(Rule::Resource)
+        .with("resource", identifier)
+        .with("state", state)
+        .with("known", known.join(" "));
+    invalid_target("resource is not known here").because(told)
 }
 
 fn invalid_target(text: &str) -> OAuthError {

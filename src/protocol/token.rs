@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::Secret;
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{Client, GrantType};
 
 use super::scope::is_standard;
@@ -89,7 +90,8 @@ pub fn refreshed_scope(granted: &ScopeSet, asked: Option<&ScopeSet>) -> Result<S
     match asked {
         None => Ok(granted.clone()),
         Some(asked) if asked.is_subset_of(granted) => Ok(asked.clone()),
-        Some(_) => Err(OAuthError::new(ErrorCode::InvalidScope, "scope holds more than was granted")),
+        Some(asked) => Err(OAuthError::new(ErrorCode::InvalidScope, "scope holds more than was granted")
+            .because(beyond(asked, granted))),
     }
 }
 
@@ -109,11 +111,16 @@ pub fn client_scope(
     match asked {
         None => Ok(registered),
         Some(asked) if asked.is_subset_of(&registered) => Ok(asked.clone()),
-        Some(_) => Err(OAuthError::new(
-            ErrorCode::InvalidScope,
-            "scope holds what this client is not registered for",
-        )),
+        Some(asked) => {
+            let text = "scope holds what this client is not registered for";
+            Err(OAuthError::new(ErrorCode::InvalidScope, text).because(beyond(asked, &registered)))
+        }
     }
+}
+
+/// The facts for a request of more scopes than there are to be had.
+pub fn beyond(asked: &ScopeSet, allowed: &ScopeSet) -> Explanation {
+    Explanation::of(Rule::Scope).with("missing", asked.without(allowed)).with("allowed", allowed)
 }
 
 /// The subject of an exchange (RFC 8693 §2.1): an API key and nothing else.

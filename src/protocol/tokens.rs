@@ -146,6 +146,12 @@ impl Audience {
     }
 }
 
+impl std::fmt::Display for Audience {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum OneOrMany {

@@ -3,8 +3,10 @@
 
 use diesel::prelude::*;
 
+use super::organisations::Organisation;
 use super::schema::{api_key_scopes, api_keys, organisations};
 use super::status::revoke_of_owners;
+use super::users::contains;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
@@ -39,7 +41,8 @@ impl ApiKey {
 }
 
 pub fn insert(db: &mut Conn, key: &ApiKey, scopes: &[String]) -> Result<(), Error> {
-    diesel::insert_into(api_keys::table).values(key).execute(db)?;
+    let words = format!("{} {}", key.name.to_lowercase(), key.hint.to_lowercase());
+    diesel::insert_into(api_keys::table).values((key, api_keys::search.eq(words))).execute(db)?;
     for scope in scopes {
         diesel::insert_into(api_key_scopes::table)
             .values((api_key_scopes::key_id.eq(key.id), api_key_scopes::scope.eq(scope)))
@@ -91,6 +94,31 @@ pub fn list(
         query = query.filter(api_keys::id.gt(after));
     }
     Ok(query.order(api_keys::id.asc()).limit(limit).load(db)?)
+}
+
+/// Up to `limit` keys, the newest first, before the one named, each with its organisation: of one, or of all; with each
+/// of these words in the name or the beginning.
+pub fn search(
+    db: &mut Conn,
+    organisation: Option<OrganisationId>,
+    words: &[String],
+    before: Option<ApiKeyId>,
+    limit: i64,
+) -> Result<Vec<(ApiKey, Organisation)>, Error> {
+    let mut query = api_keys::table
+        .inner_join(organisations::table.on(organisations::id.eq(api_keys::organisation_id)))
+        .select((ApiKey::as_select(), Organisation::as_select()))
+        .into_boxed();
+    if let Some(organisation) = organisation {
+        query = query.filter(api_keys::organisation_id.eq(organisation));
+    }
+    for word in words {
+        query = query.filter(api_keys::search.like(contains(word)).escape('\\'));
+    }
+    if let Some(before) = before {
+        query = query.filter(api_keys::id.lt(before));
+    }
+    Ok(query.order(api_keys::id.desc()).limit(limit).load(db)?)
 }
 
 /// Every key that this user made, the newest first, with the name of its organisation.
@@ -162,6 +190,18 @@ macro_rules! mark_among {
         diesel::update($which).set(api_keys::name.eq(api_keys::name)).execute($db)?;
         revoke_of_owners!($db, $now, $which.select(api_keys::id))?;
     }};
+}
+
+/// Marks the tokens of the keys of one workspace, which is about to be removed.
+pub fn revoke_tokens_of_workspace(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    workspace: WorkspaceId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let of = api_keys::table.filter(api_keys::organisation_id.eq(organisation));
+    mark_among!(db, now, of.filter(api_keys::workspace_id.eq(workspace)));
+    Ok(())
 }
 
 /// Revokes every key that this user made, with the tokens that they were exchanged for: the account is somebody else's.

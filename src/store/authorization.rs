@@ -109,6 +109,11 @@ pub fn insert_pushed(db: &mut Conn, pushed: &Pushed) -> Result<(), Error> {
     Ok(())
 }
 
+/// The pushed request, whosever it is and whatever it is worth.
+pub fn look_at_pushed(db: &mut Conn, digest: &Digest) -> Result<Option<Pushed>, Error> {
+    Ok(pushed_requests::table.find(digest).select(Pushed::as_select()).first(db).optional()?)
+}
+
 /// The pushed request, if it is of this client, not used up and not expired.
 pub fn find_pushed(
     db: &mut Conn,

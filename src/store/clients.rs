@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 
 use super::schema::{client_secrets, client_values, clients};
 use super::{Conn, Error, status, upsert};
@@ -13,6 +14,10 @@ use crate::model::{
     ApplicationType, Client, ClientAuthMethod, ClientKey, ClientSecret, ClientSecretId, ClientValueKind,
     GrantType, Place, SigningAlg, Status, Topic,
 };
+
+diesel::define_sql_function! {
+    fn lower(text: Text) -> Text;
+}
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = clients, treat_none_as_null = true)]
@@ -79,7 +84,7 @@ impl Row {
 
     fn into_client(
         self,
-        mut values: HashMap<ClientValueKind, Vec<String>>,
+        mut values: Values,
         secrets: Vec<ClientSecret>,
         places: Vec<Place>,
     ) -> Result<Client, Error> {
@@ -292,16 +297,154 @@ pub fn list(db: &mut Conn, after: Option<ClientKey>, limit: i64) -> Result<Vec<C
     rows.into_iter().map(|row| complete(db, row)).collect()
 }
 
-fn complete(db: &mut Conn, row: Row) -> Result<Client, Error> {
-    let rows: Vec<(ClientValueKind, String)> = client_values::table
-        .filter(client_values::client_id.eq(row.id))
-        .order((client_values::kind.asc(), client_values::position.asc()))
-        .select((client_values::kind, client_values::value))
-        .load(db)?;
-    let mut values: HashMap<_, Vec<String>> = HashMap::new();
-    for (kind, value) in rows {
-        values.entry(kind).or_default().push(value);
+/// The clients that registered one of these scopes, or that serve this audience, by name: up to `limit`.
+pub fn of_resource(
+    db: &mut Conn,
+    scopes: &[&str],
+    audience: &str,
+    limit: i64,
+) -> Result<Vec<(ClientKey, String, ClientValueKind, String)>, Error> {
+    let asks = client_values::kind.eq(ClientValueKind::Scope).and(client_values::value.eq_any(scopes));
+    let serves = client_values::kind.eq(ClientValueKind::Audience).and(client_values::value.eq(audience));
+    Ok(clients::table
+        .inner_join(client_values::table.on(client_values::client_id.eq(clients::id)))
+        .filter(asks.or(serves))
+        .order((clients::name.asc(), clients::id.asc(), client_values::position.asc()))
+        .limit(limit)
+        .select((clients::id, clients::name, client_values::kind, client_values::value))
+        .load(db)?)
+}
+
+/// What is looked for among the clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sought {
+    /// Each word is in its name, its `client_id` or one of its redirect URIs.
+    pub words: Vec<String>,
+    pub status: Option<Status>,
+}
+
+impl Sought {
+    /// Of what somebody typed; beyond eight words nothing is looked at.
+    pub fn words_of(typed: &str) -> Vec<String> {
+        typed.split_whitespace().take(8).map(str::to_ascii_lowercase).collect()
     }
+}
+
+/// One line of the list of clients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    pub key: ClientKey,
+    pub client_id: String,
+    pub name: String,
+    pub status: Status,
+    pub application_type: ApplicationType,
+    pub auth_method: ClientAuthMethod,
+    pub first_party: bool,
+    pub created_at: Timestamp,
+    pub grant_types: Vec<GrantType>,
+    pub redirect_uris: Vec<String>,
+    pub audiences: Vec<String>,
+}
+
+/// Up to `limit` clients, the newest first, before the one named.
+pub fn search(
+    db: &mut Conn,
+    sought: &Sought,
+    before: Option<ClientKey>,
+    limit: i64,
+) -> Result<Vec<Listed>, Error> {
+    let mut query = clients::table.select(Row::as_select()).into_boxed();
+    for word in &sought.words {
+        let pattern = contains(word);
+        let redirects = client_values::table
+            .filter(client_values::kind.eq(ClientValueKind::RedirectUri))
+            .filter(lower(client_values::value).like(pattern.clone()).escape('\\'))
+            .select(client_values::client_id);
+        query = query.filter(
+            lower(clients::name)
+                .like(pattern.clone())
+                .escape('\\')
+                .or(lower(clients::client_id).like(pattern).escape('\\'))
+                .or(clients::id.eq_any(redirects)),
+        );
+    }
+    if let Some(status) = sought.status {
+        query = query.filter(clients::status.eq(status));
+    }
+    if let Some(before) = before {
+        query = query.filter(clients::id.lt(before));
+    }
+    let rows: Vec<Row> = query.order(clients::id.desc()).limit(limit).load(db)?;
+    let keys: Vec<ClientKey> = rows.iter().map(|row| row.id).collect();
+    let mut values = values_of(db, &keys)?;
+    let listed = rows.into_iter().map(|row| {
+        let values = values.remove(&row.id).unwrap_or_default();
+        let client = row.into_client(values, Vec::new(), Vec::new())?;
+        Ok(Listed {
+            key: client.key,
+            client_id: client.client_id,
+            name: client.name,
+            status: client.status,
+            application_type: client.application_type,
+            auth_method: client.auth_method,
+            first_party: client.first_party,
+            created_at: client.created_at,
+            grant_types: client.grant_types,
+            redirect_uris: client.redirect_uris,
+            audiences: client.audiences,
+        })
+    });
+    listed.collect()
+}
+
+/// The pattern of texts that have this one in them. SQLite lowers the letters of ASCII alone, so any other letter
+/// stands for each one.
+fn contains(word: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in word.chars() {
+        match c {
+            '\\' | '%' | '_' => pattern.extend(['\\', c]),
+            c if c.is_ascii() => pattern.push(c),
+            _ => pattern.push('_'),
+        }
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Ends one of the client's secrets; `false` if it is none of its, or ended before.
+pub fn end_secret(
+    db: &mut Conn,
+    client: ClientKey,
+    secret: ClientSecretId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let live = client_secrets::table
+        .filter(client_secrets::id.eq(secret))
+        .filter(client_secrets::client_id.eq(client))
+        .filter(client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(now)));
+    let ended = diesel::update(live).set(client_secrets::expires_at.eq(now)).execute(db)?;
+    upsert::bump_version(db, Topic::Clients)?;
+    Ok(ended == 1)
+}
+
+type Values = HashMap<ClientValueKind, Vec<String>>;
+
+fn values_of(db: &mut Conn, clients: &[ClientKey]) -> Result<HashMap<ClientKey, Values>, Error> {
+    let rows: Vec<(ClientKey, ClientValueKind, String)> = client_values::table
+        .filter(client_values::client_id.eq_any(clients))
+        .order((client_values::client_id.asc(), client_values::kind.asc(), client_values::position.asc()))
+        .select((client_values::client_id, client_values::kind, client_values::value))
+        .load(db)?;
+    let mut values: HashMap<ClientKey, Values> = HashMap::new();
+    for (client, kind, value) in rows {
+        values.entry(client).or_default().entry(kind).or_default().push(value);
+    }
+    Ok(values)
+}
+
+fn complete(db: &mut Conn, row: Row) -> Result<Client, Error> {
+    let values = values_of(db, &[row.id])?.remove(&row.id).unwrap_or_default();
     let secrets: Vec<(ClientSecretId, Digest, Timestamp, Option<Timestamp>)> = client_secrets::table
         .filter(client_secrets::client_id.eq(row.id))
         .order(client_secrets::id.asc())

@@ -163,6 +163,16 @@ pub fn remove(db: &mut Conn, organisation: OrganisationId, domain: &str) -> Resu
     Ok(diesel::delete(claimed).execute(db)? == 1)
 }
 
+/// The organisation that has proven the domain.
+pub fn proven_by(db: &mut Conn, domain: &str) -> Result<Option<OrganisationId>, Error> {
+    Ok(domains::table
+        .filter(domains::domain.eq(domain))
+        .filter(domains::verified_at.is_not_null())
+        .select(domains::organisation_id)
+        .first(db)
+        .optional()?)
+}
+
 /// The provider to which the people of this domain are sent, with its organisation: the domain is proven, provider and
 /// organisation are active.
 pub fn route(db: &mut Conn, domain: &str) -> Result<Option<(OrganisationId, String)>, Error> {

@@ -38,10 +38,14 @@ pub type ProviderValues = Vec<(ProviderValueKind, String)>;
 /// Stores a provider; [`Error::Taken`] if there is one with its id.
 pub fn insert_provider(db: &mut Conn, provider: &Provider, values: &ProviderValues) -> Result<(), Error> {
     diesel::insert_into(providers::table).values(provider).execute(db)?;
+    insert_values(db, &provider.id, values)
+}
+
+fn insert_values(db: &mut Conn, provider: &str, values: &ProviderValues) -> Result<(), Error> {
     for (kind, value) in values {
         diesel::insert_into(provider_values::table)
             .values((
-                provider_values::provider_id.eq(&provider.id),
+                provider_values::provider_id.eq(provider),
                 provider_values::kind.eq(*kind),
                 provider_values::value.eq(value),
             ))
@@ -79,6 +83,27 @@ pub fn hold_active(db: &mut Conn, id: &str) -> Result<bool, Error> {
 
 pub fn set_provider_status(db: &mut Conn, id: &str, status: Status) -> Result<bool, Error> {
     Ok(diesel::update(providers::table.find(id)).set(providers::status.eq(status)).execute(db)? == 1)
+}
+
+/// Writes what can change about a provider, with its lists: not its id, its kind, its status and whose it is.
+pub fn update_provider(db: &mut Conn, provider: &Provider, values: &ProviderValues) -> Result<bool, Error> {
+    let changed = diesel::update(providers::table.find(&provider.id))
+        .set((
+            providers::name.eq(&provider.name),
+            providers::client_id.eq(&provider.client_id),
+            providers::secret_sealed.eq(&provider.secret_sealed),
+            providers::issuer.eq(&provider.issuer),
+            providers::first_sign_in.eq(provider.first_sign_in),
+            providers::allow_private_network.eq(provider.allow_private_network),
+        ))
+        .execute(db)?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    diesel::delete(provider_values::table.filter(provider_values::provider_id.eq(&provider.id)))
+        .execute(db)?;
+    insert_values(db, &provider.id, values)?;
+    Ok(true)
 }
 
 pub fn remove_provider(db: &mut Conn, id: &str) -> Result<bool, Error> {
@@ -178,6 +203,18 @@ pub struct UpstreamLogin {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub consumed_at: Option<Timestamp>,
+    /// The administrator who only tries what would happen.
+    pub trial_by: Option<UserId>,
+}
+
+/// Whether what this browser began with this state is a trial.
+pub fn is_trial(db: &mut Conn, state: &Digest, provider: &str, browser: &Digest) -> Result<bool, Error> {
+    let trial = upstream_logins::table
+        .filter(upstream_logins::state_digest.eq(state))
+        .filter(upstream_logins::provider_id.eq(provider))
+        .filter(upstream_logins::browser_digest.eq(browser))
+        .filter(upstream_logins::trial_by.is_not_null());
+    Ok(trial.count().get_result::<i64>(db)? > 0)
 }
 
 pub fn insert_login(db: &mut Conn, login: &UpstreamLogin) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::roles::Role;
 use super::schema::{invitation_roles, invitations, roles};
+use super::users::contains;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::crypto::Digest;
@@ -124,6 +125,42 @@ pub fn revoke(
         .filter(invitations::accepted_at.is_null())
         .filter(invitations::revoked_at.is_null());
     Ok(diesel::update(open).set(invitations::revoked_at.eq(now)).execute(db)? == 1)
+}
+
+/// One of the organisation's.
+pub fn find_in(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    id: InvitationId,
+) -> Result<Option<Invitation>, Error> {
+    Ok(invitations::table
+        .filter(invitations::organisation_id.eq(organisation))
+        .filter(invitations::id.eq(id))
+        .select(Invitation::as_select())
+        .first(db)
+        .optional()?)
+}
+
+/// Up to `limit` invitations of the organisation, the newest first, before the one named: to addresses with each of
+/// these words in them.
+pub fn search(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    words: &[String],
+    before: Option<InvitationId>,
+    limit: i64,
+) -> Result<Vec<Invitation>, Error> {
+    let mut query = invitations::table
+        .filter(invitations::organisation_id.eq(organisation))
+        .select(Invitation::as_select())
+        .into_boxed();
+    for word in words {
+        query = query.filter(invitations::folded.like(contains(word)).escape('\\'));
+    }
+    if let Some(before) = before {
+        query = query.filter(invitations::id.lt(before));
+    }
+    Ok(query.order(invitations::id.desc()).limit(limit).load(db)?)
 }
 
 /// Up to `limit` invitations of the organisation in order of sending, after the one named.

@@ -98,6 +98,7 @@ pub fn sweep_expired(db: &mut Conn, now: Timestamp, keep_history: Timestamp) -> 
     sweep!(db, swept, idempotency_keys, digest: Digest, expires_at, now);
     sweep!(db, swept, rate_limits, bucket: Digest, resets_at, now);
     sweep!(db, swept, invitations, id: InvitationId, expires_at, keep_history);
+    sweep!(db, swept, refusals, reference: String, expires_at, now);
     sweep!(db, swept, outbox, id: MessageId, created_at, keep_history);
     // All that has one hour goes together.
     sweep!(db, swept, usage_counts, hour: Timestamp, hour, now.minus(KEEP_USAGE));

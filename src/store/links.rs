@@ -54,6 +54,11 @@ pub fn void_of_user(db: &mut Conn, user: UserId, now: Timestamp) -> Result<(), E
     Ok(())
 }
 
+/// The link, whatever it is worth.
+pub fn find(db: &mut Conn, digest: &Digest) -> Result<Option<Link>, Error> {
+    Ok(one_time_links::table.find(digest).select(Link::as_select()).first(db).optional()?)
+}
+
 /// Looks without consuming: what a GET may do (PW-7).
 pub fn peek(
     db: &mut Conn,

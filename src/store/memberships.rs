@@ -8,9 +8,9 @@ use diesel::prelude::*;
 use super::organisations::{Organisation, Workspace};
 use super::roles::Role;
 use super::schema::{
-    membership_roles, memberships, organisations, role_permissions, roles, users, workspaces,
+    emails, membership_roles, memberships, organisations, role_permissions, roles, users, workspaces,
 };
-use super::users::User;
+use super::users::{Email, User, contains};
 use super::{Conn, Error};
 use crate::clock::Timestamp;
 use crate::model::role::ADMINISTRATOR;
@@ -94,6 +94,49 @@ pub fn list(
         query = query.filter(memberships::id.gt(after));
     }
     Ok(query.order(memberships::id.asc()).limit(limit).load(db)?)
+}
+
+/// Up to `limit` members in order of joining, after the one named, with the user and the primary address: those in whose
+/// name, user name or addresses each of these words is.
+pub fn search(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    words: &[String],
+    after: Option<MembershipId>,
+    limit: i64,
+) -> Result<Vec<(Member, User, Option<Email>)>, Error> {
+    let primary = emails::table.on(emails::user_id.eq(users::id).and(emails::is_primary.eq(true)));
+    let columns = (Member::as_select(), User::as_select(), Option::<Email>::as_select());
+    let mut query = memberships::table
+        .inner_join(users::table.on(users::id.eq(memberships::user_id)))
+        .left_join(primary)
+        .filter(memberships::organisation_id.eq(organisation))
+        .select(columns)
+        .into_boxed();
+    for word in words {
+        query = query.filter(users::search.like(contains(word)).escape('\\'));
+    }
+    if let Some(after) = after {
+        query = query.filter(memberships::id.gt(after));
+    }
+    Ok(query.order(memberships::id.asc()).limit(limit).load(db)?)
+}
+
+/// Those of these members who have no role left anywhere in the organisation.
+pub fn without_roles(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    among: &[MembershipId],
+) -> Result<Vec<UserId>, Error> {
+    let held = membership_roles::table
+        .filter(membership_roles::organisation_id.eq(organisation))
+        .select(membership_roles::membership_id);
+    Ok(memberships::table
+        .filter(memberships::organisation_id.eq(organisation))
+        .filter(memberships::id.eq_any(among))
+        .filter(memberships::id.ne_all(held))
+        .select(memberships::user_id)
+        .load(db)?)
 }
 
 /// Replaces the roles that the member has in the whole organisation, or in the workspace.

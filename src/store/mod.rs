@@ -17,6 +17,7 @@ mod writer;
 pub mod api_keys;
 pub mod audit;
 pub mod authorization;
+pub mod branding;
 pub mod clients;
 pub mod consents;
 pub mod console;
@@ -35,6 +36,7 @@ pub mod outbox;
 pub mod passkeys;
 pub mod pending;
 pub mod personal;
+pub mod refusals;
 pub mod resources;
 pub mod roles;
 pub mod sessions;
@@ -44,6 +46,9 @@ pub mod usage;
 pub mod users;
 
 use std::sync::Arc;
+
+use diesel::Connection;
+use diesel::result::Error as DieselError;
 
 pub use conn::{Conn, DatabaseUrl};
 pub use error::{Error, Unique};
@@ -113,6 +118,20 @@ impl Db {
             Some(writer) => writer.run(f).await,
             None => self.0.pool.run(Mode::Write, f).await,
         }
+    }
+}
+
+/// What `f` comes to, with everything that it wrote taken back: for telling what would happen.
+pub fn rehearse<T>(db: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
+    let mut outcome = None;
+    let undone = db.transaction::<(), DieselError, _>(|db| {
+        outcome = Some(f(db));
+        Err(DieselError::RollbackTransaction)
+    });
+    match (undone, outcome) {
+        (Err(DieselError::RollbackTransaction), Some(outcome)) => outcome,
+        (Err(error), _) => Err(error.into()),
+        (Ok(()), _) => Err(Error::Broken("what was only tried was kept".to_owned())),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use diesel::prelude::*;
 
-use super::schema::{organisations, workspaces};
+use super::schema::{api_keys, invitations, membership_roles, organisations, workspaces};
+use super::users::contains;
 use super::{Conn, Error};
 use crate::clock::Timestamp;
-use crate::model::{OrganisationId, Standing, WorkspaceId};
+use crate::model::{MembershipId, OrganisationId, Standing, WorkspaceId};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -37,8 +38,14 @@ pub struct Workspace {
 }
 
 pub fn insert(db: &mut Conn, organisation: &Organisation) -> Result<(), Error> {
-    diesel::insert_into(organisations::table).values(organisation).execute(db)?;
+    let row = (organisation, organisations::search.eq(words(organisation)));
+    diesel::insert_into(organisations::table).values(row).execute(db)?;
     Ok(())
+}
+
+/// What the organisation is found by: its name and short name in small letters.
+fn words(organisation: &Organisation) -> String {
+    format!("{} {}", organisation.name.to_lowercase(), organisation.slug)
 }
 
 pub fn find(db: &mut Conn, id: OrganisationId) -> Result<Option<Organisation>, Error> {
@@ -74,6 +81,7 @@ pub fn update(db: &mut Conn, organisation: &Organisation, now: Timestamp) -> Res
     let changed = diesel::update(organisations::table.find(organisation.id))
         .set((
             organisations::name.eq(&organisation.name),
+            organisations::search.eq(words(organisation)),
             organisations::require_mfa.eq(organisation.require_mfa),
             organisations::password_login_allowed.eq(organisation.password_login_allowed),
             organisations::updated_at.eq(now),
@@ -89,6 +97,27 @@ pub fn list(db: &mut Conn, after: Option<OrganisationId>, limit: i64) -> Result<
         query = query.filter(organisations::id.gt(after));
     }
     Ok(query.order(organisations::id.asc()).limit(limit).load(db)?)
+}
+
+/// Up to `limit` organisations with each of these words in name or short name, the newest first, before the one named.
+pub fn search(
+    db: &mut Conn,
+    sought: &[String],
+    status: Option<Standing>,
+    before: Option<OrganisationId>,
+    limit: i64,
+) -> Result<Vec<Organisation>, Error> {
+    let mut query = organisations::table.select(Organisation::as_select()).into_boxed();
+    for word in sought {
+        query = query.filter(organisations::search.like(contains(word)).escape('\\'));
+    }
+    if let Some(status) = status {
+        query = query.filter(organisations::status.eq(status));
+    }
+    if let Some(before) = before {
+        query = query.filter(organisations::id.lt(before));
+    }
+    Ok(query.order(organisations::id.desc()).limit(limit).load(db)?)
 }
 
 pub fn insert_workspace(db: &mut Conn, workspace: &Workspace) -> Result<(), Error> {
@@ -147,4 +176,63 @@ pub fn workspaces(
         query = query.filter(workspaces::id.gt(after));
     }
     Ok(query.order(workspaces::id.asc()).limit(limit).load(db)?)
+}
+
+/// `false` if the organisation has no such workspace.
+pub fn rename_workspace(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    id: WorkspaceId,
+    name: &str,
+) -> Result<bool, Error> {
+    let own =
+        workspaces::table.filter(workspaces::organisation_id.eq(organisation)).filter(workspaces::id.eq(id));
+    Ok(diesel::update(own).set(workspaces::name.eq(name)).execute(db)? == 1)
+}
+
+/// Removes a workspace with the roles, keys and invitations of it. `false` if it is the implied one, or not there.
+pub fn remove_workspace(db: &mut Conn, organisation: OrganisationId, id: WorkspaceId) -> Result<bool, Error> {
+    let own = workspaces::table
+        .filter(workspaces::organisation_id.eq(organisation))
+        .filter(workspaces::id.eq(id))
+        .filter(workspaces::is_default.eq(false));
+    Ok(diesel::delete(own).execute(db)? == 1)
+}
+
+/// The members who have roles in this workspace, each once.
+pub fn members_of_workspace(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    id: WorkspaceId,
+) -> Result<Vec<MembershipId>, Error> {
+    Ok(membership_roles::table
+        .filter(membership_roles::organisation_id.eq(organisation))
+        .filter(membership_roles::workspace_id.eq(id))
+        .select(membership_roles::membership_id)
+        .distinct()
+        .load(db)?)
+}
+
+/// How many API keys that nobody revoked, and how many open invitations, are of this workspace alone.
+pub fn uses_of_workspace(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    id: WorkspaceId,
+    now: Timestamp,
+) -> Result<(i64, i64), Error> {
+    let keys = api_keys::table
+        .filter(api_keys::organisation_id.eq(organisation))
+        .filter(api_keys::workspace_id.eq(id))
+        .filter(api_keys::revoked_at.is_null())
+        .count()
+        .get_result(db)?;
+    let guests = invitations::table
+        .filter(invitations::organisation_id.eq(organisation))
+        .filter(invitations::workspace_id.eq(id))
+        .filter(invitations::accepted_at.is_null())
+        .filter(invitations::revoked_at.is_null())
+        .filter(invitations::expires_at.gt(now))
+        .count()
+        .get_result(db)?;
+    Ok((keys, guests))
 }

@@ -11,10 +11,11 @@ use super::links::Link;
 use super::memberships::Member;
 use super::organisations::Organisation;
 use super::pending::PendingSignIn;
+use super::refusals::Refusal;
 use super::schema::{
     audit_events, ceremonies, clients, consents, emails, factor_demands, grants, invitations, memberships,
     one_time_links, organisations, outbox, password_credentials, pending_links, pending_sign_ins,
-    recovery_codes, session_providers, sessions, upstream_logins, users,
+    recovery_codes, refusals, session_providers, sessions, upstream_logins, users,
 };
 use super::sessions::Session;
 use super::{Conn, Error, audit};
@@ -181,6 +182,15 @@ pub fn events(db: &mut Conn, user: UserId) -> Result<Vec<audit::Event>, Error> {
         .load(db)?)
 }
 
+/// Every request about the user that was refused, the newest first.
+pub fn refused(db: &mut Conn, user: UserId) -> Result<Vec<Refusal>, Error> {
+    Ok(refusals::table
+        .filter(refusals::user_id.eq(user))
+        .order((refusals::at.desc(), refusals::reference.desc()))
+        .select(Refusal::as_select())
+        .load(db)?)
+}
+
 /// Removes the user with everything that is theirs. What is recorded of them keeps the id, and no address of theirs
 /// or of their network. `false` if there was no such user.
 pub fn erase(db: &mut Conn, user: UserId) -> Result<bool, Error> {
@@ -199,6 +209,7 @@ pub fn erase(db: &mut Conn, user: UserId) -> Result<bool, Error> {
     theirs.extend(waiting.select(pending_sign_ins::id).load::<SessionId>(db)?);
     diesel::delete(session_providers::table.filter(session_providers::session_id.eq_any(&theirs)))
         .execute(db)?;
+    diesel::delete(refusals::table.filter(refusals::user_id.eq(user))).execute(db)?;
     let removed = diesel::delete(users::table.find(user)).execute(db)? == 1;
     diesel::update(audit_events::table.filter(audit_events::user_id.eq(user)))
         .set((audit_events::ip.eq(None::<String>), audit_events::salt.eq(None::<Digest>)))

@@ -28,10 +28,33 @@ pub fn insert(db: &mut Conn, resource: &Resource, now: Timestamp) -> Result<(), 
             identifier: resource.identifier.clone(),
             name: resource.name.clone(),
             status: resource.status,
-            access_ttl: resource.access_ttl.map(|ttl| i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX)),
+            access_ttl: resource.access_ttl.map(seconds),
             created_at: now,
         })
         .execute(db)?;
+    insert_scopes(db, resource)?;
+    upsert::bump_version(db, Topic::Resources)?;
+    Ok(())
+}
+
+/// Writes name, life and scopes as they are now.
+pub fn update(db: &mut Conn, resource: &Resource) -> Result<(), Error> {
+    let access_ttl = resource.access_ttl.map(seconds);
+    diesel::update(resources::table.find(resource.id))
+        .set((resources::name.eq(&resource.name), resources::access_ttl.eq(access_ttl)))
+        .execute(db)?;
+    diesel::delete(resource_scopes::table.filter(resource_scopes::resource_id.eq(resource.id)))
+        .execute(db)?;
+    insert_scopes(db, resource)?;
+    upsert::bump_version(db, Topic::Resources)?;
+    Ok(())
+}
+
+fn seconds(life: Duration) -> i64 {
+    i64::try_from(life.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn insert_scopes(db: &mut Conn, resource: &Resource) -> Result<(), Error> {
     for (scope, description) in &resource.scopes {
         diesel::insert_into(resource_scopes::table)
             .values((
@@ -41,7 +64,6 @@ pub fn insert(db: &mut Conn, resource: &Resource, now: Timestamp) -> Result<(), 
             ))
             .execute(db)?;
     }
-    upsert::bump_version(db, Topic::Resources)?;
     Ok(())
 }
 

@@ -254,6 +254,7 @@ tables! {
         last_used_at -> Nullable<BigInt>,
         revoked_at -> Nullable<BigInt>,
         successor_id -> Nullable<Binary>,
+        search -> Text,
     }
     api_key_scopes (key_id, scope) {
         key_id -> Binary,
@@ -388,6 +389,7 @@ tables! {
         created_at -> BigInt,
         expires_at -> BigInt,
         consumed_at -> Nullable<BigInt>,
+        trial_by -> Nullable<Binary>,
     }
     pending_links (browser_digest) {
         browser_digest -> Binary,
@@ -413,6 +415,7 @@ tables! {
         password_login_allowed -> Bool,
         created_at -> BigInt,
         updated_at -> BigInt,
+        search -> Text,
     }
     workspaces (id) {
         id -> Binary,
@@ -468,6 +471,15 @@ tables! {
         invitation_id -> Binary,
         role_id -> Binary,
     }
+    organisation_branding (organisation_id) {
+        organisation_id -> Binary,
+        accent -> Nullable<Text>,
+        logo -> Nullable<Binary>,
+        logo_type -> Nullable<Text>,
+        message -> Text,
+        support -> Text,
+        hash -> Text,
+    }
     organisation_domains (organisation_id, domain) {
         organisation_id -> Binary,
         domain -> Text,
@@ -477,5 +489,16 @@ tables! {
         provider_id -> Nullable<Text>,
         checked_at -> Nullable<BigInt>,
         missing_since -> Nullable<BigInt>,
+    }
+    refusals (reference) {
+        reference -> Text,
+        at -> BigInt,
+        kind -> Text,
+        rule -> Text,
+        client_id -> Nullable<Binary>,
+        user_id -> Nullable<Binary>,
+        organisation_id -> Nullable<Binary>,
+        detail -> Text,
+        expires_at -> BigInt,
     }
 }

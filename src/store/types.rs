@@ -125,7 +125,8 @@ words!(
     Topic,
     Standing,
     Outcome,
-    UsageKind
+    UsageKind,
+    RefusalKind
 );
 
 macro_rules! numbers {

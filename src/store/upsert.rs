@@ -9,6 +9,7 @@ use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
 
 use super::idempotency::Held;
+use super::refusals::Refusal;
 use super::schema::*;
 use super::usage::Count;
 use super::{Conn, Error};
@@ -88,6 +89,10 @@ for_each_backend! {
             .do_update()
             .set((leases::holder.eq(holder), leases::expires_at.eq(until)));
         FilterDsl::filter(taken, leases::holder.eq(holder).or(leases::expires_at.le(now))).execute(conn)
+    }
+
+    fn insert_refusal(conn, row: &Refusal) -> usize {
+        diesel::insert_into(refusals::table).values(row).on_conflict_do_nothing().execute(conn)
     }
 
     fn insert_replay(conn, digest: &Digest, expires_at: Timestamp) -> usize {

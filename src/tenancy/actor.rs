@@ -34,6 +34,15 @@ impl Actor {
             Self::Key { creator, .. } => creator,
         }
     }
+
+    /// Whose a key is that this one makes: a member's, or the organisation's own (AK-2).
+    pub(super) fn owner(self) -> Option<UserId> {
+        match self {
+            Self::Operator | Self::Administrator(_) | Self::Service(_) => None,
+            Self::Member(user) => Some(user),
+            Self::Key { creator, .. } => creator,
+        }
+    }
 }
 
 impl From<Actor> for By {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{AuthMethod, Client, GrantType, OrganisationId, SessionId, Standing, Status, UserId};
 use crate::protocol::acr::{Acr, acr_for};
 use crate::protocol::factors::{self, Circumstances};
@@ -68,6 +69,23 @@ pub enum Refusal {
     NotAMember,
     #[error("the client is for members of an organisation only")]
     OrganisationMissing,
+}
+
+impl From<Refusal> for Explanation {
+    fn from(refusal: Refusal) -> Self {
+        let rule = match refusal {
+            Refusal::NoUser => Rule::UserGone,
+            Refusal::UserDisabled => Rule::UserDisabled,
+            Refusal::ClientDisabled => Rule::ClientDisabled,
+            Refusal::GrantType | Refusal::PublicClient => Rule::GrantType,
+            Refusal::GrantRevoked | Refusal::GrantExpired => Rule::GrantOver,
+            Refusal::SessionEnded => Rule::SessionOver,
+            Refusal::KeyOver => Rule::ApiKey,
+            Refusal::FactorMissing => Rule::FactorMissing,
+            Refusal::NotAMember | Refusal::OrganisationMissing => Rule::Membership,
+        };
+        Self::of(rule).with("reason", refusal)
+    }
 }
 
 /// What the instance itself says about second factors and workspaces.

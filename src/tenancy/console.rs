@@ -41,6 +41,8 @@ pub enum Area {
     Instance,
     /// The organisation that the path names.
     Organisation,
+    /// The same, as a matter of the instance: an organisation does not suspend itself.
+    Tenant,
 }
 
 /// What a route needs of whoever calls.
@@ -96,6 +98,7 @@ impl Entered {
     pub fn may_change(&self) -> bool {
         match (&self.organisation, self.role) {
             (_, Some(InstanceRole::Administrator)) => true,
+            _ if self.need.area == Area::Tenant => false,
             (Some(of), _) => self.administered.iter().any(|own| own.id == of.id),
             (None, _) => false,
         }
@@ -124,6 +127,12 @@ impl Entered {
     pub fn need(&self) -> Need {
         self.need
     }
+}
+
+/// Whether there is anything for this account in the console.
+pub async fn is_open_to(app: &App, account: &SignedIn) -> Result<bool, store::Error> {
+    let (account, need) = (account.clone(), Need { act: Act::See, area: Area::Front });
+    Ok(app.db.read(move |db| standing(db, &account, need, None)).await?.is_ok())
 }
 
 /// Lets somebody in for a request that needs this; `organisation` is what the path says, an id or a slug.
@@ -213,6 +222,7 @@ fn standing(
     let may_see = match need.area {
         Area::Front => role.is_some() || !entered.administered.is_empty(),
         Area::Instance => role.is_some(),
+        Area::Tenant => role.is_some() && entered.organisation.is_some(),
         Area::Organisation => entered
             .organisation
             .as_ref()

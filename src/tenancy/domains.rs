@@ -198,7 +198,8 @@ pub fn speaks_for(
     Ok(route.is_some_and(|(owner, routed)| owner == organisation && routed == provider))
 }
 
-fn domain_of(email: &EmailAddress) -> &str {
+/// What stands after the last @.
+pub(super) fn domain_of(email: &EmailAddress) -> &str {
     email.folded().rsplit('@').next().unwrap_or_default()
 }
 

@@ -142,7 +142,7 @@ impl Sending {
         };
         if self.actor != Actor::Operator {
             let bucket = Bucket::new("mail to", &[self.guest.email.folded().as_bytes()]);
-            limits::reserve(db, &[(bucket, self.per_address)], self.scribe.now)?
+            limits::reserve(db, &[(bucket, self.per_address)], self.scribe.now, &self.scribe.origin.slip)?
                 .map_err(InvitationError::Throttled)?;
         }
         let invitation = self.invitation();
@@ -194,10 +194,51 @@ pub fn list(
     limit: i64,
 ) -> Result<Vec<Described>, store::Error> {
     let all = invitations::list(db, organisation, after, limit)?;
+    described(db, organisation, all)
+}
+
+/// Up to `limit` invitations, the newest first, before the one named: to addresses with each of these words in them.
+pub fn search(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    words: &[String],
+    before: Option<InvitationId>,
+    limit: i64,
+) -> Result<Vec<Described>, store::Error> {
+    let found = invitations::search(db, organisation, words, before, limit)?;
+    described(db, organisation, found)
+}
+
+fn described(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    all: Vec<Invitation>,
+) -> Result<Vec<Described>, store::Error> {
     let ids: Vec<InvitationId> = all.iter().map(|invitation| invitation.id).collect();
     let roles = invitations::roles_of(db, organisation, &ids)?;
     let of = |id| roles.iter().filter(|(of, _)| *of == id).map(|(_, role)| role.clone()).collect();
     Ok(all.into_iter().map(|invitation| Described { roles: of(invitation.id), invitation }).collect())
+}
+
+/// Sends an invitation again that nobody has accepted, for the same roles: with a new link, and the one before is void.
+pub async fn send_again(
+    app: &App,
+    actor: Actor,
+    organisation: OrganisationId,
+    id: InvitationId,
+    (language, lifetime): (Language, Duration),
+    origin: &Origin,
+) -> Result<Sent, InvitationError> {
+    let found = app.db.read(move |db| {
+        let Some(invitation) = invitations::find_in(db, organisation, id)? else { return Ok(None) };
+        let roles = invitations::roles_of(db, organisation, &[id])?;
+        Ok(Some((invitation, roles.into_iter().map(|(_, role)| role.key).collect::<Vec<_>>())))
+    });
+    let found = found.await?.filter(|(invitation, _)| invitation.accepted_at.is_none());
+    let (invitation, roles) = found.ok_or(InvitationError::NoSuchInvitation)?;
+    let email = EmailAddress::parse(&invitation.address).map_err(|_| InvitationError::NoSuchInvitation)?;
+    let guest = Guest { email, workspace: invitation.workspace_id, roles, language, lifetime };
+    send(app, actor, organisation, guest, origin).await
 }
 
 /// Takes an open invitation back.

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use super::actor::Actor;
 use crate::app::App;
 use crate::config::Issuer;
-use crate::grants::introspection::LiveAccessToken;
 use crate::model::{InstanceRole, Resource, ResourceId, Status};
+use crate::protocol::tokens::AccessClaims;
 use crate::store;
+use crate::store::users::User;
 
 /// Where it is, below the issuer.
 pub const PATH: &str = "/api/v1/admin";
@@ -99,27 +100,33 @@ pub enum Refusal {
     Store(#[from] store::Error),
 }
 
+/// A token that is good now, as it was presented.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    pub claims: &'a AccessClaims,
+    /// Whose grant it is of; `None` for a client's own token.
+    pub user: Option<&'a User>,
+    /// Whether an API key was exchanged for it.
+    pub is_of_key: bool,
+}
+
 /// In whose name the holder of this token does what the scope is for.
-pub async fn admit(app: &App, live: &LiveAccessToken, scope: Scope) -> Result<Actor, Refusal> {
-    if live.of_key.is_some()
-        || live.claims.passed_on
-        || !live.claims.aud.contains(&app.config.issuer.at(PATH))
-    {
+pub async fn admit(app: &App, presented: Presented<'_>, scope: Scope) -> Result<Actor, Refusal> {
+    let Presented { claims, user, is_of_key } = presented;
+    if is_of_key || claims.passed_on || !claims.aud.contains(&app.config.issuer.at(PATH)) {
         return Err(Refusal::OtherAudience);
     }
-    if !live.claims.scope.contains(scope.as_str()) {
+    if !claims.scope.contains(scope.as_str()) {
         return Err(Refusal::ScopeMissing(scope.as_str()));
     }
-    match &live.of_user {
-        None => {
-            let client = app.client(&live.claims.client_id).await?.ok_or(Refusal::OtherAudience)?;
-            Ok(Actor::Service(client.key))
-        }
-        Some((user, _)) => match user.instance_role {
-            Some(InstanceRole::Administrator) => Ok(Actor::Administrator(user.id)),
-            Some(InstanceRole::Support) if scope.is_read() => Ok(Actor::Administrator(user.id)),
-            Some(InstanceRole::Support) => Err(Refusal::LooksOnly),
-            None => Err(Refusal::NoRole),
-        },
+    let Some(user) = user else {
+        let client = app.client(&claims.client_id).await?.ok_or(Refusal::OtherAudience)?;
+        return Ok(Actor::Service(client.key));
+    };
+    match user.instance_role {
+        Some(InstanceRole::Administrator) => Ok(Actor::Administrator(user.id)),
+        Some(InstanceRole::Support) if scope.is_read() => Ok(Actor::Administrator(user.id)),
+        Some(InstanceRole::Support) => Err(Refusal::LooksOnly),
+        None => Err(Refusal::NoRole),
     }
 }

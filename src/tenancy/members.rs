@@ -88,6 +88,32 @@ pub fn list(
     Ok(described)
 }
 
+/// A member as a list shows one.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub described: Described,
+    /// The primary address.
+    pub email: Option<String>,
+}
+
+/// Up to `limit` members in order of joining, after the one named: those who match each of these words.
+pub fn search(
+    db: &mut Conn,
+    organisation: OrganisationId,
+    words: &[String],
+    after: Option<MembershipId>,
+    limit: i64,
+) -> Result<Vec<Listed>, store::Error> {
+    let found = memberships::search(db, organisation, words, after, limit)?;
+    let ids: Vec<MembershipId> = found.iter().map(|(member, ..)| member.id).collect();
+    let held = memberships::roles_of(db, organisation, &ids)?;
+    let listed = found.into_iter().map(|(member, user, email)| {
+        let roles = held.iter().filter(|held| held.membership == member.id).cloned().collect();
+        Listed { described: Described { member, user, roles }, email: email.map(|email| email.address) }
+    });
+    Ok(listed.collect())
+}
+
 /// This user, if they are a member.
 pub fn describe(
     db: &mut Conn,

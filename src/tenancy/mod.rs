@@ -4,6 +4,8 @@ pub mod activity;
 pub mod actor;
 pub mod admission;
 pub mod api_keys;
+pub mod beginning;
+pub mod branding;
 pub mod clients;
 pub mod console;
 pub mod directory;

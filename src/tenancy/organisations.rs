@@ -8,12 +8,15 @@ use crate::identity::limits::{self, Bucket, Throttled};
 use crate::model::role::SHIPPED;
 use crate::model::slug::BadSlug;
 use crate::model::{
-    AuditAction, MembershipId, OrganisationId, Permission, Slug, Standing, UserId, WorkspaceId,
+    AuditAction, EmailAddress, Language, MembershipId, OrganisationId, Permission, Slug, Standing, UserId,
+    WorkspaceId,
 };
 use crate::store::memberships::Member;
 use crate::store::organisations::{Organisation, Workspace};
 use crate::store::{self, Conn, Unique, memberships, organisations};
 use crate::tenancy::actor::{Actor, NotPermitted, authority};
+use crate::tenancy::invitations::{self, Guest, InvitationError};
+use crate::tenancy::members::{self, Assignment};
 use crate::tenancy::membership::fold;
 use crate::tenancy::{clean_name, settle, use_case_errors};
 
@@ -72,6 +75,42 @@ pub async fn create(
     })
 }
 
+/// Who came to administer a new organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// Somebody with an account, at once.
+    Member(UserId),
+    /// Whoever has the address, once they accept.
+    Invited,
+}
+
+/// Makes whoever has this address the first administrator: at once if somebody has an account with it, otherwise by an
+/// invitation.
+pub async fn give_administrator(
+    app: &App,
+    actor: Actor,
+    organisation: OrganisationId,
+    email: EmailAddress,
+    language: Language,
+    origin: &Origin,
+) -> Result<First, InvitationError> {
+    let [administrator, ..] = SHIPPED;
+    let roles = vec![administrator.key.to_owned()];
+    let sought = email.clone();
+    match app.db.read(move |db| store::users::find_by_email(db, &sought)).await? {
+        Some(user) => {
+            let assignment = Assignment { user: user.id, workspace: None, roles };
+            members::add(app, actor, organisation, assignment, origin).await?;
+            Ok(First::Member(user.id))
+        }
+        None => {
+            let guest = Guest { email, workspace: None, roles, language, lifetime: invitations::LONGEST };
+            invitations::send(app, actor, organisation, guest, origin).await?;
+            Ok(First::Invited)
+        }
+    }
+}
+
 /// Somebody who is signed in makes an organisation, and administers it: where that is allowed, and not too often.
 pub async fn found(
     app: &App,
@@ -88,8 +127,8 @@ pub async fn found(
     let (scribe, limit) = (app.scribe(origin), app.config.limits.organizations_per_user);
     let bucket = Bucket::new("organisations of", &[user.as_bytes().as_slice()]);
     // Counted by itself, so that asking which short names are taken is counted too (OR-7).
-    let now = scribe.now;
-    let counted = app.db.write(move |db| limits::reserve(db, &[(bucket, limit)], now)).await?;
+    let (now, slip) = (scribe.now, origin.slip.clone());
+    let counted = app.db.write(move |db| limits::reserve(db, &[(bucket, limit)], now, &slip)).await?;
     counted.map_err(OrganisationError::Throttled)?;
     let founded = app.db.write(move |db| {
         let created = insert(db, &slug, &name, Some(user), &scribe)?;

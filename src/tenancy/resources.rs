@@ -25,6 +25,14 @@ pub struct NewResource {
     pub access_ttl: Option<Duration>,
 }
 
+/// What to change about a resource; its identifier stays, for tokens name it. The scopes replace the former ones.
+#[derive(Clone, Debug)]
+pub struct ResourceChange {
+    pub name: String,
+    pub scopes: BTreeMap<String, String>,
+    pub access_ttl: Option<Duration>,
+}
+
 /// Why a resource was not made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
@@ -89,6 +97,37 @@ pub async fn create(app: &App, new: NewResource, origin: &Origin) -> Result<Reso
         .await?;
     app.registry.forget(Topic::Resources);
     Ok(resource)
+}
+
+/// Changes the resource with this id or identifier. A scope that is taken away is in no further token.
+pub async fn change(
+    app: &App,
+    which: &str,
+    change: ResourceChange,
+    origin: &Origin,
+) -> Result<Resource, ResourceError> {
+    let (scribe, which) = (app.scribe(origin), which.to_owned());
+    let issuer = app.config.issuer.as_str().to_owned();
+    let outcome = app.db.write(move |db| {
+        let Some(found) = find(db, &which)? else { return Ok(Err(ResourceError::NoSuchResource)) };
+        let ResourceChange { name, scopes, access_ttl } = change.clone();
+        let wanted = NewResource { identifier: found.identifier.clone(), name, scopes, access_ttl };
+        if let Err(refused) = check(&wanted, &issuer) {
+            return Ok(Err(refused));
+        }
+        let name = wanted.name.trim().to_owned();
+        let changed = Resource { name, scopes: wanted.scopes, access_ttl: wanted.access_ttl, ..found };
+        resources::update(db, &changed)?;
+        let scopes: Vec<&str> = changed.scopes.keys().map(String::as_str).collect();
+        let event = Event::success(AuditAction::ResourceChanged)
+            .detail("resource", &*changed.identifier)
+            .detail("scopes", scopes.join(" "));
+        scribe.write(db, event)?;
+        Ok(Ok(changed))
+    });
+    let changed = outcome.await??;
+    app.registry.forget(Topic::Resources);
+    Ok(changed)
 }
 
 /// The resource with this id or identifier.

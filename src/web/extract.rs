@@ -14,7 +14,7 @@ use crate::audit::{By, Origin};
 use crate::config::Issuer;
 use crate::crypto::{MasterKey, Random, Secret};
 use crate::identity::device::KnownDevice;
-use crate::protocol::{ErrorCode, OAuthError, Params, bearer};
+use crate::protocol::{OAuthError, Params, bearer};
 
 use super::cookies::{self, Name};
 use super::csrf;
@@ -40,6 +40,7 @@ impl Caller {
             limits: None,
             claim: None,
             by: By::default(),
+            slip: visit.slip,
         })
     }
 }
@@ -268,11 +269,7 @@ impl From<BodyError> for ApiFailure {
 /// For a person there is one page for all of these.
 impl From<BodyError> for PageFailure {
     fn from(error: BodyError) -> Self {
-        Self::BadRequest {
-            code: ErrorCode::InvalidRequest,
-            parameter: None,
-            description: error.description().to_owned(),
-        }
+        Self::request(&OAuthError::invalid_request(error.description()), None)
     }
 }
 

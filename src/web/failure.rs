@@ -14,11 +14,13 @@ use crate::grants::Failure;
 use crate::grants::authorization::Lost;
 use crate::identity::limits::Throttled;
 use crate::identity::password::Busy;
+use crate::model::explanation::{Explanation, Rule};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::store;
 
 use super::page::Problem;
 use super::respond;
+use super::visit::Reference;
 
 /// When to come back while the database is away (CR-3).
 const DATABASE_AWAY: Duration = Duration::from_secs(5);
@@ -31,7 +33,13 @@ pub enum PageFailure {
     /// An authorization or logout request that must not be answered by a redirect (RFC 6749 §4.1.2.1). The
     /// description is shown to the developer.
     #[error("{code}: {description}")]
-    BadRequest { code: ErrorCode, parameter: Option<&'static str>, description: String },
+    BadRequest {
+        code: ErrorCode,
+        parameter: Option<&'static str>,
+        description: String,
+        /// For those who are asked why; never shown.
+        told: Box<Explanation>,
+    },
     /// The stored authorization request is over, or belongs to another browser.
     #[error("the request has expired or belongs to another browser")]
     RequestExpired,
@@ -59,13 +67,14 @@ pub enum PageFailure {
 impl PageFailure {
     /// A refused request, with the parameter that is at fault if it is a single one.
     pub fn request(error: &OAuthError, parameter: Option<&'static str>) -> Self {
-        Self::BadRequest { code: error.code, parameter, description: error.description().to_owned() }
+        let (description, told) = (error.description().to_owned(), Box::new(error.explanation()));
+        Self::BadRequest { code: error.code, parameter, description, told }
     }
 
     /// What the page says.
     pub fn problem(&self) -> Problem<'_> {
         match self {
-            Self::BadRequest { code, parameter, description } => Problem::Request {
+            Self::BadRequest { code, parameter, description, .. } => Problem::Request {
                 code: code.as_str(),
                 parameter: *parameter,
                 detail: Some(description.as_str()).filter(|text| !text.is_empty()),
@@ -81,6 +90,21 @@ impl PageFailure {
                 Problem::Internal
             }
         }
+    }
+
+    /// Which rule it is, where nobody has said more. A page that is not there is refused to nobody.
+    pub fn explanation(&self) -> Option<Explanation> {
+        Some(match self {
+            Self::NotFound | Self::MethodNotAllowed => return None,
+            Self::BadRequest { told, .. } => (**told).clone(),
+            Self::RequestExpired => Rule::RequestOver.into(),
+            Self::FormExpired => Rule::FormExpired.into(),
+            Self::Forbidden => Rule::Permission.into(),
+            Self::Throttled { .. } => Rule::Throttled.into(),
+            Self::Busy => Rule::Busy.into(),
+            Self::Store(store::Error::Unavailable(_)) => Rule::Database.into(),
+            Self::Internal(_) | Self::Store(_) => Rule::Internal.into(),
+        })
     }
 
     /// For `Retry-After`.
@@ -189,6 +213,16 @@ impl ApiFailure {
         &self.error
     }
 
+    /// Which rule it is, where nobody has said more.
+    pub fn explanation(&self) -> Explanation {
+        match &self.cause {
+            Some(store::Error::Unavailable(_)) => Rule::Database.into(),
+            Some(_) => Rule::Internal.into(),
+            None if self.status == StatusCode::TOO_MANY_REQUESTS => Rule::Throttled.into(),
+            None => self.error.explanation(),
+        }
+    }
+
     /// What the database said, if it is at fault.
     pub fn cause(&self) -> Option<&store::Error> {
         self.cause.as_ref()
@@ -247,10 +281,24 @@ impl ResponseError for ApiFailure {
     }
 
     fn error_response(&self) -> HttpResponse {
+        self.answer(None)
+    }
+}
+
+impl ApiFailure {
+    /// The answer, with the reference by which an operator finds out why as one more member (RFC 6749 §5.2 allows it).
+    pub fn answer(&self, reference: Option<&Reference>) -> HttpResponse {
         let (code, detail) = (self.error.code.as_str(), self.error.description());
+        let mut body = match self.is_problem {
+            true => respond::problem_details(self.status, code, detail),
+            false => serde_json::to_value(&self.error).expect("an error is two texts"),
+        };
+        if let Some(reference) = reference {
+            body["reference"] = reference.as_str().into();
+        }
         let mut answer = match self.is_problem {
-            true => respond::problem(&respond::problem_details(self.status, code, detail)),
-            false => respond::json_no_store(self.status, &self.error),
+            true => respond::problem(&body),
+            false => respond::json_no_store(self.status, &body),
         };
         if let Some(challenge) = self.challenge.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
             answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);

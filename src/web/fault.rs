@@ -15,6 +15,7 @@ use crate::identity::password::Weak;
 use crate::identity::recovery::ResetError;
 use crate::identity::registration::{EmailFault, Faults, RegistrationError};
 use crate::identity::sign_in::SignInError;
+use crate::model::explanation::{Explanation, Rule};
 use crate::store;
 use crate::tenancy::api_keys::present::KeyRefused;
 
@@ -97,6 +98,46 @@ faults! {
     Unavailable = "unavailable", 503, "The service is busy. Try again soon.";
 }
 
+impl Fault {
+    /// Which rule it is, where nobody has said more.
+    pub const fn rule(self) -> Rule {
+        match self {
+            Self::InvalidCredentials | Self::WrongPassword => Rule::PasswordWrong,
+            Self::FactorRequired => Rule::FactorMissing,
+            Self::TokenMissing => Rule::TokenMissing,
+            Self::TokenInvalid => Rule::TokenRevoked,
+            Self::TokenExpired => Rule::TokenExpired,
+            Self::ApiKeyInvalid => Rule::ApiKey,
+            Self::Forbidden => Rule::Permission,
+            Self::ReauthenticationRequired => Rule::Reauthentication,
+            Self::OrganisationDenied | Self::OrganisationMismatch => Rule::Membership,
+            Self::LinkExpired => Rule::Link,
+            Self::RedirectRefused => Rule::RedirectUri,
+            Self::ProviderRefused => Rule::ProviderToken,
+            Self::AccountExists => Rule::ProviderAccount,
+            Self::RegistrationClosed => Rule::WayClosed,
+            Self::RateLimited => Rule::Throttled,
+            Self::Internal => Rule::Internal,
+            Self::Unavailable => Rule::Busy,
+            Self::Conflict
+            | Self::OrganisationMalformed
+            | Self::InvalidRequest
+            | Self::TwoCredentials
+            | Self::WeakPassword
+            | Self::InvalidValue
+            | Self::IdempotencyKeyReused
+            | Self::InProgress
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::RequestTimeout
+            | Self::BodyTooLarge
+            | Self::UriTooLong
+            | Self::UnsupportedMediaType
+            | Self::HeadersTooLarge => Rule::Parameter,
+        }
+    }
+}
+
 /// A refusal on its way to becoming an answer.
 #[derive(Debug)]
 pub struct Refused {
@@ -132,6 +173,14 @@ impl Refused {
 
     pub fn internal(cause: impl ToString) -> Self {
         Self { cause: Some(cause.to_string()), ..Fault::Internal.into() }
+    }
+}
+
+impl Refused {
+    /// Which rule it is, where nobody has said more.
+    pub fn explanation(&self) -> Explanation {
+        let told = Explanation::of(self.fault.rule()).with("error", self.fault.as_str());
+        self.detail.iter().fold(told, |told, detail| told.with("detail", detail))
     }
 }
 

@@ -20,9 +20,13 @@ use futures_util::FutureExt;
 use serde_json::json;
 
 use crate::app::App;
+use crate::explain::Noted;
+use crate::model::RefusalKind;
+use crate::model::explanation::Explanation;
+use crate::protocol::metadata::path;
 
 use super::failure::{ApiFailure, PageFailure};
-use super::fault::Refused;
+use super::fault::{Fault, Refused};
 use super::guard::Refusal;
 use super::lifecycle::Lifecycle;
 use super::visit::Visit;
@@ -114,6 +118,7 @@ impl Seen {
     /// Makes the answer complete, writes the line and counts.
     fn finish(&self, answer: HttpResponse, route: Option<&str>) -> HttpResponse {
         self.note(&answer, route.unwrap_or("none"));
+        self.keep_reason(&answer, route.unwrap_or("none"));
         let mut answer = self.explain(answer);
         self.add_headers(answer.headers_mut());
         if self.stopping {
@@ -168,13 +173,41 @@ impl Seen {
         if is_probe(route) { line!(debug) } else { line!(info) }
     }
 
+    /// Keeps why the request was refused, if it was: by whoever knows best, and else by what the answer says.
+    fn keep_reason(&self, answer: &HttpResponse, route: &str) {
+        let error = answer.error();
+        let slip = &self.visit.slip;
+        let of_answer = || {
+            let error = error?;
+            let page = error.as_error::<PageFailure>().and_then(PageFailure::explanation);
+            let api = || error.as_error::<ApiFailure>().map(ApiFailure::explanation);
+            let call = || error.as_error::<Refused>().and_then(explanation_of_call);
+            page.or_else(api).or_else(call)
+        };
+        let Some(explanation) = slip.explanation().or_else(of_answer) else { return };
+        let noted = Noted {
+            reference: self.visit.reference.to_string(),
+            at: self.app.clock.now(),
+            endpoint: endpoint(route),
+            explanation,
+            concerned: slip.concerned(),
+            route: route.to_owned(),
+            status: answer.status().as_u16(),
+        };
+        if !self.app.refusals.note(noted) {
+            self.app.metrics.explanation_dropped();
+        }
+    }
+
     /// Gives an answer without words its page or its JSON.
     fn explain(&self, answer: HttpResponse) -> HttpResponse {
         let error = answer.error();
-        if error.is_some_and(|error| {
-            error.as_error::<ApiFailure>().is_some() || error.as_error::<Refused>().is_some()
-        }) {
+        if error.is_some_and(|error| error.as_error::<Refused>().is_some()) {
             return answer;
+        }
+        if let Some(failure) = error.and_then(|error| error.as_error::<ApiFailure>()) {
+            let told = failure.answer(Some(&self.visit.reference));
+            return with_headers_of(&answer, told);
         }
         if let Some(failure) = error.and_then(|error| error.as_error::<PageFailure>()) {
             let page = self.page(failure);
@@ -225,6 +258,26 @@ fn with_headers_of(earlier: &HttpResponse, mut answer: HttpResponse) -> HttpResp
         answer.headers_mut().append(name.clone(), value.clone());
     }
     answer
+}
+
+/// A call of our own API. What is not there is refused to nobody.
+fn explanation_of_call(refused: &Refused) -> Option<Explanation> {
+    let is_absence = matches!(refused.fault, Fault::NotFound | Fault::MethodNotAllowed);
+    (!is_absence).then(|| refused.explanation())
+}
+
+/// What an endpoint is there for.
+fn endpoint(route: &str) -> RefusalKind {
+    const WAYS_IN: [&str; 6] = ["/login", "/register", "/recover", "/setup", "/invitation", "/verify-email"];
+    if [path::AUTHORIZE, path::PAR, "/consent"].iter().any(|path| route.contains(path)) {
+        RefusalKind::Authorize
+    } else if route.contains(path::TOKEN) {
+        RefusalKind::Token
+    } else if WAYS_IN.iter().any(|way| route.contains(way)) {
+        RefusalKind::SignIn
+    } else {
+        RefusalKind::Api
+    }
 }
 
 fn is_empty(answer: &HttpResponse) -> bool {

@@ -15,12 +15,13 @@ use crate::app::App;
 use crate::crypto::Secret;
 use crate::model::language::negotiate;
 use crate::model::{Language, Zone};
+use crate::tenancy::branding::Brand;
 
 use super::csrf;
 use super::failure::PageFailure;
 use super::page::{ErrorPage, Page};
 use super::ui::Ui;
-use super::visit::Reference;
+use super::visit::{Reference, Visit};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -49,6 +50,8 @@ pub struct Frame<'a> {
     product: &'a str,
     csrf: String,
     zone: Option<Zone>,
+    reference: Option<Reference>,
+    brand: Option<Brand>,
 }
 
 impl<'a> Frame<'a> {
@@ -56,7 +59,10 @@ impl<'a> Frame<'a> {
     /// languages that the running authorization request asks for.
     pub fn new(app: &'a App, request: &HttpRequest, binding: Option<&Secret>, ui_locales: &[String]) -> Self {
         let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let visit = Visit::of(app, request);
         Self {
+            // Everybody who is refused sees one, whatever the reason: it says nothing of it (PW-6).
+            reference: visit.slip.is_refused().then_some(visit.reference),
             csrf: binding.map(|binding| csrf::token(&app.master, binding)).unwrap_or_default(),
             ..Self::plain(app, negotiate(ui_locales, accepted))
         }
@@ -69,6 +75,8 @@ impl<'a> Frame<'a> {
             product: &app.config.branding.product_name,
             csrf: String::new(),
             zone: None,
+            reference: None,
+            brand: None,
         }
     }
 
@@ -76,6 +84,12 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn in_zone(self, zone: Option<Zone>) -> Self {
         Self { zone, ..self }
+    }
+
+    /// Looks as the organisation chose that the page is about.
+    #[must_use]
+    pub fn branded(self, brand: Option<Brand>) -> Self {
+        Self { brand, ..self }
     }
 
     /// For a page; `account` is who is signed in, as the header shows it.
@@ -87,6 +101,8 @@ impl<'a> Frame<'a> {
             product: self.product,
             account,
             zone: self.zone.as_ref(),
+            reference: self.reference.as_ref().map(Reference::as_str),
+            brand: self.brand.as_ref(),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::dev::DevApp;
 use super::health::Readiness;
 use super::lifecycle::Lifecycle;
 use super::observe::observe;
-use super::{health, oidc, routes, tls};
+use super::{Listener, health, oidc, routes, tls};
 
 /// How long a client may take for a request's header (HL-1).
 const HEADER_TIME: Duration = Duration::from_secs(5);
@@ -32,14 +32,26 @@ const FINISH: Duration = Duration::from_secs(25);
 /// has noticed before the first one is refused.
 const NOTICE: Duration = Duration::from_secs(3);
 
+/// What is listened on. All are bound already: whoever calls knows the ports, and one that is taken is known before
+/// anything else happens.
+pub struct Listeners {
+    pub main: TcpListener,
+    /// Of `server.metrics_listen`.
+    pub metrics: Option<TcpListener>,
+    /// Of `server.console_listen`.
+    pub console: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(main: TcpListener) -> Self {
+        Self { main, metrics: None, console: None }
+    }
+}
+
 /// Serves until `shutdown` is ready, then finishes what is under way and returns.
-///
-/// The listeners are bound already: whoever calls knows the port, and a port that is taken is known before anything
-/// else happens. `metrics_listener` is the one of `server.metrics_listen`.
 pub async fn serve(
     app: Arc<App>,
-    listener: TcpListener,
-    metrics_listener: Option<TcpListener>,
+    listeners: Listeners,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let tls = app.config.server.tls.as_ref().map(tls::load).transpose()?;
@@ -52,13 +64,16 @@ pub async fn serve(
         dev: web::Data::new(DevApp::default()),
     };
 
-    let main = main_server(&shared, listener, tls)?;
-    let metrics = metrics_listener.map(|listener| metrics_server(&shared, listener)).transpose()?;
+    let Listeners { main, metrics, console } = listeners;
+    let main = page_server(&shared, main, tls.clone(), Listener::Main)?;
+    let metrics = metrics.map(|listener| metrics_server(&shared, listener)).transpose()?;
+    let console =
+        console.map(|listener| page_server(&shared, listener, tls, Listener::Console)).transpose()?;
     let handles: Vec<_> =
-        std::iter::once(&main).chain(&metrics).map(actix_web::dev::Server::handle).collect();
+        std::iter::once(&main).chain(&metrics).chain(&console).map(actix_web::dev::Server::handle).collect();
     let jobs = Jobs::start(&app);
     let mut running = tokio::spawn(main);
-    let metrics = metrics.map(tokio::spawn);
+    let beside: Vec<_> = metrics.into_iter().chain(console).map(tokio::spawn).collect();
 
     let ended = tokio::select! {
         ended = &mut running => Some(ended),
@@ -83,7 +98,7 @@ pub async fn serve(
         () = tokio::time::sleep(FINISH) => tracing::warn!("requests were still under way at the end"),
     }
     jobs.stop().await;
-    drop(metrics);
+    drop(beside);
     match ended {
         None => Ok(()),
         Some(Ok(Ok(()))) => Err(io::Error::other("the server ended by itself")),
@@ -112,10 +127,11 @@ impl Shared {
     }
 }
 
-fn main_server(
+fn page_server(
     shared: &Shared,
     listener: TcpListener,
     tls: Option<rustls::ServerConfig>,
+    which: Listener,
 ) -> io::Result<actix_web::dev::Server> {
     let workers = shared.app.config.server.workers;
     let factory = {
@@ -124,7 +140,7 @@ fn main_server(
             actix_web::App::new()
                 .configure(|cfg| shared.give(cfg))
                 .configure(|cfg| shared.app.dialects.routes(cfg, &shared.app.config.issuer))
-                .configure(|cfg| routes(cfg, &shared.app.config))
+                .configure(|cfg| routes(cfg, &shared.app.config, which))
                 .wrap(from_fn(observe))
         }
     };

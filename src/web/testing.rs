@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::Secret;
 
-use super::server::serve;
+use super::server::{Listeners, serve};
 
 /// An opened instance and its folder, which is removed with it.
 pub struct Instance {
@@ -63,7 +63,7 @@ impl Running {
         let shutdown = async {
             stopped.await.unwrap();
         };
-        let server = tokio::spawn(serve(app, listener, metrics, shutdown));
+        let server = tokio::spawn(serve(app, Listeners { main: listener, metrics, console: None }, shutdown));
         Self { address, instance, stop, server }
     }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::model::Zone;
 pub use crate::model::language::{Language, negotiate};
+use crate::tenancy::branding::Brand;
 
-use super::assets;
+use super::{assets, branding};
 
 /// The surroundings of one answer, handed to every page.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,10 @@ pub struct Ui<'a> {
     pub account: Option<&'a str>,
     /// The zone in which times are shown, if the reader chose one; else UTC.
     pub zone: Option<&'a Zone>,
+    /// What was asked for is refused: by this an operator finds out why.
+    pub reference: Option<&'a str>,
+    /// How the organisation looks that the page is about.
+    pub brand: Option<&'a Brand>,
 }
 
 impl Ui<'_> {
@@ -45,6 +50,21 @@ impl Ui<'_> {
     /// The address of an embedded asset.
     pub fn asset(&self, name: &'static str) -> String {
         format!("{}{}", self.base, assets::asset_url(name))
+    }
+
+    /// The organisation's style sheet, read after ours.
+    pub fn brand_style(&self) -> Option<String> {
+        self.brand.and_then(branding::style_path).map(|path| format!("{}{path}", self.base))
+    }
+
+    /// The organisation's logo.
+    pub fn brand_logo(&self) -> Option<String> {
+        self.brand.and_then(branding::logo_path).map(|path| format!("{}{path}", self.base))
+    }
+
+    /// Whose pages these are, as the header says it.
+    pub fn brand_name(&self) -> &str {
+        self.brand.map_or(self.product, |brand| &brand.name)
     }
 
     /// A length of time in words.
@@ -78,7 +98,16 @@ mod tests {
     use super::*;
 
     fn ui(language: Language) -> Ui<'static> {
-        Ui { language, base: "/auth", csrf: "", product: "Countersign", account: None, zone: None }
+        Ui {
+            language,
+            base: "/auth",
+            csrf: "",
+            product: "Countersign",
+            account: None,
+            zone: None,
+            reference: None,
+            brand: None,
+        }
     }
 
     #[test]

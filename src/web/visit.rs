@@ -7,15 +7,18 @@ use actix_web::{HttpMessage, HttpRequest, web};
 
 use crate::app::App;
 use crate::crypto::Random;
+use crate::model::explanation::Slip;
 
 use super::client_ip::client_ip;
 
 /// What is known of a request before anybody has looked at it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Visit {
     pub reference: Reference,
     /// By the one rule for it (RL-1).
     pub ip: Option<IpAddr>,
+    /// Why it is refused, if it is.
+    pub slip: Slip,
 }
 
 impl Visit {
@@ -25,16 +28,17 @@ impl Visit {
         Self {
             reference: Reference::new(&app.random),
             ip: client_ip(peer, request.headers(), &app.config.server),
+            slip: Slip::default(),
         }
     }
 
     /// Of this request; begun here if nobody has done so.
     pub fn of(app: &App, request: &HttpRequest) -> Self {
         if let Some(visit) = request.extensions().get::<Self>() {
-            return *visit;
+            return visit.clone();
         }
         let visit = Self::begin(app, request);
-        request.extensions_mut().insert(visit);
+        request.extensions_mut().insert(visit.clone());
         visit
     }
 }

@@ -17,10 +17,12 @@ const ROLES: [&str; 7] = ["nobody", "member", "reader", "admin-of-other", "admin
 
 /// Whether this role gets as far as the handler.
 fn may(role: &str, need: Need) -> bool {
-    match (role, need.area, need.act) {
-        ("root", ..) | ("support", _, Act::See) => true,
-        ("admin-here" | "admin-of-other", Area::Front, Act::See) => true,
-        ("admin-here", Area::Organisation, _) => true,
+    let own = need.area == Area::Organisation || (need.area == Area::Front && need.act == Act::See);
+    match role {
+        "root" => true,
+        "support" => need.act == Act::See,
+        "admin-here" => own,
+        "admin-of-other" => need.area == Area::Front && need.act == Act::See,
         _ => false,
     }
 }
@@ -134,6 +136,24 @@ async fn ad_5_no_other_spelling_of_a_path_leads_there() {
         assert!(asks || status == 404, "{path}: {status}");
         assert!(!page.contains("none-such") && !page.contains("support@example.com"), "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ad_5_the_console_may_have_a_listener_of_its_own() {
+    let settings = Settings::with(|config| config.server.console_listen = "127.0.0.1:0".parse().ok());
+    let app = TestApp::start_with(Database::Sqlite, settings).await;
+    user_with_role(&app, "root", InstanceRole::Administrator).await;
+    let mut browser = app.signed_in("root").await;
+    for path in ["/admin", "/admin/users", "/api/v1/admin/users", "/api/v1/admin/openapi.json"] {
+        assert_eq!(browser.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(browser.get("/api/v1/openapi.json").await.status, 200);
+    // The same host by another way in, as a proxy inside the house leads there.
+    let at = app.console_at.expect("it listens");
+    let mut inside = Browser::new(&app.issuer, &format!("http://{at}"));
+    inside.sign_in("root").await;
+    assert_eq!(inside.get("/admin/users").await.status, 200);
+    assert_eq!(inside.get("/api/v1/admin/openapi.json").await.status, 200);
 }
 
 /// Goes to a page of the console and comes by the login form, as somebody who has to prove who they are.

@@ -2,10 +2,17 @@
 
 mod access;
 mod api;
+mod api_keys;
+mod branding;
+mod clients;
 mod keys;
 mod many;
 mod operation;
+mod organisations;
 mod overview;
+mod providers;
+mod resources;
+mod setup;
 mod users;
 
 use std::collections::BTreeMap;
@@ -24,6 +31,24 @@ pub async fn console(database: Database) -> (TestApp, Browser) {
 
 pub async fn user_with_role(app: &TestApp, name: &str, role: InstanceRole) -> UserId {
     app.user_with(name, |new| new.instance_role = Some(role)).await
+}
+
+/// What the rows of a page's table are about, in its order.
+pub fn listed(page: &Page) -> Vec<String> {
+    let rows = page.html.split("<tbody>").nth(1).unwrap_or_default();
+    let rows = rows.split("</tbody>").next().unwrap_or_default();
+    let name = |row: &str| {
+        let row = row.split("<bdi>").nth(1).expect("a name");
+        row.split("</bdi>").next().expect("its end").to_owned()
+    };
+    rows.split("<th scope=\"row\"").skip(1).map(name).collect()
+}
+
+/// The text to copy that stands below this heading.
+pub fn copied(page: &Page, label: &str) -> String {
+    let block = page.html.split(&format!("<h3>{label}</h3>")).nth(1);
+    let block = block.unwrap_or_else(|| panic!("no {label} to copy: {}", page.text()));
+    block.split("<code>").nth(1).and_then(|code| code.split("</code>").next()).expect("a text").to_owned()
 }
 
 /// Sends to a path what a form of ours would.

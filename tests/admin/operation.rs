@@ -10,6 +10,7 @@ on_both_databases! {
     async fn se_5_sessions_and_grants_are_seen_and_ended(database) {
         let (app, mut browser) = console(database).await;
         app.user("ada").await;
+        app.advance(Duration::from_secs(1));
         let calendar = app.client("calendar").await;
         let mut hers = app.browser();
         let tokens = calendar.sign_in(&mut hers, "ada", "openid offline_access").await;

@@ -23,6 +23,8 @@ on_both_databases! {
     async fn a_list_is_searched_filtered_and_paged(database) {
         let (app, mut browser) = console(database).await;
         for (login, name) in [("ada", "ada"), ("grace", "grace"), ("zoe", "zoë_100%")] {
+            // Of what is made in one moment, nobody knows the order.
+            app.advance(std::time::Duration::from_secs(1));
             app.user_with(login, |new| new.name = format!("{name} Lovelace")).await;
         }
         let page = browser.get("/admin/users").await;
@@ -52,6 +54,7 @@ on_both_databases! {
                 email_verified: false, name: format!("Many {at}"), username: None, password: None,
                 instance_role: None, claims: Default::default(),
             };
+            app.advance(std::time::Duration::from_millis(10));
             countersign::tenancy::users::create(&app.app, new, &origin).await.expect("made");
         }
         let page = browser.get("/admin/users?q=many").await;

@@ -12,7 +12,7 @@ type Complaints = Vec<String>;
 
 /// Every room and the rooms it may import. `app` is what the parts are put together into and what use cases take;
 /// of the use cases it knows the pool that hashes passwords and what makes a dialect's client.
-const DOORS: [(&str, &[&str]); 26] = [
+const DOORS: [(&str, &[&str]); 27] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("model", &["clock", "crypto"]),
@@ -30,13 +30,14 @@ const DOORS: [(&str, &[&str]); 26] = [
     ("ledger", &["clock", "crypto", "keys", "model", "store"]),
     ("usage", &["clock", "model", "store"]),
     ("findings", &["clock", "config", "keys", "model", "signing", "store"]),
+    ("explain", &["app", "clock", "model", "store"]),
     // For APIs, without the server.
     ("verify", &["clock", "keys", "model"]),
     (
         "app",
         &[
-            "audit", "clock", "config", "crypto", "dialect", "identity", "keys", "ledger", "mail", "metrics",
-            "model", "outbound", "registry", "signing", "status", "store", "tenancy", "usage",
+            "audit", "clock", "config", "crypto", "dialect", "explain", "identity", "keys", "ledger", "mail",
+            "metrics", "model", "outbound", "registry", "signing", "status", "store", "tenancy", "usage",
         ],
     ),
     ("tenancy", USE_CASE),
@@ -51,15 +52,15 @@ const DOORS: [(&str, &[&str]); 26] = [
     (
         "jobs",
         &[
-            "app", "clock", "crypto", "ledger", "mail", "model", "registry", "signing", "status", "store",
-            "tenancy",
+            "app", "clock", "crypto", "explain", "ledger", "mail", "model", "registry", "signing", "status",
+            "store", "tenancy",
         ],
     ),
     (
         "web",
         &[
-            "app", "audit", "clock", "config", "crypto", "findings", "grants", "identity", "jobs", "keys",
-            "mail", "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
+            "app", "audit", "clock", "config", "crypto", "explain", "findings", "grants", "identity", "jobs",
+            "keys", "mail", "metrics", "model", "protocol", "signing", "store", "tenancy", "usage",
         ],
     ),
     (
@@ -72,8 +73,8 @@ const DOORS: [(&str, &[&str]); 26] = [
     (
         "cli",
         &[
-            "app", "audit", "clock", "config", "crypto", "dialect", "findings", "identity", "keys", "ledger",
-            "model", "outbound", "protocol", "signing", "store", "tenancy", "web",
+            "app", "audit", "clock", "config", "crypto", "dialect", "explain", "findings", "identity",
+            "keys", "ledger", "model", "outbound", "protocol", "signing", "store", "tenancy", "web",
         ],
     ),
 ];

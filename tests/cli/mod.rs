@@ -388,7 +388,7 @@ fn users_are_made_shown_changed_and_removed() {
             assert_eq!(shown["email"], "Ada@Example.com");
             assert_eq!(shown["email_verified"], true);
             assert_eq!(shown["has_password"], true);
-            assert_eq!(shown["admin"], false);
+            assert_eq!(shown["instance_role"], Value::Null);
             assert_eq!(shown["locale"], "de");
             assert_eq!(shown["claims"], json!({ "given_name": "Ada" }));
         }

@@ -20,8 +20,8 @@ on_both_databases! {
         assert!(page.has_id("email-error"));
         let fields = [("name", "Root"), ("email", "root@example.com"), ("password", PASSWORD)];
         let page = browser.submit(&page, "setup-form", &fields, None).await;
-        assert_eq!(page.url, app.url("/account"));
-        assert!(page.text().contains("root@example.com"));
+        assert_eq!(page.url, app.url("/admin/setup"));
+        assert!(page.has_id("step-administrator") && page.text().contains("Root"));
         let users = app.read(|db| countersign::store::users::list(db, None, 10)).await;
         let admins: Vec<&str> = users.iter().filter(|user| user.is_admin()).map(|user| user.name.as_str()).collect();
         assert_eq!(admins, ["Root"]);

@@ -133,7 +133,10 @@ on_both_databases! {
                 _ => by_post,
             };
             assert_eq!(by_get.status(), by_post.status(), "{:?}", flow.parameters);
-            assert_eq!(location(&by_get), location(&by_post), "{:?}", flow.parameters);
+            let but_reference = |answer: &reqwest::Response| {
+                location(answer).replace(answer.headers()["x-request-id"].to_str().unwrap(), "")
+            };
+            assert_eq!(but_reference(&by_get), but_reference(&by_post), "{:?}", flow.parameters);
         }
     }
 

@@ -9,7 +9,7 @@ mod headers;
 mod introspection;
 mod logout;
 mod par;
-mod private_key_jwt;
+pub mod private_key_jwt;
 mod refresh;
 mod resources;
 mod revocation;

@@ -72,7 +72,7 @@ fn assert_well_formed(answer: &TokenAnswer) {
     assert_eq!(answer.header("cache-control"), "no-store");
     let members = answer.body.as_object().unwrap_or_else(|| panic!("{answer:?}"));
     for name in members.keys() {
-        assert!(["error", "error_description", "error_uri"].contains(&name.as_str()), "{name}");
+        assert!(["error", "error_description", "error_uri", "reference"].contains(&name.as_str()), "{name}");
     }
     if let Some(text) = members.get("error_description") {
         let allowed = |b: u8| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);

@@ -63,6 +63,8 @@ pub struct TestApp {
     pub clock: Clock,
     pub database: TestDatabase,
     pub http: reqwest::Client,
+    /// Where the console listens, if it has a listener of its own.
+    pub console_at: Option<std::net::SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -98,18 +100,21 @@ impl TestApp {
             .await
             .unwrap_or_else(|error| panic!("the server does not start: {error}"));
         let app = Arc::new(app);
+        let console = app.config.server.console_listen.map(|at| TcpListener::bind(at).expect("a free port"));
+        let console_at = console.as_ref().map(|console| console.local_addr().expect("the address is known"));
+        let listeners = server::Listeners { console, ..listener.into() };
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn({
             let app = Arc::clone(&app);
             async move {
-                server::serve(app, listener, None, async move {
+                server::serve(app, listeners, async move {
                     let _ = stopped.await;
                 })
                 .await
             }
         });
         let http = http_client();
-        Self { app, issuer, base, clock, database, http, stop: Some(stop), served: Some(served) }
+        Self { app, issuer, base, clock, database, http, console_at, stop: Some(stop), served: Some(served) }
     }
 
     /// Another node of the same instance, with the same clock.

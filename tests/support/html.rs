@@ -34,6 +34,7 @@ pub fn forms(html: &str) -> Vec<Form> {
                     Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default()))
                 })
                 .chain(sections(inside, "select").into_iter().filter_map(chosen))
+                .chain(sections(inside, "textarea").into_iter().filter_map(typed))
                 .collect();
             Form {
                 id: attribute(attributes, "id").unwrap_or_default(),
@@ -49,6 +50,12 @@ fn chosen((attributes, inside): (&str, &str)) -> Option<(String, String)> {
     let options = tags(inside, "option");
     let selected = options.iter().find(|option| option.ends_with(" selected")).or(options.first())?;
     Some((attribute(attributes, "name")?, attribute(selected, "value").unwrap_or_default()))
+}
+
+/// What a field of several lines sends. The first line break stands for none (HTML §13.1.2.5).
+fn typed((attributes, inside): (&str, &str)) -> Option<(String, String)> {
+    let text = inside.strip_prefix('\n').unwrap_or(inside);
+    Some((attribute(attributes, "name")?, unescape(text)))
 }
 
 /// The buttons that send a name and a value, with what stands on them.

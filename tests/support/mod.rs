@@ -21,7 +21,7 @@ mod upstream;
 pub use app::{PASSWORD, Settings, TestApp, http_client};
 pub use browser::{Browser, Page};
 pub use client::{Flow, TestClient, TokenAnswer, Tokens, claims, part};
-pub use database::{Database, START, TestDatabase, config};
+pub use database::{Database, START, TestDatabase, config, master_key};
 pub use html::text;
 pub use jwt::{ClientKey, unsigned, verified};
 pub use key_server::KeyServer;

@@ -7,6 +7,7 @@ use crate::crypto::Secret;
 use crate::grants::introspection::{self, Examined, LiveAccessToken};
 use crate::grants::issue::{FRESH, take_place};
 use crate::grants::token_exchange;
+use crate::model::explanation::{Explanation, Rule};
 use crate::protocol::scope::ScopeSet;
 use crate::protocol::targets::Target;
 use crate::protocol::tokens::AccessClaims;
@@ -59,13 +60,23 @@ impl Machine {
 }
 
 /// Who calls with this access token: it is live, and for this product.
-pub async fn anyone(app: &App, product: &Product, token: &Secret) -> Result<Caller, Denied> {
+pub async fn anyone(app: &App, product: &Product, token: &Secret, origin: &Origin) -> Result<Caller, Denied> {
+    let found = look(app, product, token, origin).await;
+    if let (Err(Denied::Expired | Denied::Invalid), false) = (&found, origin.slip.is_refused()) {
+        origin.slip.refuse(introspection::doubt(app, token, &origin.slip));
+    }
+    found
+}
+
+async fn look(app: &App, product: &Product, token: &Secret, origin: &Origin) -> Result<Caller, Denied> {
     let mut live = match introspection::examine(app, token).await? {
         Examined::Live(live) => *live,
         Examined::Expired => return Err(Denied::Expired),
         Examined::Invalid => return Err(Denied::Invalid),
     };
     if !live.claims.aud.contains(&product.audience) {
+        let told = Explanation::of(Rule::TokenAudience).with("for", &live.claims.aud);
+        origin.slip.refuse(told.with("needed", &product.audience));
         return Err(Denied::Invalid);
     }
     if let Some(admitted) = live.of_key.take() {
@@ -87,10 +98,15 @@ pub async fn caller(
     app: &App,
     product: &Product,
     token: &Secret,
+    origin: &Origin,
 ) -> Result<(LiveAccessToken, Subject), Denied> {
-    match anyone(app, product, token).await? {
+    match anyone(app, product, token, origin).await? {
         Caller::Person(person) if !person.0.claims.passed_on => Ok(*person),
-        Caller::Person(_) | Caller::Machine(_) => Err(Denied::Invalid),
+        Caller::Person(_) | Caller::Machine(_) => {
+            let told = "a person's own token is needed, not one that was passed on or one of a machine";
+            origin.slip.refuse(Explanation::of(Rule::TokenAudience).with("reason", told));
+            Err(Denied::Invalid)
+        }
     }
 }
 

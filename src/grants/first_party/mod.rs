@@ -19,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::crypto::Secret;
 use crate::identity::session::{self, Begun};
 use crate::identity::sign_in::{self, Attempt, SignInError};
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{AuditAction, Client, GrantId, GrantType, OrganisationId, SessionId, UserId};
 use crate::protocol::OAuthError;
 use crate::protocol::scope::ScopeSet;
@@ -141,6 +142,24 @@ pub enum Denied {
     Failed(#[from] Failure),
 }
 
+impl Denied {
+    /// Notes why, for those who run the instance, unless that is known already. An outage is no refusal.
+    fn tell(&self, wanted: Option<&Selection>, origin: &Origin) {
+        let told = match self {
+            Self::NotAMember => Explanation::of(Rule::Membership),
+            Self::NotThisWay => Explanation::of(Rule::WayClosed),
+            Self::FactorMissing => Explanation::of(Rule::FactorMissing),
+            Self::NotAdmitted(refusal) => (*refusal).into(),
+            Self::Invalid | Self::Expired | Self::Failed(_) => return,
+        };
+        let named = wanted.and_then(|wanted| wanted.organisation.as_deref());
+        let told = named.into_iter().fold(told, |told, named| told.with("asked for", named));
+        if !origin.slip.is_refused() {
+            origin.slip.refuse(told);
+        }
+    }
+}
+
 impl From<store::Error> for Denied {
     fn from(error: store::Error) -> Self {
         Self::Failed(error.into())
@@ -177,6 +196,7 @@ pub async fn sign_in(
     origin: &Origin,
 ) -> Result<Issued, SignInDenied> {
     if !app.config.password.json_sign_in {
+        origin.slip.refuse(Rule::WayClosed);
         return Err(Denied::NotThisWay.into());
     }
     let begun = sign_in::with_password(app, attempt, origin).await?;
@@ -202,7 +222,9 @@ pub async fn enter(
     claims: Claims<'_>,
     origin: &Origin,
 ) -> Result<Issued, Denied> {
+    origin.slip.concerns(begun.user);
     if begun.awaiting_factor {
+        origin.slip.refuse(Rule::FactorMissing);
         return Err(Denied::FactorMissing);
     }
     open(app, product, begun.id, wanted, way, claims, origin).await
@@ -218,11 +240,12 @@ pub async fn open(
     claims: Claims<'_>,
     origin: &Origin,
 ) -> Result<Issued, Denied> {
+    let asked = wanted.clone();
     let opening =
         Opening { product: product.clone(), session, wanted, way, context: Context::of(app, origin) };
     let now = opening.context.scribe.now;
-    let opened = app.db.write(move |db| opening.settle(db)).await?;
-    issue(app, product, *opened?, claims, now)
+    let opened = app.db.write(move |db| opening.settle(db)).await?.map_err(Denied::from);
+    issue(app, product, *opened.inspect_err(|denied| denied.tell(Some(&asked), origin))?, claims, now)
 }
 
 /// Gives a live access token a successor, at most up to the end of its session. The old one stays good until its own
@@ -234,7 +257,7 @@ pub async fn extend(
     claims: Claims<'_>,
     origin: &Origin,
 ) -> Result<Issued, Denied> {
-    let (live, _) = caller(app, product, token).await?;
+    let (live, _) = caller(app, product, token, origin).await?;
     if live.claims.client_id != product.client.client_id {
         return Err(Denied::Invalid);
     }
@@ -289,7 +312,10 @@ pub async fn rotate(
     });
     let rotated = match rotated.await {
         Ok(rotated) => rotated,
-        Err(Failure::OAuth(_)) => return Err(Denied::Invalid),
+        Err(Failure::OAuth(error)) => {
+            origin.slip.refuse(error.explanation());
+            return Err(Denied::Invalid);
+        }
         Err(other) => return Err(other.into()),
     };
     let ((detail, subject), now) = (rotated.granted, rotated.now);
@@ -324,14 +350,18 @@ pub async fn exchange(
     };
     let redeemed = match authorization_code::redeem(app, &client, presented, origin).await {
         Ok(tokens) => Secret::from_text(tokens.access_token),
-        Err(Failure::OAuth(_)) => return Err(Denied::Invalid),
+        Err(Failure::OAuth(error)) => {
+            origin.slip.refuse(error.explanation());
+            return Err(Denied::Invalid);
+        }
         Err(other) => return Err(other.into()),
     };
     let gid =
         introspection::verify(app, &redeemed, true).and_then(|claims| claims.gid).ok_or(Denied::Invalid)?;
     let (context, product_of, now) = (Context::of(app, origin), product.clone(), app.clock.now());
-    let settled = app.db.write(move |db| context.take_over(db, &product_of, gid)).await?;
-    issue(app, product, *settled?, claims, now)
+    let settled =
+        app.db.write(move |db| context.take_over(db, &product_of, gid)).await?.map_err(Denied::from);
+    issue(app, product, *settled.inspect_err(|denied| denied.tell(None, origin))?, claims, now)
 }
 
 /// Ends the session that the token is of, with everything that was given in it. A token that was good once is as good

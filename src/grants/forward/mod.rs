@@ -11,14 +11,15 @@ use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::Secret;
 use crate::model::OrganisationId;
+use crate::model::explanation::{Explanation, Rule};
 use crate::protocol::demands::Demands;
 use crate::protocol::scope::ScopeSet;
 use crate::store;
 use crate::tenancy::admission;
 use crate::tenancy::api_keys::present::{self, KeyRefused};
 
-use super::Failure;
 use super::first_party::Machine;
+use super::{Failure, introspection};
 use caller::Caller;
 
 /// What the request brings.
@@ -114,6 +115,36 @@ pub async fn examine(
     demands: &Demands,
     origin: &Origin,
 ) -> Result<Passed, Denied> {
+    let token = match &presented {
+        Presented::Token(token) => Some(token.clone()),
+        Presented::Key(_) | Presented::Browser(_) => None,
+    };
+    let outcome = look(app, presented, demands, origin).await;
+    if let (Err(denied), false) = (&outcome, origin.slip.is_refused()) {
+        note(app, denied, token.as_ref(), demands, origin);
+    }
+    outcome
+}
+
+/// Notes why, for those who run the instance. That nothing was presented is how every visit begins.
+fn note(app: &App, denied: &Denied, token: Option<&Secret>, demands: &Demands, origin: &Origin) {
+    let told = match (denied, token) {
+        (Denied::Missing | Denied::Failed(_), _) => return,
+        (Denied::Expired | Denied::Invalid, Some(token)) => introspection::doubt(app, token, &origin.slip),
+        (Denied::Expired | Denied::Invalid, None) => Rule::SessionOver.into(),
+        (Denied::Organisation, _) => Explanation::of(Rule::Membership)
+            .with("demanded", demands.organisation.as_deref().unwrap_or("any organisation")),
+        (Denied::Role, _) => {
+            Explanation::of(Rule::Permission).with("role", demands.role.as_deref().unwrap_or_default())
+        }
+        (Denied::Scope, _) => Explanation::of(Rule::Scope).with("demanded", &demands.scope),
+        (Denied::Factor, _) => Rule::FactorMissing.into(),
+        (Denied::Demands(why), _) => Explanation::of(Rule::Parameter).with("reason", why),
+    };
+    origin.slip.refuse(told);
+}
+
+async fn look(app: &App, presented: Presented, demands: &Demands, origin: &Origin) -> Result<Passed, Denied> {
     let caller = match presented {
         Presented::Token(token) => caller::of_token(app, &token, demands).await?,
         Presented::Key(key) => {

@@ -289,5 +289,14 @@ fn traces(db: &mut Conn, user: UserId) -> Result<Sections, store::Error> {
             "detail": stored(&event.detail),
         })
     });
-    Ok(vec![section("one_time_links", links), section("outbox", mails), section("audit_events", events)])
+    let refusals = each(
+        personal::refused(db, user)?,
+        |refusal| json!({ "at": time(refusal.at), "reference": refusal.reference, "kind": refusal.kind, "rule": refusal.rule }),
+    );
+    Ok(vec![
+        section("one_time_links", links),
+        section("outbox", mails),
+        section("audit_events", events),
+        section("refusals", refusals),
+    ])
 }

@@ -12,6 +12,7 @@ use crate::identity::limits::{self, Throttled};
 use crate::identity::notice::Notices;
 use crate::identity::session::{self, Arrival, Terms};
 use crate::mail::message::{FactorKind as Kind, Happened};
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{AuditAction, AuthMethod};
 use crate::store::users::User;
 use crate::store::{self, Conn, factors, grants, users};
@@ -56,8 +57,15 @@ pub async fn confirm_totp(
     };
     match app.db.write(move |db| confirming.settle(db)).await? {
         Outcome::Secured(secured) => Ok(secured),
-        Outcome::Gone => Err(FactorError::Gone),
-        Outcome::Wrong => Err(FactorError::Wrong),
+        Outcome::Gone => {
+            origin.slip.refuse(Rule::FactorOver);
+            Err(FactorError::Gone)
+        }
+        Outcome::Wrong => {
+            let told = Explanation::of(Rule::FactorWrong).with("shown", "a first code of a new application");
+            origin.slip.refuse(told);
+            Err(FactorError::Wrong)
+        }
         Outcome::Throttled(throttled) => Err(FactorError::Throttled(throttled)),
     }
 }
@@ -84,11 +92,14 @@ impl Confirming {
         let now = self.scribe.now;
         let Some(stand) = Stand::of(db, &self.claimant, now)? else { return Ok(Outcome::Gone) };
         let user = stand.admission().user().id;
+        self.scribe.origin.slip.concerns(user);
         let Some(before) = stand.enrolling(db, now)? else { return Ok(Outcome::Gone) };
         let Some(proposed) = factors::totp(db, user)?.filter(|row| row.confirmed_at.is_none()) else {
             return Ok(Outcome::Gone);
         };
-        if let Err(throttled) = limits::reserve(db, &[(tries_of(user), WRONG_CODES)], now)? {
+        if let Err(throttled) =
+            limits::reserve(db, &[(tries_of(user), WRONG_CODES)], now, &self.scribe.origin.slip)?
+        {
             return Ok(Outcome::Throttled(throttled));
         }
         let step = totp::matching_step(&proposed, &self.master, self.code.expose(), now)?;

@@ -27,6 +27,7 @@ use crate::crypto::Secret;
 use crate::identity::limits::{self, Bucket, Throttled};
 use crate::identity::session::{self, Arrival, Begun, Terms};
 use crate::mail::message::FactorKind;
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{AuditAction, AuthMethod, CeremonyPurpose, Outcome, PasskeyId, UserId};
 use crate::store::passkeys::{self, Ceremony, Passkey as Row};
 use crate::store::{self, Conn, users};
@@ -129,7 +130,14 @@ async fn settle_sign_in(
     let verified = told(app, outcome, None, &scribe).await?;
     let (terms, arrival) = (Terms::of(app, remember), arrival.clone());
     let begun = app.db.write(move |db| {
-        let Ok(admission) = admission::admit_user(db, verified.user)? else { return Ok(None) };
+        scribe.origin.slip.concerns(verified.user);
+        let admission = match admission::admit_user(db, verified.user)? {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                scribe.origin.slip.refuse(refusal);
+                return Ok(None);
+            }
+        };
         if !note_use(db, &verified, &scribe)? {
             return Ok(None);
         }
@@ -290,6 +298,9 @@ async fn verify_registration(app: &App, user: UserId, answer: &Answer) -> Result
 pub(super) fn note_use(db: &mut Conn, verified: &Verified, scribe: &Scribe) -> Result<bool, store::Error> {
     let noted = passkeys::note_use(db, verified.id, &verified.credential, verified.counter, scribe.now)?;
     if !noted {
+        let told =
+            Explanation::of(Rule::Passkey).with("state", "removed meanwhile, or its counter went back");
+        scribe.origin.slip.refuse(told);
         scribe.write(db, refusal(Some(verified.user), "removed meanwhile, or its counter went back"))?;
     }
     Ok(noted)
@@ -370,8 +381,9 @@ async fn keep(
     let options =
         serde_json::to_value(options).map_err(|error| store::Error::broken("a challenge", error))?;
     let bucket = Bucket::new("passkey challenges", &[&limits::address_key(origin.ip)]);
+    let slip = origin.slip.clone();
     let kept = app.db.write(move |db| {
-        if let Err(throttled) = limits::reserve(db, &[(bucket, CHALLENGES)], now)? {
+        if let Err(throttled) = limits::reserve(db, &[(bucket, CHALLENGES)], now, &slip)? {
             return Ok(Err(throttled));
         }
         passkeys::begin_ceremony(db, &ceremony).map(Ok)
@@ -400,6 +412,7 @@ async fn told<T>(
     scribe: &Scribe,
 ) -> Result<T, PasskeyError> {
     if let Err(PasskeyError::Refused) = &outcome {
+        scribe.origin.slip.refuse(Rule::Passkey);
         let scribe = scribe.clone();
         app.db.write(move |db| scribe.write(db, refusal(user, "the passkey was not recognised"))).await?;
     }

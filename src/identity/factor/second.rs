@@ -16,6 +16,7 @@ use crate::identity::limits::{self, Bucket, Throttled};
 use crate::identity::reauthentication;
 use crate::identity::session::{self, Arrival, Begun, Pending, SignedIn, Terms};
 use crate::mail::message::Happened;
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{AuditAction, AuthMethod, UserId};
 use crate::store::sessions::Session;
 use crate::store::users::{self, User};
@@ -49,6 +50,17 @@ pub enum Shown {
     Code(Secret),
     RecoveryCode(Secret),
     Passkey(Verified),
+}
+
+impl Shown {
+    /// For whoever asks why it was refused.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Code(_) => "a code of an authenticator application",
+            Self::RecoveryCode(_) => "a recovery code",
+            Self::Passkey(_) => "a passkey of another account, or one that is gone",
+        }
+    }
 }
 
 /// Whoever it was has shown it.
@@ -101,10 +113,17 @@ pub async fn show(
         terms: [Terms::of(app, false), Terms::of(app, true)],
         scribe: app.scribe(origin),
     };
+    let kind = showing.shown.kind();
     match app.db.write(move |db| showing.settle(db)).await? {
         Outcome::Passed(passed) => Ok(passed),
-        Outcome::Gone => Err(FactorError::Gone),
-        Outcome::Wrong => Err(FactorError::Wrong),
+        Outcome::Gone => {
+            origin.slip.refuse(Rule::FactorOver);
+            Err(FactorError::Gone)
+        }
+        Outcome::Wrong => {
+            origin.slip.refuse(Explanation::of(Rule::FactorWrong).with("shown", kind));
+            Err(FactorError::Wrong)
+        }
         Outcome::Throttled(throttled) => Err(FactorError::Throttled(throttled)),
     }
 }
@@ -132,6 +151,7 @@ impl Showing {
         let now = self.scribe.now;
         let Some(stand) = Stand::of(db, &self.claimant, now)? else { return Ok(Outcome::Gone) };
         let user = stand.admission().user().id;
+        self.scribe.origin.slip.concerns(user);
         let method = match &self.shown {
             Shown::Passkey(verified) if verified.user() == user => {
                 passkey::note_use(db, verified, &self.scribe)?.then_some(AuthMethod::HardwareKey)
@@ -166,7 +186,8 @@ impl Showing {
         user: UserId,
         spend: impl FnOnce(&mut Conn) -> Result<bool, store::Error>,
     ) -> Result<Result<bool, Throttled>, store::Error> {
-        if let Err(throttled) = limits::reserve(db, &[(tries_of(user), WRONG_CODES)], self.scribe.now)? {
+        let (now, slip) = (self.scribe.now, &self.scribe.origin.slip);
+        if let Err(throttled) = limits::reserve(db, &[(tries_of(user), WRONG_CODES)], now, slip)? {
             self.refused(db, user, "too many tries")?;
             return Ok(Err(throttled));
         }

@@ -15,6 +15,7 @@ pub mod link;
 pub mod providers;
 mod token;
 pub mod token_in;
+pub mod trial;
 mod upstream;
 
 use std::sync::Arc;
@@ -31,13 +32,14 @@ use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::crypto::{Digest, MasterKey, Secret};
-use crate::model::{AuditAction, AuthMethod, Outcome, RequestId, UserId};
+use crate::model::explanation::{Explanation, Rule};
+use crate::model::{AuditAction, AuthMethod, Outcome, RequestId, Status, UserId};
 use crate::protocol::factors::RECENT;
 use crate::store::{self, Conn, federation as rows};
 
 use admit::{Settled, Settlement};
 use providers::Upstream;
-use token::{NonceCheck, Person};
+use token::{NonceCheck, Person, Proven};
 
 /// How long somebody may take at the provider (FE-2).
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -81,6 +83,26 @@ pub enum FederationError {
     Store(#[from] store::Error),
 }
 
+impl FederationError {
+    /// Notes why, for those who run the instance.
+    fn tell(&self, provider: &str, origin: &Origin) {
+        let (rule, reason) = match self {
+            // Noted where it was counted; and an outage is no refusal.
+            Self::Throttled(_) | Self::Store(_) => return,
+            Self::NoSuchProvider => (Rule::ProviderUnknown, None),
+            Self::Stale => (Rule::ProviderStale, None),
+            Self::Denied(error) => (Rule::ProviderDenied, Some(error.clone())),
+            Self::Unavailable(why) => (Rule::ProviderAway, Some(why.clone())),
+            Self::Refused(why) => (Rule::ProviderToken, Some(why.clone())),
+            Self::NoAccount | Self::NotInvited | Self::LinkedElsewhere | Self::AccountExists => {
+                (Rule::ProviderAccount, Some(self.to_string()))
+            }
+        };
+        let told = Explanation::of(rule).with("provider", provider);
+        origin.slip.refuse(reason.into_iter().fold(told, |told, why| told.with("reason", why)));
+    }
+}
+
 /// A browser that wants to go to a provider.
 #[derive(Clone, Debug)]
 pub struct Start<'a> {
@@ -94,6 +116,8 @@ pub struct Start<'a> {
     pub anew: bool,
     /// The signed-in user who wants the identity linked. The caller has asked for the password again (FE-9).
     pub link_to: Option<UserId>,
+    /// The administrator who only tries what would happen; then the provider may be a disabled one.
+    pub trial_by: Option<UserId>,
 }
 
 /// What the browser is about, and goes on with afterwards.
@@ -150,9 +174,15 @@ pub struct Failed {
 /// # Errors
 /// If there is no such provider, or it does not answer.
 pub async fn start(app: &App, start: Start<'_>, origin: &Origin) -> Result<Url, Failed> {
-    let upstream = match providers::find_active(app, start.provider).await {
-        Ok(Some(upstream)) => upstream,
-        Ok(None) => return Err(Failed::of(FederationError::NoSuchProvider, None, start.onward)),
+    let provider = start.provider;
+    let outcome = set_out(app, start, origin).await;
+    outcome.inspect_err(|failed| failed.error.tell(provider, origin))
+}
+
+async fn set_out(app: &App, start: Start<'_>, origin: &Origin) -> Result<Url, Failed> {
+    let upstream = match providers::find(app, start.provider).await {
+        Ok(Some(upstream)) if upstream.status == Status::Active || start.trial_by.is_some() => upstream,
+        Ok(_) => return Err(Failed::of(FederationError::NoSuchProvider, None, start.onward)),
         Err(error) => return Err(Failed::of(error.into(), None, start.onward)),
     };
     let begun = tokio::time::timeout(PATIENCE, begin(app, &upstream, &start, origin)).await;
@@ -172,7 +202,7 @@ async fn begin(
     let scribe = app.scribe(origin);
     let tries = [tries(app, start.device, origin)];
     app.db
-        .write(move |db| limits::reserve(db, &tries, scribe.now))
+        .write(move |db| limits::reserve(db, &tries, scribe.now, &scribe.origin.slip))
         .await?
         .map_err(FederationError::Throttled)?;
     let documents = upstream::documents(app, &upstream.settings).await?;
@@ -212,6 +242,7 @@ impl Attempt {
             created_at: now,
             expires_at: now.plus(LIFETIME),
             consumed_at: None,
+            trial_by: start.trial_by,
         }
     }
 }
@@ -241,12 +272,24 @@ pub async fn finish(
     arrival: Arrival,
     origin: &Origin,
 ) -> Result<Finished, Failed> {
+    let outcome = come_back(app, provider, returned, binding, arrival, origin).await;
+    outcome.inspect_err(|failed| failed.error.tell(provider, origin))
+}
+
+async fn come_back(
+    app: &App,
+    provider: &str,
+    returned: Returned,
+    binding: Option<&Secret>,
+    arrival: Arrival,
+    origin: &Origin,
+) -> Result<Finished, Failed> {
     let upstream = match providers::find_active(app, provider).await {
         Ok(Some(upstream)) => upstream,
         Ok(None) => return Err(Failed::of(FederationError::NoSuchProvider, None, Onward::default())),
         Err(error) => return Err(Failed::of(error.into(), None, Onward::default())),
     };
-    let row = match consume(app, provider, returned.state.as_deref(), binding).await {
+    let row = match consume(app, provider, returned.state.as_deref(), binding, None).await {
         Ok(row) => row,
         Err(error) => return Err(Failed::of(error, Some(&upstream), Onward::default())),
     };
@@ -270,12 +313,14 @@ async fn consume(
     provider: &str,
     state: Option<&str>,
     binding: Option<&Secret>,
+    trial_by: Option<UserId>,
 ) -> Result<rows::UpstreamLogin, FederationError> {
     let (Some(state), Some(binding)) = (state, binding) else { return Err(FederationError::Stale) };
     let (state, browser, now) = (Digest::of(state.as_bytes()), binding.digest(), app.clock.now());
     let provider = provider.to_owned();
     let row = app.db.write(move |db| rows::consume_login(db, &state, &provider, &browser, now)).await?;
-    row.ok_or(FederationError::Stale)
+    // A trial is no sign-in, and a sign-in no trial: what is taken for the other is over.
+    row.filter(|row| row.trial_by == trial_by).ok_or(FederationError::Stale)
 }
 
 /// Everything between the browser's return and knowing who it is.
@@ -285,6 +330,17 @@ async fn prove(
     row: &rows::UpstreamLogin,
     returned: &Returned,
 ) -> Result<Person, FederationError> {
+    let proven = proven(app, upstream, row, returned).await?;
+    Ok(proven.person(&upstream.settings)?)
+}
+
+/// The same, up to what the provider's proven words are.
+async fn proven(
+    app: &App,
+    upstream: &Upstream,
+    row: &rows::UpstreamLogin,
+    returned: &Returned,
+) -> Result<Proven, FederationError> {
     let settings = &upstream.settings;
     let documents = upstream::documents(app, settings).await?;
     // Before an error is believed as well: it may be another provider's (RFC 9207 §2.4).
@@ -298,7 +354,7 @@ async fn prove(
     let verifier = open_verifier(&app.master, row)?;
     let tokens = upstream::exchange(app, settings, &documents, code, &verifier).await?;
     let nonce = NonceCheck::Digest(row.nonce_digest);
-    upstream::person(app, settings, &documents, &tokens, nonce).await
+    upstream::proven(app, settings, &documents, &tokens, nonce).await
 }
 
 /// An error code of a provider, short and printable.

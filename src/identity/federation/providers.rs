@@ -1,7 +1,8 @@
-//! Which providers there are: those of the configuration, and those that the command line stored.
+//! Which providers there are: those of the configuration, and those that were stored by the command line or the console.
 //!
 //! Both are one list. One of the configuration takes the place of a stored one with its id.
 
+use super::{FederationError, PATIENCE, out_of_time, upstream};
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::config::{Config, Provider, RegistrationMode};
@@ -41,8 +42,9 @@ impl Upstream {
 /// Why a provider was not stored or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    #[error("{}", .0.join("\n"))]
-    Bad(Vec<String>),
+    /// Settings, and what is wrong with each.
+    #[error("{}", .0.iter().map(|(field, reason)| format!("{field} {reason}")).collect::<Vec<_>>().join("\n"))]
+    Bad(Vec<(&'static str, String)>),
     #[error("there is a provider with this id already")]
     IdTaken,
     #[error("there is no such provider")]
@@ -161,8 +163,21 @@ pub async fn add_for(
     organisation: Option<OrganisationId>,
     origin: &Origin,
 ) -> Result<(), ProviderError> {
-    let bad: Vec<String> =
-        settings.problems().into_iter().map(|(field, reason)| format!("{field} {reason}")).collect();
+    add_as(app, settings, organisation, Status::Active, origin).await
+}
+
+/// Stores a provider that may be disabled at first, until it was tried.
+///
+/// # Errors
+/// As [`add`].
+pub async fn add_as(
+    app: &App,
+    settings: Provider,
+    organisation: Option<OrganisationId>,
+    status: Status,
+    origin: &Origin,
+) -> Result<(), ProviderError> {
+    let bad = settings.problems();
     if !bad.is_empty() {
         return Err(ProviderError::Bad(bad));
     }
@@ -173,11 +188,78 @@ pub async fn add_for(
     app.db
         .write(move |db| {
             let (row, values) = to_row(&settings, organisation, &master, &scribe);
-            rows::insert_provider(db, &row, &values)?;
-            scribe.write(db, event(AuditAction::ProviderCreated, &settings.id).organisation(organisation))
+            rows::insert_provider(db, &rows::Provider { status, ..row }, &values)?;
+            let event = event(AuditAction::ProviderCreated, &settings.id).organisation(organisation);
+            scribe.write(db, event.detail("status", status.as_str()))
         })
         .await?;
     Ok(())
+}
+
+/// Changes a stored provider; without a secret the one it has stays. Its id and kind stay in any case. Who came by its
+/// word is signed out if another now speaks, or for fewer people (FE-10).
+///
+/// # Errors
+/// If something is wrong with it, or there is no such one.
+pub async fn set(app: &App, settings: Provider, origin: &Origin) -> Result<(), ProviderError> {
+    let old = find(app, &settings.id).await?.ok_or(ProviderError::NoSuchProvider)?;
+    if old.configured {
+        return Err(ProviderError::Configured);
+    }
+    let settings = Provider {
+        kind: old.settings.kind,
+        client_secret: settings.client_secret.or_else(|| old.settings.client_secret.clone()),
+        ..settings
+    };
+    let bad = settings.problems();
+    if !bad.is_empty() {
+        return Err(ProviderError::Bad(bad));
+    }
+    let speaks_otherwise = settings.issuer != old.settings.issuer
+        || settings.tenants != old.settings.tenants
+        || settings.email_domains != old.settings.email_domains;
+    let (master, organisation) = (app.master.clone(), old.organisation);
+    change(app, &settings.id.clone(), origin, move |db, id, scribe| {
+        let (row, values) = to_row(&settings, organisation, &master, scribe);
+        if !rows::update_provider(db, &row, &values)? {
+            return Ok(false);
+        }
+        if speaks_otherwise {
+            end_what_rests_on(db, id, None, scribe)?;
+        }
+        scribe.write(db, event(AuditAction::ProviderChanged, id).organisation(organisation))?;
+        Ok(true)
+    })
+    .await
+}
+
+/// What a provider said of itself.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub issuer: String,
+    /// Where people are sent.
+    pub authorization_endpoint: String,
+}
+
+/// Asks a provider for its metadata and keys, before anybody is sent there. Nothing is stored.
+///
+/// # Errors
+/// If it does not answer as the settings say that it does.
+pub async fn discover(app: &App, settings: &Provider) -> Result<Found, FederationError> {
+    let asking = async {
+        let documents = upstream::documents(app, settings).await?;
+        upstream::check(app, settings, &documents).await?;
+        Ok(Found {
+            issuer: documents.issuer().to_owned(),
+            authorization_endpoint: documents.authorization_endpoint().to_owned(),
+        })
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(out_of_time()))
+}
+
+/// Where the provider sends people back to: to be registered there.
+pub fn callback(app: &App, id: &str) -> String {
+    app.config.issuer.at(&format!("/login/federation/{id}/callback"))
 }
 
 fn to_row(

@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::config::Provider;
 use crate::crypto::{Digest, constant_time_eq};
 use crate::keys::json::parse_object;
+use crate::keys::peek_header;
 use crate::model::{EmailAddress, ProviderKind};
 
 /// What is accepted. `none` and HMAC are not: whoever knows our secret there is not the provider.
@@ -59,8 +60,8 @@ pub(super) enum NonceCheck {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     /// No key fits: the copy of the provider's keys may be old.
-    #[error("no key of the provider fits the token")]
-    UnknownKey,
+    #[error("no key of the provider fits the token, which names {0}")]
+    UnknownKey(String),
     #[error("{0}")]
     Refused(String),
 }
@@ -131,6 +132,11 @@ pub(super) fn verify(
 
 impl Proven {
     /// Who it is.
+    /// Everything that was said, as JSON for people to read.
+    pub(super) fn readable(&self) -> String {
+        serde_json::to_string_pretty(&self.claims).unwrap_or_default()
+    }
+
     pub(super) fn person(self, settings: &Provider) -> Result<Person, Fault> {
         read(settings, self.issuer, &self.claims)
     }
@@ -202,7 +208,9 @@ fn check_signature(
     match parsed.claims(&verifier, nonce_is_right) {
         Ok(_) => Ok(()),
         Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
-            Err(Fault::UnknownKey)
+            Err(Fault::UnknownKey(
+                peek_header(token).kid.map_or("none".to_owned(), |kid| format!("{kid:.100}")),
+            ))
         }
         Err(error) => Err(refused(error.to_string())),
     }
@@ -241,14 +249,18 @@ fn check_claims(
     if text(claims, "iss") != Some(issuer) {
         return Err(refused("it is from another issuer"));
     }
+    let off = |name: &str| match seconds(claims, name) {
+        Some(at) => format!("its {name} is {} seconds ahead of our clock", at.saturating_sub(now)),
+        None => format!("it has no {name}"),
+    };
     if seconds(claims, "exp").is_none_or(|exp| exp <= now) {
-        return Err(refused("it has expired"));
+        return Err(refused(format!("it has expired: {}", off("exp"))));
     }
     if seconds(claims, "iat").is_none_or(|iat| iat > now + SKEW) {
-        return Err(refused("it is from the future"));
+        return Err(refused(format!("it is from the future: {}", off("iat"))));
     }
     if claims.contains_key("nbf") && seconds(claims, "nbf").is_none_or(|nbf| nbf > now + SKEW) {
-        return Err(refused("it is not valid yet"));
+        return Err(refused(format!("it is not valid yet: {}", off("nbf"))));
     }
     match kind {
         Kind::FromCode => check_presenter(settings, claims, &["azp"]),

@@ -66,6 +66,19 @@ async fn sign_in(
     arrival: Arrival,
     origin: &Origin,
 ) -> Result<SignedIn, FederationError> {
+    let outcome = take_in(app, provider, token, kind, nonce, arrival, origin).await;
+    outcome.inspect_err(|error| error.tell(provider, origin))
+}
+
+async fn take_in(
+    app: &App,
+    provider: &str,
+    token: &Secret,
+    kind: Kind,
+    nonce: NonceCheck,
+    arrival: Arrival,
+    origin: &Origin,
+) -> Result<SignedIn, FederationError> {
     let found = providers::find_active(app, provider).await?;
     let is_for_us = |kind_of: ProviderKind| kind != Kind::AccessToken || kind_of == ProviderKind::Microsoft;
     let Some(found) = found.filter(|found| is_for_us(found.settings.kind)) else {

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::authority::{Authority, Rule};
-use super::token::{self, Fault, Kind, NonceCheck, Person, Proven};
+use super::token::{self, Fault, Kind, NonceCheck, Proven};
 use super::{Attempt, FederationError};
 use crate::app::App;
 use crate::config::Provider;
@@ -71,6 +71,15 @@ pub(super) async fn documents(app: &App, settings: &Provider) -> Result<Document
 }
 
 impl Documents {
+    /// The issuer that it announces.
+    pub(super) fn issuer(&self) -> &str {
+        &self.metadata.issuer
+    }
+
+    pub(super) fn authorization_endpoint(&self) -> &str {
+        &self.metadata.authorization_endpoint
+    }
+
     /// Whether the answer is this provider's: wrong where it names another, and where the provider promised to name
     /// itself and did not (RFC 9207 §2.4, FE-3).
     pub(super) fn check_response_issuer(
@@ -176,14 +185,14 @@ pub(super) async fn exchange(
     })
 }
 
-/// Proves who a code was given for.
-pub(super) async fn person(
+/// Proves what is said of whom a code was given for.
+pub(super) async fn proven(
     app: &App,
     settings: &Provider,
     documents: &Documents,
     tokens: &Tokens,
     nonce: NonceCheck,
-) -> Result<Person, FederationError> {
+) -> Result<Proven, FederationError> {
     let mut proven = prove(app, settings, documents, &tokens.id_token, nonce, Kind::FromCode).await?;
     if let (true, Some(endpoint)) = (proven.lacks_address(settings), &documents.metadata.userinfo_endpoint) {
         let request = Request::get(address(endpoint, settings)?.as_str())
@@ -196,7 +205,7 @@ pub(super) async fn person(
         }
         proven.add_userinfo(answer.body())?;
     }
-    Ok(proven.person(settings)?)
+    Ok(proven)
 }
 
 /// Proves a token with the provider's keys. A key that the copy lacks is looked for in a fresh one, which is asked
@@ -212,10 +221,33 @@ pub(super) async fn prove(
     let now = app.clock.now();
     let attempt = |jwks: &Arc<str>| token::verify(settings, &documents.rule, jwks, token, &nonce, kind, now);
     let mut outcome = attempt(&jwks(app, settings, documents, false).await?);
-    if outcome == Err(Fault::UnknownKey) {
+    if let Err(Fault::UnknownKey(_)) = outcome {
         outcome = attempt(&jwks(app, settings, documents, true).await?);
     }
     Ok(outcome?)
+}
+
+/// Whether everything that a sign-in will need is there: the endpoints, and keys.
+pub(super) async fn check(
+    app: &App,
+    settings: &Provider,
+    documents: &Documents,
+) -> Result<(), FederationError> {
+    address(&documents.metadata.authorization_endpoint, settings)?;
+    address(&documents.metadata.token_endpoint, settings)?;
+    let jwks = jwks(app, settings, documents, false).await?;
+    serde_json::from_str::<KeySet>(&jwks)
+        .map_err(|error| FederationError::Unavailable(format!("its keys: {error}")))
+        .and_then(|set| match set.keys.is_empty() {
+            true => Err(FederationError::Unavailable("its key set is empty".to_owned())),
+            false => Ok(()),
+        })
+}
+
+/// As much of a JWK Set as tells that it is one.
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
 async fn jwks(

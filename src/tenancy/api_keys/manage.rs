@@ -20,7 +20,7 @@ use super::{ApiKeyError, Created, Described, MAX_SCOPES, NewKey};
 
 const LONGEST: Duration = Duration::from_secs(3_653 * 24 * 60 * 60);
 
-/// Makes a key. A member's key is that member's; an operator's belongs to the organisation.
+/// Makes a key. A member's key is that member's; what whoever runs the instance makes belongs to the organisation.
 pub async fn create(
     app: &App,
     actor: Actor,
@@ -40,7 +40,7 @@ pub async fn create(
         name: new.name.clone(),
         digest: text.digest(),
         hint: api_key::hint(&text),
-        created_by: actor.user(),
+        created_by: actor.owner(),
         created_at: scribe.now,
         expires_at: new.lasts.map(|lasts| scribe.now.plus(lasts)),
         last_used_at: None,
@@ -95,6 +95,21 @@ pub fn list(
 ) -> Result<Vec<Described>, store::Error> {
     let keys = api_keys::list(db, organisation, after, limit)?;
     keys.into_iter().map(|key| Ok(Described { scopes: api_keys::scopes(db, key.id)?, key })).collect()
+}
+
+/// Up to `limit` keys, the newest first, before the one named, each with its organisation: of one, or of all. What they
+/// are looked for by is in their names and beginnings.
+pub fn search(
+    db: &mut Conn,
+    organisation: Option<OrganisationId>,
+    words: &[String],
+    before: Option<ApiKeyId>,
+    limit: i64,
+) -> Result<Vec<(Described, Organisation)>, store::Error> {
+    let keys = api_keys::search(db, organisation, words, before, limit)?;
+    keys.into_iter()
+        .map(|(key, of)| Ok((Described { scopes: api_keys::scopes(db, key.id)?, key }, of)))
+        .collect()
 }
 
 fn check(new: NewKey) -> Result<NewKey, ApiKeyError> {

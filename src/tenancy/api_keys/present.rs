@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::crypto::Secret;
 use crate::identity::limits::{self, Bucket};
+use crate::model::explanation::{Explanation, Rule};
 use crate::model::{ApiKeyId, AuditAction, api_key};
 use crate::store::{self, Conn, api_keys};
 use crate::tenancy::admission::{self, KeyAdmission, Refusal};
@@ -62,12 +63,17 @@ fn find(
 
 async fn refuse(app: &App, key: Option<ApiKeyId>, reason: String, origin: &Origin) -> KeyRefused {
     let scribe = app.scribe(origin);
+    let told = Explanation::of(Rule::ApiKey).with("reason", reason.as_str());
+    origin.slip.refuse(match key {
+        Some(key) => told.with("key", key),
+        None => told,
+    });
     let limit = app.config.limits.api_key_failures;
     let bucket = Bucket::new("api key", &[&limits::address_key(origin.ip)]);
     let counted = app
         .db
         .write(move |db| {
-            let counted = limits::reserve(db, &[(bucket, limit)], scribe.now)?;
+            let counted = limits::reserve(db, &[(bucket, limit)], scribe.now, &scribe.origin.slip)?;
             // Beyond the limit nothing more is written, so that a flood does not fill the audit.
             if counted.is_ok() {
                 let mut event = Event::denied(AuditAction::ApiKeyRefused).detail("reason", reason.as_str());

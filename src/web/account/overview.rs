@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 
 use crate::identity::account::overview::{self, Activity};
 use crate::model::Outcome;
+use crate::tenancy::console;
 use crate::web::failure::PageFailure;
 use crate::web::login::visitor::{Visitor, person};
 use crate::web::page::{AccountDeed, Advice, OverviewPage, Section};
@@ -25,7 +26,8 @@ pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
     let advice: Vec<Advice> = overview.advice.iter().map(shown).collect();
     let activity: Vec<AccountDeed<'_>> = overview.activity.iter().map(deed).collect();
     let now = visitor.app.clock.now();
-    let page = OverviewPage { ui: &ui, now, person, advice: &advice, activity: &activity };
+    let leads_on = console::is_open_to(&visitor.app, &account).await?;
+    let page = OverviewPage { ui: &ui, now, person, advice: &advice, activity: &activity, leads_on };
     Ok(visitor.show(&ui, StatusCode::OK, &page, Csp::Own))
 }
 

@@ -38,6 +38,7 @@ pub async fn link(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpRe
         onward: Onward { request: None, page: Some(PAGE.to_owned()) },
         anew: true,
         link_to: Some(account.user.id),
+        trial_by: None,
     };
     match federation::start(&visitor.app, start, &visitor.origin).await {
         Ok(url) => Ok(visitor.with_binding(respond::see_other(url.as_str()))),

@@ -83,6 +83,11 @@ impl Console {
         &self.visitor.app
     }
 
+    /// The browser that they came with.
+    pub fn visitor(&self) -> &Visitor {
+        &self.visitor
+    }
+
     pub fn entered(&self) -> &Entered {
         &self.entered
     }
@@ -120,6 +125,12 @@ impl Console {
         self.account().user.zoneinfo.as_deref().and_then(Zone::parse)
     }
 
+    /// Something in the language of the page, before it is known what the page will be.
+    pub fn say<T>(&self, of: impl FnOnce(&Ui<'_>) -> T) -> T {
+        let frame = self.visitor.frame_of(self.account());
+        of(&frame.ui(None))
+    }
+
     /// A page.
     pub fn show(&self, build: impl FnOnce(&Ui<'_>) -> Sheet) -> HttpResponse {
         self.show_as(StatusCode::OK, build)
@@ -135,7 +146,13 @@ impl Console {
             if self.entered.instance_role().is_some() { Place::ALL } else { Place::OF_ORGANISATIONS };
         let looks_only = self.entered.instance_role() == Some(InstanceRole::Support) && !self.may_change();
         let page = ConsolePage { ui: &ui, sheet: &sheet, places, done, looks_only };
-        self.visitor.show(&ui, status, &page, Csp::Own)
+        self.visitor.show(&ui, status, &page, if sheet.is_outward { Csp::Outward } else { Csp::Own })
+    }
+
+    /// Something else than a page, in the words of the visitor's language.
+    pub fn draw<T>(&self, build: impl FnOnce(&Ui<'_>) -> T) -> T {
+        let frame = self.visitor.frame_of(self.account());
+        build(&frame.ui(None))
     }
 
     /// Where to go on.
@@ -180,6 +197,11 @@ impl Deref for Change {
 }
 
 impl Change {
+    /// Of a form that was read in another way, and proven to be ours.
+    pub(super) fn of(console: Console, typed: Params) -> Self {
+        Self { console, typed }
+    }
+
     /// On whose behalf it is done.
     pub fn actor(&self) -> Actor {
         self.console.entered.actor()

@@ -6,12 +6,18 @@
 
 pub mod access;
 mod audit;
+mod clients;
 mod front;
 mod keys;
 mod list;
 mod mail;
+mod organisations;
+mod providers;
+mod resources;
 mod sessions;
 mod settings;
+mod setup;
+mod upload;
 mod users;
 mod words;
 
@@ -49,6 +55,7 @@ macro_rules! table {
     (@area front) => { $crate::tenancy::console::Area::Front };
     (@area instance) => { $crate::tenancy::console::Area::Instance };
     (@area organisation) => { $crate::tenancy::console::Area::Organisation };
+    (@area tenant) => { $crate::tenancy::console::Area::Tenant };
     (@method get) => { $crate::web::login::read() };
     (@method post) => { actix_web::web::post() };
 }
@@ -56,13 +63,26 @@ use table;
 
 /// Every area's routes.
 const AREAS: &[&[Route]] = &[
+    audit::ROUTES,
     front::ROUTES,
-    users::ROUTES,
-    sessions::ROUTES,
     keys::ROUTES,
     mail::ROUTES,
-    audit::ROUTES,
+    organisations::list::ROUTES,
+    organisations::show::ROUTES,
+    organisations::members::ROUTES,
+    organisations::invitations::ROUTES,
+    organisations::roles::ROUTES,
+    organisations::workspaces::ROUTES,
+    organisations::domains::ROUTES,
+    organisations::api_keys::ROUTES,
+    organisations::branding::ROUTES,
+    sessions::ROUTES,
     settings::ROUTES,
+    setup::ROUTES,
+    users::ROUTES,
+    clients::ROUTES,
+    providers::ROUTES,
+    resources::ROUTES,
 ];
 
 /// Everything that the console answers.
@@ -70,11 +90,10 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
     AREAS.iter().flat_map(|area| area.iter())
 }
 
-/// Mounts the console below the issuer's path. Longer paths first, and words before what stands for any word: `/new` is
-/// no user.
+/// Mounts the console below the issuer's path. Words before what stands for any word: `/new` is no user.
 pub fn routes(config: &mut ServiceConfig) {
     let mut paths: Vec<&str> = all().map(|route| route.path).collect();
-    paths.sort_unstable_by_key(|path| (path.contains('{'), std::cmp::Reverse(path.len()), *path));
+    paths.sort_unstable_by_key(|path| words_first(path));
     paths.dedup();
     for path in paths {
         let mut found = resource(path);
@@ -83,6 +102,11 @@ pub fn routes(config: &mut ServiceConfig) {
         }
         config.service(found);
     }
+}
+
+/// The parts of a path, in an order in which a word comes before what stands for any.
+fn words_first(path: &str) -> Vec<(bool, &str)> {
+    path.split('/').map(|part| (part.starts_with('{'), part)).collect()
 }
 
 /// What the route needs; `None` for what is no route of the console.
@@ -112,8 +136,16 @@ mod tests {
                 );
             }
             let of_one = route.path.contains("{organization}");
-            assert_eq!(of_one, route.need.area == Area::Organisation, "{}", route.path);
+            let area = route.need.area;
+            assert_eq!(of_one, matches!(area, Area::Organisation | Area::Tenant), "{}", route.path);
         }
+    }
+
+    #[test]
+    fn a_word_comes_before_what_stands_for_any() {
+        let mut paths = ["/a/{b}/{c}", "/a/{b}", "/a/{b}/new", "/a/new", "/a/{b}/{c}/x"];
+        paths.sort_unstable_by_key(|path| words_first(path));
+        assert_eq!(paths, ["/a/new", "/a/{b}", "/a/{b}/new", "/a/{b}/{c}", "/a/{b}/{c}/x"]);
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub async fn change_me(
     };
     let call = &member.call;
     profile::change(&call.app, member.user(), say, &call.origin).await.map_err(value)?;
-    let (_, subject) = first_party::caller(&call.app, &call.product, call.token()?).await?;
+    let (_, subject) = first_party::caller(&call.app, &call.product, call.token()?, &call.origin).await?;
     let subject = first_party::narrow(&call.app, subject, call.wanted.clone()).await??;
     Ok(respond::json_no_store(StatusCode::OK, &Me::from(&subject)))
 }

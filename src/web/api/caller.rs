@@ -41,7 +41,8 @@ impl FromRequest for Member {
 
 impl Member {
     async fn of(call: Call) -> Result<Self, Refused> {
-        let (live, subject) = first_party::caller(&call.app, &call.product, call.token()?).await?;
+        let (live, subject) =
+            first_party::caller(&call.app, &call.product, call.token()?, &call.origin).await?;
         let subject = first_party::narrow(&call.app, subject, call.wanted.clone()).await??;
         Ok(Self { call, live, subject })
     }

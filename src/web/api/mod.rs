@@ -6,7 +6,7 @@
 //! and described to others.
 
 mod account;
-mod admin;
+pub mod admin;
 mod ask;
 mod caller;
 mod describe;
@@ -37,7 +37,6 @@ const BASE: &str = "/api/v1";
 
 /// Mounts every line of the table.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(admin::routes);
     let mut scope = web::scope(BASE).wrap(from_fn(for_api_clients));
     for path in table::paths() {
         let mut resource = web::resource(path);

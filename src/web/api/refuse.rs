@@ -55,6 +55,8 @@ impl From<WorkspaceError> for Refused {
             WorkspaceError::BadSlug(bad) => invalid(format!("{bad}.")),
             WorkspaceError::BadName => invalid("The name must have 1 to 200 characters."),
             WorkspaceError::SlugTaken => conflict(TAKEN),
+            WorkspaceError::NoSuchWorkspace => Fault::NotFound.into(),
+            WorkspaceError::Default => conflict("This workspace is implied where none is named, and stays."),
             WorkspaceError::NoSuchOrganisation => Fault::OrganisationDenied.into(),
             WorkspaceError::NotPermitted(refused) => refused.into(),
             WorkspaceError::Store(error) => error.into(),

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
 
-use crate::identity::federation::{self, Come, Failed, FederationError, Onward, Returned, Start};
+use crate::identity::federation::{self, Come, Failed, FederationError, Onward, Returned, Start, trial};
 use crate::identity::reauthentication::{self, Due};
 use crate::identity::session::Begun;
 use crate::model::RequestId;
@@ -44,6 +44,7 @@ pub async fn start(visitor: Visitor, provider: Path<String>) -> Result<HttpRespo
             page: next.map(|next| next.to_string()),
         },
         link_to: None,
+        trial_by: None,
     };
     match federation::start(&visitor.app, start, &visitor.origin).await {
         Ok(url) => Ok(visitor.with_binding(respond::see_other(url.as_str()))),
@@ -58,6 +59,10 @@ pub async fn callback(visitor: Visitor, provider: Path<String>) -> Result<HttpRe
     let returned =
         Returned { state: text("state"), code: text("code"), iss: text("iss"), error: text("error") };
     let (app, browser) = (&visitor.app, &visitor.browser);
+    if trial::is_one(app, &provider, &returned, browser.binding.as_ref()).await? {
+        // The console finishes it, for whoever may enter there, and signs nobody in.
+        return Ok(visitor.go(&format!("/admin/providers/{provider}/trial?{}", answer(&params))));
+    }
     // Before the sign-in, which gives a session that is open already another secret.
     let here = visitor.accounts().await?;
     let finished = federation::finish(

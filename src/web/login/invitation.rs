@@ -7,6 +7,7 @@ use crate::crypto::Secret;
 use crate::identity::invitation::{self, Reference};
 use crate::identity::registration::{Choice, RegistrationError};
 use crate::identity::session::SignedIn;
+use crate::tenancy::branding::{self, Brand};
 use crate::tenancy::invitations::Open;
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
@@ -23,6 +24,8 @@ struct Found {
     is_mailed: bool,
     open: Open,
     account: Option<SignedIn>,
+    /// How the organisation's pages look.
+    brand: Option<Brand>,
 }
 
 /// `GET /invitation/{reference}`.
@@ -69,7 +72,9 @@ pub async fn submit(
 async fn find(visitor: &Visitor, text: String, accounts: &[SignedIn]) -> Result<Found, RegistrationError> {
     let reference = Reference::parse(&text);
     let (open, account) = invitation::open(&visitor.app, &reference, accounts, &visitor.origin).await?;
-    Ok(Found { is_mailed: matches!(reference, Reference::Mailed(_)), reference: text, open, account })
+    let organisation = open.organisation.id;
+    let brand = visitor.app.db.read(move |db| branding::of(db, organisation)).await?;
+    Ok(Found { is_mailed: matches!(reference, Reference::Mailed(_)), reference: text, open, account, brand })
 }
 
 fn is_id(reference: &str) -> bool {
@@ -98,7 +103,7 @@ async fn join(
 }
 
 fn page(visitor: &Visitor, found: &Found, name: &str, complaint: Complaint) -> HttpResponse {
-    let frame = visitor.frame(None);
+    let frame = visitor.frame(None).branded(found.brand.clone());
     let ui = frame.ui(None);
     let id = found.open.invitation.id.to_string();
     let session = found.account.as_ref().map(|account| account.session.id.to_string()).unwrap_or_default();

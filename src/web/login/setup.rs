@@ -40,7 +40,7 @@ pub async fn submit(
     match setup::first_administrator(&visitor.app, &token, &typed, visitor.arrival(), &visitor.origin).await {
         Ok(begun) => {
             let welcome = Welcome { begun: &begun, others: &others, remember: false, underway: None };
-            Ok(visitor.welcome(welcome, "/account").await)
+            Ok(visitor.welcome(welcome, "/admin/setup").await)
         }
         Err(error) => come_back(&visitor, &token, &params, error),
     }

@@ -121,7 +121,8 @@ impl Visitor {
 
     pub fn frame(&self, underway: Option<&Underway>) -> Frame<'_> {
         let ui_locales = underway.map(|underway| underway.request.ui_locales.as_slice()).unwrap_or_default();
-        Frame::new(&self.app, &self.request, Some(&self.binding), ui_locales)
+        let brand = underway.and_then(|underway| underway.brand.clone());
+        Frame::new(&self.app, &self.request, Some(&self.binding), ui_locales).branded(brand)
     }
 
     /// Of a page for this account: in its language and its time zone.

@@ -32,6 +32,7 @@ use crate::web::extract::{Browser, Caller, OptionalForm};
 use crate::web::failure::PageFailure;
 use crate::web::page::FormPostPage;
 use crate::web::respond::{self, Csp, Frame};
+use crate::web::visit::Visit;
 
 /// The parameter with which an application names one of our identity providers, to spare its people a page.
 const PROVIDER: &str = "provider";
@@ -44,7 +45,7 @@ pub async fn by_query(
 ) -> Result<HttpResponse, PageFailure> {
     let params =
         Params::parse(request.query_string().as_bytes()).map_err(|error| refuse_page(&error.into()))?;
-    let client = client_of(&app, &params).await?;
+    let client = client_of(&app, &params, &request).await?;
     let (asked, pushed) = match (pushed_reference(&params), &client) {
         (Some(reference), Some(client)) if client.is_active() => {
             match pushed::resolve(&app, client, &reference).await {
@@ -73,7 +74,7 @@ pub async fn by_form(
     OptionalForm(params): OptionalForm,
 ) -> Result<HttpResponse, PageFailure> {
     let params = params.unwrap_or_default();
-    let client = client_of(&app, &params).await?;
+    let client = client_of(&app, &params, &request).await?;
     if let (Some(reference), Some(client)) = (pushed_reference(&params), &client) {
         return Ok(respond::see_other(&by_reference(&app, client, &pushed_uri(&reference))));
     }
@@ -104,6 +105,7 @@ pub async fn resume(
 ) -> Result<HttpResponse, PageFailure> {
     let id: RequestId = id.parse().map_err(|_| PageFailure::RequestExpired)?;
     let underway = authorization::find(&app, id, browser.binding.as_ref()).await?;
+    origin.slip.concerns(underway.client.key);
     let accounts = session::resume(&app, &browser.sessions).await?;
     let step = authorization::step(&app, &underway, &accounts).await?;
     let base = app.config.issuer.path();
@@ -157,11 +159,17 @@ pub fn send_back(
     respond_with(app, request, &underway.client, answer, &underway.request.ui_locales)
 }
 
-async fn client_of(app: &App, params: &Params) -> Result<Option<std::sync::Arc<Client>>, PageFailure> {
-    match params.get("client_id") {
-        Some(client_id) => Ok(app.client(client_id).await?),
-        None => Ok(None),
+async fn client_of(
+    app: &App,
+    params: &Params,
+    request: &HttpRequest,
+) -> Result<Option<std::sync::Arc<Client>>, PageFailure> {
+    let Some(client_id) = params.get("client_id") else { return Ok(None) };
+    let client = app.client(client_id).await?;
+    if let Some(client) = &client {
+        Visit::of(app, request).slip.concerns(client.key);
     }
+    Ok(client)
 }
 
 /// Checks a request's parameters, whether they come through the browser or are pushed.
@@ -239,7 +247,7 @@ fn answer_failure(
 ) -> Result<HttpResponse, PageFailure> {
     match (failure, client) {
         (AuthorizeFailure::Redirect(redirect, error), Some(client)) => {
-            let answer = AuthorizationResponse::error(&redirect, &error);
+            let answer = authorization::refused(&redirect, &error, client.key, &Caller::of(request).0);
             Ok(respond_with(app, request, client, answer, &[]))
         }
         (failure, _) => Err(refuse_page(&failure.into_oauth_error())),

@@ -8,8 +8,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::app::App;
 use crate::grants::Failure;
 use crate::grants::userinfo::{self, UserInfo};
+use crate::model::explanation::Rule;
 use crate::protocol::{ErrorCode, Params, bearer, scope};
-use crate::web::extract::BearerForm;
+use crate::web::extract::{BearerForm, Caller};
 use crate::web::failure::ApiFailure;
 use crate::web::respond;
 
@@ -30,9 +31,11 @@ pub async fn by_form(
 }
 
 async fn answer(app: &App, request: &HttpRequest, form: Option<&Params>) -> Result<HttpResponse, ApiFailure> {
+    let Caller(origin) = Caller::of(request);
     let outcome = match authorization(request).and_then(|header| bearer::extract(header, form)) {
-        Ok(Some(token)) => userinfo::userinfo(app, &token).await,
+        Ok(Some(token)) => userinfo::userinfo(app, &token, &origin).await,
         Ok(None) => {
+            origin.slip.refuse(Rule::TokenMissing);
             return Ok(challenge(
                 StatusCode::UNAUTHORIZED,
                 bearer::challenge(app.config.issuer.as_str(), None, None),
@@ -47,6 +50,9 @@ async fn answer(app: &App, request: &HttpRequest, form: Option<&Params>) -> Resu
             .content_type("application/jwt")
             .body(jwt),
         Err(Failure::OAuth(error)) => {
+            if !origin.slip.is_refused() {
+                origin.slip.refuse(error.explanation());
+            }
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
             let needed = (error.code == ErrorCode::InsufficientScope).then_some(scope::OPENID);
             challenge(status, bearer::challenge(app.config.issuer.as_str(), Some(&error), needed))

@@ -2,6 +2,9 @@
 
 use askama::Template;
 
+use crate::model::OrganisationId;
+use crate::model::colour::Palette;
+use crate::tenancy::branding::Brand;
 use crate::web::ui::{Language, Ui};
 
 /// Markup, a quotation that would leave an attribute, a very long word, text from right to left, nothing at all.
@@ -16,10 +19,19 @@ pub const AWKWARD: [&str; 5] = [
     "",
 ];
 
-/// Runs a test with each language, with and without an account in the header.
+/// Runs a test with each language, with and without an account in the header, and for an organisation of its own look.
 pub fn each_language(test: impl Fn(&Ui<'_>)) {
+    let brand = Brand {
+        organisation: OrganisationId::from_bytes(&[7; 16]).expect("an id"),
+        name: AWKWARD[0].to_owned(),
+        palette: Some(Palette::ours()),
+        has_logo: true,
+        message: AWKWARD[1].to_owned(),
+        support: "help@example.org".to_owned(),
+        hash: "0011223344556677".to_owned(),
+    };
     for &language in Language::ALL {
-        for account in [None, Some(AWKWARD[1])] {
+        for (account, brand) in [(None, None), (Some(AWKWARD[1]), None), (None, Some(&brand))] {
             test(&Ui {
                 language,
                 base: "/auth",
@@ -27,6 +39,8 @@ pub fn each_language(test: impl Fn(&Ui<'_>)) {
                 product: "Countersign <&>",
                 account,
                 zone: None,
+                reference: account.map(|_| "k7f2-9q3m-x4tz"),
+                brand,
             });
         }
     }
@@ -52,7 +66,8 @@ pub fn check(page: &impl Template) -> String {
         for name in ["href", "action", "src"] {
             let Some(value) = tag.value(name) else { continue };
             let ours = value.starts_with("/auth/") || value.starts_with('#');
-            assert!(ours || value.starts_with("https://"), "{tag:?}");
+            let elsewhere = value.starts_with("https://") || value == "mailto:help@example.org";
+            assert!(ours || elsewhere, "{tag:?}");
         }
     }
     for awkward in [AWKWARD[0], AWKWARD[1]] {

@@ -252,6 +252,7 @@ pub async fn change(
         require_organization: asked.require_organization,
         pkce_required: None,
         require_par: asked.require_pushed_authorization_requests,
+        ..Change::default()
     };
     let client_id = manager.named::<String>("client")?;
     let changed = clients::change(manager.app(), &client_id, change, manager.origin()).await?;

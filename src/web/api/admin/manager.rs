@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::audit::{By, Origin};
 use crate::grants::introspection::{self, Examined};
 use crate::tenancy::actor::Actor;
-use crate::tenancy::management::{self, PATH, Refusal};
+use crate::tenancy::management::{self, PATH, Presented, Refusal};
 use crate::web::api::ask::Call;
 use crate::web::api::page::List;
 use crate::web::api::table::Who;
@@ -43,7 +43,12 @@ impl FromRequest for Manager {
                 Examined::Expired => return Err(Fault::TokenExpired.into()),
                 Examined::Invalid => return Err(Fault::TokenInvalid.into()),
             };
-            let actor = management::admit(&call.app, &live, scope).await?;
+            let presented = Presented {
+                claims: &live.claims,
+                user: live.of_user.as_ref().map(|(user, _)| user),
+                is_of_key: live.of_key.is_some(),
+            };
+            let actor = management::admit(&call.app, presented, scope).await?;
             call.origin = Origin { by: By::from(actor), ..call.origin };
             Ok(Self { call, actor, request })
         })

@@ -19,6 +19,8 @@ pub struct OverviewPage<'a> {
     pub advice: &'a [Advice],
     /// The newest first.
     pub activity: &'a [AccountDeed<'a>],
+    /// Whether the console is for them.
+    pub leads_on: bool,
 }
 
 /// Something that makes the account safer.
@@ -139,10 +141,18 @@ mod tests {
                     AuditAction::ALL.iter().map(|action| deed(*action, true)).collect();
                 activity.push(deed(AuditAction::SignIn, false));
                 let person = Person { name: text, email: text };
-                let html = check(&OverviewPage { ui, now, person, advice: &all_advice, activity: &activity });
+                let html = check(&OverviewPage {
+                    ui,
+                    now,
+                    person,
+                    advice: &all_advice,
+                    activity: &activity,
+                    leads_on: true,
+                });
                 assert_eq!(html.matches("aria-current=\"page\"").count(), 1);
                 assert!(!html.contains(r#"class="back""#));
-                let html = check(&OverviewPage { ui, now, person, advice: &[], activity: &[] });
+                let html =
+                    check(&OverviewPage { ui, now, person, advice: &[], activity: &[], leads_on: false });
                 assert!(html.contains(r#"id="all-well""#));
             }
         });

@@ -17,6 +17,8 @@ pub struct Sheet {
     pub cards: Vec<Card>,
     /// Origins outside ours that pictures come from.
     pub image_origins: Vec<String>,
+    /// Whether a form of the page ends at another site.
+    pub is_outward: bool,
 }
 
 impl Sheet {
@@ -29,6 +31,7 @@ impl Sheet {
             tabs: Vec::new(),
             cards: Vec::new(),
             image_origins: Vec::new(),
+            is_outward: false,
         }
     }
 
@@ -36,6 +39,12 @@ impl Sheet {
     pub fn lead(mut self, text: impl Into<String>) -> Self {
         self.lead = Some(text.into());
         self
+    }
+
+    /// A form of the page ends at another site.
+    #[must_use]
+    pub fn outward(self) -> Self {
+        Self { is_outward: true, ..self }
     }
 
     /// Adds a page above this one.
@@ -165,7 +174,7 @@ impl Card {
 
     #[must_use]
     pub fn picture(self, picture: Picture) -> Self {
-        self.item(Item::Picture(Box::new(picture)))
+        self.item(Item::Drawing(Box::new(picture)))
     }
 
     /// A text to copy, such as settings or a secret that is shown once.
@@ -192,13 +201,18 @@ pub enum Item {
         label: String,
         text: String,
     },
+    /// A wide picture of ours, which shrinks where there is little room.
+    Picture {
+        source: String,
+        alt: String,
+    },
     /// The picture at an address, as large as it is.
     Image {
         source: String,
         alt: String,
     },
-    /// Drawn on the server.
-    Picture(Box<Picture>),
+    /// Numbers, drawn on the server.
+    Drawing(Box<Picture>),
     Notices(Vec<Notice>),
 }
 

@@ -67,6 +67,11 @@ impl Form {
         self
     }
 
+    /// Whether it sends a file.
+    pub fn has_file(&self) -> bool {
+        self.fields.iter().any(|field| matches!(field.kind, Kind::File(_)))
+    }
+
     pub fn has_problem(&self) -> bool {
         self.problem.is_some() || self.fields.iter().any(|field| field.wrong.is_some())
     }
@@ -106,6 +111,8 @@ pub enum Kind {
     /// Typed, never shown.
     Secret,
     Colour,
+    /// A file of one of these types; its form is sent in parts.
+    File(&'static str),
 }
 
 /// One of several things to choose.
@@ -177,7 +184,7 @@ impl Field {
     fn take(&mut self, typed: &Params) {
         let sent = typed.get(&self.name).unwrap_or_default();
         match &mut self.kind {
-            Kind::Hidden | Kind::Secret => {}
+            Kind::Hidden | Kind::Secret | Kind::File(_) => {}
             Kind::Checks(picks) => {
                 for pick in picks {
                     pick.picked = typed.get(&format!("{}.{}", self.name, pick.value)).is_some();
@@ -207,6 +214,7 @@ impl Field {
             Kind::Number => "number",
             Kind::Secret => "password",
             Kind::Colour => "color",
+            Kind::File(_) => "file",
             _ => "text",
         }
     }
@@ -214,6 +222,14 @@ impl Field {
     /// Whether it takes no words of a language.
     pub fn is_code(&self) -> bool {
         matches!(self.kind, Kind::Email | Kind::Secret | Kind::Search)
+    }
+
+    /// The types of files that it takes.
+    pub fn accepts(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::File(types) => Some(types),
+            _ => None,
+        }
     }
 
     pub fn is_secret(&self) -> bool {

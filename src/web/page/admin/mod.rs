@@ -5,9 +5,11 @@
 
 mod blocks;
 mod form;
+mod look;
 
 pub use blocks::{Button, Card, Cell, Item, Link, Notice, Row, Sheet, Table, Tone};
 pub use form::{Field, Form, Kind, Pick, picked};
+pub use look::LookPicture;
 
 use askama::Template;
 

@@ -4,21 +4,28 @@
 //! registered; here are the choices that no client may make for itself (first party, PKCE, audiences), its secret,
 //! and its place in the database.
 
+pub mod kinds;
+pub mod secrets;
+
+pub use secrets::{BroughtSecret, Created, end_secret, rotate_secret};
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
 use crate::clock::Timestamp;
-use crate::crypto::{Random, Secret};
 use crate::keys::check_jwks_registration;
 use crate::model::{
-    AuditAction, Client, ClientAuthMethod, ClientKey, ClientSecret, ClientSecretId, GrantType, Status, Topic,
+    AuditAction, Client, ClientAuthMethod, ClientKey, ClientValueKind, GrantType, Resource, SigningAlg,
+    Status, Topic,
 };
 use crate::protocol::OAuthError;
 use crate::protocol::registration::ClientMetadata;
 use crate::signing::LONGEST_TOKEN_LIFE;
+use crate::store::clients::{Listed, Sought};
 use crate::store::{self, Conn, Unique, clients, resources};
+
+use secrets::{MIN_SECRET, give_secret, uses_secret};
 
 /// The client of our own API.
 const OWN_API: &str = "countersign:api";
@@ -65,21 +72,6 @@ impl Default for Terms {
     }
 }
 
-/// A secret that another server made.
-#[derive(Clone, Debug)]
-pub struct BroughtSecret {
-    pub secret: Secret,
-    pub expires_at: Option<Timestamp>,
-}
-
-/// A client that was just made.
-#[derive(Clone, Debug)]
-pub struct Created {
-    pub client: Client,
-    /// The secret that was made for it: shown now and never again (CA-2).
-    pub secret: Option<Secret>,
-}
-
 /// What to change about a client; `None` leaves as it is. A list replaces the former one.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
@@ -94,6 +86,31 @@ pub struct Change {
     pub require_organization: Option<bool>,
     pub pkce_required: Option<bool>,
     pub require_par: Option<bool>,
+    pub id_token_alg: Option<SigningAlg>,
+    /// Where a client that has secrets sends them.
+    pub auth_method: Option<ClientAuthMethod>,
+    pub links: Option<Links>,
+    pub keys: Option<Keys>,
+}
+
+/// Where an application and what it says of itself are found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    pub logo_uri: Option<String>,
+    pub client_uri: Option<String>,
+    pub policy_uri: Option<String>,
+    pub tos_uri: Option<String>,
+    /// Where a sign-in begins at the application (OpenID Connect Core §4).
+    pub initiate_login_uri: Option<String>,
+}
+
+/// The public keys of a client that signs its assertions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Keys {
+    /// A JWK Set.
+    These(serde_json::Value),
+    /// Where the JWK Set is fetched from.
+    At(String),
 }
 
 /// Why a client was not made or changed.
@@ -127,6 +144,12 @@ pub enum ClientError {
         "the client has two live secrets already; the older one ends at {0}: wait, or rotate without overlap"
     )]
     TwoSecrets(Timestamp),
+    #[error("a client that authenticates by {0} keeps to it: make another client")]
+    MethodStays(ClientAuthMethod),
+    #[error("there is no such secret, or it has ended")]
+    NoSuchSecret,
+    #[error("it is the client's only secret: make a new one first, or disable the client")]
+    LastSecret,
     #[error(transparent)]
     Store(store::Error),
 }
@@ -140,8 +163,66 @@ impl From<store::Error> for ClientError {
     }
 }
 
-/// A secret taken over is stored as a plain digest, so it must be long: ours have 43 characters.
-const MIN_SECRET: usize = 32;
+/// The client with this key or this `client_id`.
+pub async fn find(app: &App, which: &str) -> Result<Option<Client>, store::Error> {
+    let which = which.to_owned();
+    app.db
+        .read(move |db| {
+            let by_key = match which.parse::<ClientKey>() {
+                Ok(key) => clients::find(db, key)?,
+                Err(_) => None,
+            };
+            // Whose key looks the same was never given another's: a `client_id` that is made is the client's own key.
+            by_key.map_or_else(|| clients::find_by_client_id(db, &which), |found| Ok(Some(found)))
+        })
+        .await
+}
+
+/// Up to `limit` clients, the newest first, before the one named.
+pub async fn search(
+    app: &App,
+    sought: Sought,
+    before: Option<ClientKey>,
+    limit: i64,
+) -> Result<Vec<Listed>, store::Error> {
+    app.db.read(move |db| clients::search(db, &sought, before, limit)).await
+}
+
+/// A client that has to do with a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    pub key: ClientKey,
+    pub name: String,
+    /// The scopes of the resource that it may ask for.
+    pub scopes: Vec<String>,
+    /// Whether it is the server of the resource.
+    pub serves: bool,
+}
+
+/// The clients that may ask for a resource's scopes or are its server, by name.
+pub async fn of_resource(app: &App, resource: &Resource) -> Result<Vec<Related>, store::Error> {
+    const MOST: i64 = 1_000;
+    let resource = resource.clone();
+    let rows = app
+        .db
+        .read(move |db| {
+            let scopes: Vec<&str> = resource.scopes.keys().map(String::as_str).collect();
+            clients::of_resource(db, &scopes, &resource.identifier, MOST)
+        })
+        .await?;
+    let mut related: Vec<Related> = Vec::new();
+    for (key, name, kind, value) in rows {
+        if related.last().is_none_or(|last| last.key != key) {
+            related.push(Related { key, name, scopes: Vec::new(), serves: false });
+        }
+        let Some(last) = related.last_mut() else { continue };
+        match kind {
+            ClientValueKind::Audience => last.serves = true,
+            _ => last.scopes.push(value),
+        }
+    }
+    Ok(related)
+}
 
 /// Makes a client.
 pub async fn create(app: &App, new: NewClient, origin: &Origin) -> Result<Created, ClientError> {
@@ -277,39 +358,6 @@ pub async fn change(
     Ok(client)
 }
 
-/// Gives the client a new secret; the present one lives on for `overlap` (CA-2).
-pub async fn rotate_secret(
-    app: &App,
-    client_id: &str,
-    overlap: Duration,
-    origin: &Origin,
-) -> Result<Created, ClientError> {
-    let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
-    let outcome = app.db.write(move |db| {
-        let Some(mut client) = clients::find_by_client_id(db, &client_id)? else {
-            return Ok(Err(ClientError::NoSuchClient));
-        };
-        if !uses_secret(client.auth_method) {
-            return Ok(Err(ClientError::SecretNotUsed(client.auth_method)));
-        }
-        if let Some(end) = earliest_of_two(&client.secrets, scribe.now).filter(|_| !overlap.is_zero()) {
-            return Ok(Err(ClientError::TwoSecrets(end)));
-        }
-        let (secret, row) = make_secret(scribe.now, &scribe.random);
-        clients::expire_secrets(db, client.key, scribe.now.plus(overlap))?;
-        clients::add_secret(db, client.key, &row)?;
-        let event = told(AuditAction::ClientChanged, &client)
-            .detail("secret_rotated", true)
-            .detail("overlap_seconds", overlap.as_secs());
-        scribe.write(db, event)?;
-        client.secrets.push(row);
-        Ok(Ok(Created { client, secret: Some(secret) }))
-    });
-    let created = outcome.await??;
-    app.registry.forget(Topic::Clients);
-    Ok(created)
-}
-
 /// Disables or enables a client; a disabled one gets nothing more, whatever it holds (CA-5).
 pub async fn set_status(
     app: &App,
@@ -419,6 +467,26 @@ fn changed(old: Client, change: &Change) -> Result<Client, ClientError> {
     if let Some(require) = change.require_par {
         metadata.require_pushed_authorization_requests = require;
     }
+    if let Some(alg) = change.id_token_alg {
+        metadata.id_token_signed_response_alg = Some(alg.to_string());
+    }
+    if let Some(method) = change.auth_method.filter(|method| *method != old.auth_method) {
+        if !uses_secret(old.auth_method) || !uses_secret(method) {
+            return Err(ClientError::MethodStays(old.auth_method));
+        }
+        metadata.token_endpoint_auth_method = Some(method.to_string());
+    }
+    if let Some(links) = &change.links {
+        let Links { logo_uri, client_uri, policy_uri, tos_uri, initiate_login_uri } = links.clone();
+        metadata =
+            ClientMetadata { logo_uri, client_uri, policy_uri, tos_uri, initiate_login_uri, ..metadata };
+    }
+    if let Some(keys) = &change.keys {
+        (metadata.jwks, metadata.jwks_uri) = match keys {
+            Keys::These(jwks) => (Some(jwks.clone()), None),
+            Keys::At(uri) => (None, Some(uri.clone())),
+        };
+    }
     let terms = Terms {
         first_party: change.first_party.unwrap_or(old.first_party),
         require_mfa: change.require_mfa.unwrap_or(old.require_mfa),
@@ -463,54 +531,6 @@ fn metadata_of(client: &Client) -> ClientMetadata {
     }
 }
 
-/// Makes the client's secret, or takes over the one that was brought. Answers the one that must be shown.
-fn give_secret(
-    client: &mut Client,
-    brought: Option<BroughtSecret>,
-    scribe: &Scribe,
-) -> Result<Option<Secret>, ClientError> {
-    match (uses_secret(client.auth_method), brought) {
-        (false, None) => Ok(None),
-        (false, Some(_)) => Err(ClientError::SecretNotUsed(client.auth_method)),
-        (true, None) => {
-            let (secret, row) = make_secret(scribe.now, &scribe.random);
-            client.secrets.push(row);
-            Ok(Some(secret))
-        }
-        (true, Some(brought)) => {
-            check_secret(brought.secret.expose())?;
-            client.secrets.push(ClientSecret {
-                id: ClientSecretId::new(scribe.now, &scribe.random),
-                digest: brought.secret.digest(),
-                created_at: scribe.now,
-                expires_at: brought.expires_at,
-            });
-            Ok(None)
-        }
-    }
-}
-
-fn make_secret(now: Timestamp, random: &Random) -> (Secret, ClientSecret) {
-    let secret = Secret::generate(random);
-    let id = ClientSecretId::new(now, random);
-    let row = ClientSecret { id, digest: secret.digest(), created_at: now, expires_at: None };
-    (secret, row)
-}
-
-/// When the first of two live secrets ends; `None` if at most one is live.
-fn earliest_of_two(secrets: &[ClientSecret], now: Timestamp) -> Option<Timestamp> {
-    let live: Vec<&ClientSecret> =
-        secrets.iter().filter(|secret| secret.expires_at.is_none_or(|end| now < end)).collect();
-    if live.len() < 2 {
-        return None;
-    }
-    live.iter().filter_map(|secret| secret.expires_at).min()
-}
-
-fn uses_secret(method: ClientAuthMethod) -> bool {
-    matches!(method, ClientAuthMethod::SecretBasic | ClientAuthMethod::SecretPost)
-}
-
 fn unknown_audience(db: &mut Conn, audiences: &[String]) -> Result<Option<String>, store::Error> {
     if audiences.is_empty() {
         return Ok(None);
@@ -534,20 +554,10 @@ fn check_client_id(id: String) -> Result<String, ClientError> {
     Ok(id)
 }
 
-fn check_secret(secret: &str) -> Result<(), ClientError> {
-    let mut different: Vec<u8> = secret.bytes().collect();
-    different.sort_unstable();
-    different.dedup();
-    let plain = secret.chars().all(|c| c.is_ascii_graphic());
-    if !plain || !(MIN_SECRET..=512).contains(&secret.len()) || different.len() < 10 {
-        return Err(ClientError::WeakSecret);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Random;
 
     #[test]
     fn te_9_a_client_id_is_never_a_users_id() {
@@ -556,34 +566,6 @@ mod tests {
         }
         for bad in ["", "usr_0190", "svc_0190", "a b", "a\n", "é", "a\"b", &"a".repeat(201)] {
             assert!(check_client_id(bad.to_owned()).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn ca_2_a_secret_that_is_taken_over_must_be_long_and_random() {
-        assert!(check_secret("0123456789abcdef0123456789abcdef").is_ok());
-        for bad in ["short", &"ab".repeat(20), &"x y".repeat(20), "0123456789abcdef0123456789abcde"] {
-            assert!(check_secret(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn ca_2_two_secrets_live_at_most() {
-        let random = Random::system();
-        let secret = |expires_at: Option<i64>| ClientSecret {
-            expires_at: expires_at.map(Timestamp),
-            ..make_secret(Timestamp(0), &random).1
-        };
-        let now = Timestamp(10);
-        let cases = [
-            (vec![], None),
-            (vec![secret(None)], None),
-            (vec![secret(Some(10)), secret(None)], None),
-            (vec![secret(Some(11)), secret(None)], Some(Timestamp(11))),
-            (vec![secret(Some(11)), secret(Some(30))], Some(Timestamp(11))),
-        ];
-        for (secrets, end) in cases {
-            assert_eq!(earliest_of_two(&secrets, now), end);
         }
     }
 

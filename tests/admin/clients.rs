@@ -1,0 +1,177 @@
+//! `/admin/clients`.
+
+use std::time::Duration;
+
+use countersign::audit::Origin;
+use countersign::protocol::registration::ClientMetadata;
+use countersign::tenancy::clients::{self, NewClient, Terms};
+
+use super::{console, copied, listed, press};
+use crate::on_both_databases;
+use crate::support::TestApp;
+
+async fn registered(app: &TestApp, id: &str, name: &str, redirect: &str) {
+    let metadata = ClientMetadata {
+        client_name: Some(name.to_owned()),
+        redirect_uris: vec![redirect.to_owned()],
+        ..ClientMetadata::default()
+    };
+    let new = NewClient { metadata, client_id: Some(id.to_owned()), secret: None, terms: Terms::default() };
+    clients::create(&app.app, new, &Origin::command_line()).await.expect("the client is made");
+    // Within a millisecond the order is left to chance.
+    app.advance(Duration::from_millis(1));
+}
+
+/// Whether the token endpoint takes this secret.
+async fn is_taken(app: &TestApp, client_id: &str, secret: &str) -> bool {
+    let form = [("grant_type", "client_credentials")];
+    let answer = app.http.post(app.url("/oauth2/token")).basic_auth(client_id, Some(secret)).form(&form);
+    answer.send().await.expect("an answer").status().is_success()
+}
+
+on_both_databases! {
+    async fn a_list_of_applications_is_searched_filtered_and_paged(database) {
+        let (app, mut browser) = console(database).await;
+        let page = browser.get("/admin/clients").await;
+        assert!(page.text().contains("no application yet"), "{}", page.text());
+        registered(&app, "calendar", "Kalender für Ämter", "https://calendar.example.com/cb").await;
+        registered(&app, "mail_1", "Mail", "https://post.example.net/cb").await;
+        for (sought, found) in [
+            ("", vec!["Mail", "Kalender für Ämter"]),
+            ("q=KALENDER", vec!["Kalender für Ämter"]),
+            ("q=%C3%A4mter", vec!["Kalender für Ämter"]),
+            ("q=post.example", vec!["Mail"]),
+            ("q=mail_", vec!["Mail"]),
+            ("q=example+cb+calendar", vec!["Kalender für Ämter"]),
+            ("q=%25", vec![]),
+            ("status=disabled", vec![]),
+            ("status=active&q=mail", vec!["Mail"]),
+        ] {
+            let page = browser.get(&format!("/admin/clients?{sought}")).await;
+            assert_eq!(listed(&page), found, "{sought}");
+        }
+        for at in 0..60 {
+            registered(&app, &format!("many-{at}"), &format!("Many {at}"), "https://many.example/cb").await;
+        }
+        let page = browser.get("/admin/clients?q=many").await;
+        let mut all = listed(&page);
+        assert_eq!(all.len(), 50);
+        let next = page.links().into_iter().find(|link| link.contains("after=")).expect("a next page");
+        assert!(next.contains("q=many"), "{next}");
+        all.extend(listed(&browser.get(&next).await));
+        assert_eq!(all, (0..60).rev().map(|at| format!("Many {at}")).collect::<Vec<_>>());
+    }
+
+    async fn an_application_is_made_by_its_kind_and_each_address_is_told_what_is_wrong(database) {
+        let (app, mut browser) = console(database).await;
+        let kinds = browser.get("/admin/clients/new").await;
+        for kind in ["server", "browser", "device", "machine", "api", "proxy"] {
+            assert!(kinds.has_id(kind) && kinds.html.contains(&format!("?kind={kind}")), "{kind}");
+        }
+        let page = browser.get("/admin/clients/new?kind=server").await;
+        let typed = "https://app.example.com/cb\nhttp://app.example.com/cb\n  https://*.example.com/cb\n";
+        let page = browser.submit(&page, "new-client", &[("name", "Kalender"), ("redirect_uris", typed)], None).await;
+        assert_eq!(page.status, 422);
+        let text = page.text();
+        assert!(text.contains("http://app.example.com/cb: plain http") && text.contains("wildcards"), "{text}");
+        assert!(!text.contains("https://app.example.com/cb: "), "{text}");
+        let form = page.form("new-client");
+        assert!(form.field("name") == Some("Kalender") && form.field("redirect_uris") == Some(typed), "{form:?}");
+
+        let good = [("redirect_uris", "https://app.example.com/cb\r\nhttp://localhost:3000/cb"), ("first_party", "yes")];
+        let page = browser.submit(&page, "new-client", &good, None).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        let (id, secret) = (copied(&page, "client_id"), copied(&page, "client_secret"));
+        assert!(secret.len() > 40);
+        let made = app.read({
+            let id = id.clone();
+            move |db| countersign::store::clients::find_by_client_id(db, &id)
+        }).await.expect("it is there");
+        assert_eq!(made.redirect_uris, ["https://app.example.com/cb", "http://localhost:3000/cb"]);
+        assert!(made.first_party && made.pkce_required && made.is_confidential());
+        assert_eq!(made.scopes, ["openid", "profile", "email", "offline_access"]);
+
+        let page = browser.get(&format!("/admin/clients/{id}")).await;
+        assert!(page.has_id("secrets") && !page.html.contains(&secret), "CA-2: {}", page.text());
+        let again = [("name", "Other"), ("redirect_uris", "https://x.example/cb"), ("client_id", &*id)];
+        let page = browser.get("/admin/clients/new?kind=browser").await;
+        let page = browser.submit(&page, "new-client", &again, None).await;
+        assert!(page.status == 422 && page.has_id("client_id-error"), "{}", page.text());
+        let page = browser.submit(&page, "new-client", &[("client_id", "spa")], None).await;
+        assert!(page.has_id("done") && !page.has_id("secrets") && page.text().contains("Single-page"), "{}", page.text());
+        let page = browser.get("/admin/clients/new?kind=device").await;
+        let phone = [("name", "Phone"), ("redirect_uris", "com.example.app:/cb")];
+        assert!(browser.submit(&page, "new-client", &phone, None).await.has_id("done"));
+
+        let events = app.read(|db| countersign::store::audit::newest(db, 20)).await;
+        assert!(events.iter().any(|event| event.action == "client.created" && event.actor_id.is_some()), "LO-1");
+    }
+
+    async fn ca_2_a_secret_is_replaced_with_an_overlap_and_the_former_one_ended(database) {
+        let (app, mut browser) = console(database).await;
+        let page = browser.get("/admin/clients/new?kind=machine").await;
+        let page = browser.submit(&page, "new-client", &[("name", "Reports")], None).await;
+        let (id, first) = (copied(&page, "client_id"), copied(&page, "client_secret"));
+        assert!(is_taken(&app, &id, &first).await);
+
+        let at = format!("/admin/clients/{id}");
+        let page = browser.get(&format!("{at}/rotate-secret")).await;
+        let page = browser.submit(&page, "rotate-secret", &[("overlap", "24")], None).await;
+        let second = copied(&page, "client_secret");
+        assert!(is_taken(&app, &id, &first).await && is_taken(&app, &id, &second).await);
+        let page = browser.get(&format!("{at}/rotate-secret")).await;
+        let page = browser.submit(&page, "rotate-secret", &[], None).await;
+        assert!(page.status == 422 && page.text().contains("Two secrets are live"), "{}", page.text());
+
+        let page = browser.get(&format!("{at}/end-secret")).await;
+        let page = press(&mut browser, &page, "/end-secret").await;
+        assert!(page.has_id("done"), "{}", page.text());
+        assert!(!is_taken(&app, &id, &first).await && is_taken(&app, &id, &second).await);
+        let page = browser.get(&format!("{at}/end-secret")).await;
+        let page = press(&mut browser, &page, "/end-secret").await;
+        assert!(page.status == 422 && page.text().contains("only one"), "{}", page.text());
+        assert!(is_taken(&app, &id, &second).await);
+
+        app.advance(Duration::from_secs(6 * 60));
+        let page = browser.get(&format!("{at}/rotate-secret")).await;
+        assert!(!page.url.ends_with("/rotate-secret") && !page.has_id("rotate-secret"), "SE-7: {}", page.text());
+    }
+
+    async fn an_application_is_edited_disabled_enabled_and_removed(database) {
+        let (app, mut browser) = console(database).await;
+        registered(&app, "calendar", "Calendar", "https://calendar.example.com/cb").await;
+        let at = "/admin/clients/calendar";
+        let page = browser.get(&format!("{at}/edit")).await;
+        let bad = [("name", "Kalender"), ("logo", "http://x.example/logo.png"), ("grants.refresh_token", "yes")];
+        let page = browser.submit(&page, "edit-client", &bad, None).await;
+        assert!(page.status == 422 && page.has_id("logo-error"), "{}", page.text());
+        assert_eq!(page.form("edit-client").field("name"), Some("Kalender"));
+        let page = browser.submit(&page, "edit-client", &[("redirect_uris", "https://calendar.example.com/cb#x")], None).await;
+        assert!(page.status == 422 && page.has_id("redirect_uris-error"), "{}", page.text());
+        let good = [
+            ("logo", "https://x.example/logo.png"), ("redirect_uris", "https://calendar.example.com/other"),
+            ("auth", "client_secret_post"), ("require_mfa", "yes"), ("require_par", "yes"),
+            ("id_token_alg", "ES256"), ("scopes.openid", "yes"), ("initiate", "https://calendar.example.com/start"),
+        ];
+        let page = browser.submit(&page, "edit-client", &good, None).await;
+        assert!(page.has_id("done"), "{}", page.text());
+        let client = app.read(|db| countersign::store::clients::find_by_client_id(db, "calendar")).await.expect("it is there");
+        assert_eq!((client.name.as_str(), client.auth_method.as_str()), ("Kalender", "client_secret_post"));
+        assert_eq!(client.redirect_uris, ["https://calendar.example.com/other"]);
+        assert!(client.require_mfa && client.require_par && client.pkce_required && client.scopes == ["openid"]);
+        assert!(client.grant_types.len() == 2 && client.id_token_alg.as_str() == "ES256");
+
+        let page = browser.get(&format!("{at}/settings")).await;
+        let node = copied(&page, "Node.js: openid-client");
+        assert!(node.contains("ClientSecretPost") && node.contains("https://calendar.example.com/other"), "{node}");
+
+        let page = browser.get(&format!("{at}/disable")).await;
+        let page = press(&mut browser, &page, "/disable").await;
+        assert!(page.has_id("done") && page.text().contains("disabled"), "{}", page.text());
+        let page = press(&mut browser, &page, "/enable").await;
+        assert!(page.has_id("done"), "{}", page.text());
+        let page = browser.get(&format!("{at}/remove")).await;
+        press(&mut browser, &page, "/remove").await;
+        assert_eq!(browser.get(at).await.status, 404);
+    }
+}
