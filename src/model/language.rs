@@ -40,8 +40,8 @@ macro_rules! texts {
 }
 
 texts! {
-    "explain",
     "clients",
+    "explain",
     "findings",
     "frame",
     "operation",

@@ -120,15 +120,15 @@ impl Console {
         frame.ui(None).language
     }
 
-    /// The zone that its times are read in.
-    pub fn zone(&self) -> Option<Zone> {
-        self.account().user.zoneinfo.as_deref().and_then(Zone::parse)
-    }
-
     /// Something in the language of the page, before it is known what the page will be.
     pub fn say<T>(&self, of: impl FnOnce(&Ui<'_>) -> T) -> T {
         let frame = self.visitor.frame_of(self.account());
         of(&frame.ui(None))
+    }
+
+    /// The zone that its times are read in.
+    pub fn zone(&self) -> Option<Zone> {
+        self.account().user.zoneinfo.as_deref().and_then(Zone::parse)
     }
 
     /// A page.

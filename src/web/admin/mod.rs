@@ -65,7 +65,6 @@ use table;
 const AREAS: &[&[Route]] = &[
     audit::ROUTES,
     front::ROUTES,
-    keys::ROUTES,
     mail::ROUTES,
     organisations::list::ROUTES,
     organisations::show::ROUTES,
@@ -83,6 +82,7 @@ const AREAS: &[&[Route]] = &[
     clients::ROUTES,
     providers::ROUTES,
     resources::ROUTES,
+    keys::ROUTES,
 ];
 
 /// Everything that the console answers.

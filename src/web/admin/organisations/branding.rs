@@ -89,7 +89,7 @@ fn picture(ui: &Ui<'_>, at: &str, look: Option<&Branding>, tried: Option<Colour>
     };
     let source = format!("{}{at}/preview{query}", ui.base);
     let facts = vec![fact(ui, "branding.shown", Cell::text(ui.t("branding.shown_when")))];
-    card.item(Item::Picture { source, alt: ui.t("branding.alt").to_owned() }).facts(facts)
+    card.item(Item::Preview { source, alt: ui.t("branding.alt").to_owned() }).facts(facts)
 }
 
 fn too_pale(ui: &Ui<'_>, pale: Pale) -> String {

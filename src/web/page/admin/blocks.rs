@@ -174,7 +174,7 @@ impl Card {
 
     #[must_use]
     pub fn picture(self, picture: Picture) -> Self {
-        self.item(Item::Drawing(Box::new(picture)))
+        self.item(Item::Picture(Box::new(picture)))
     }
 
     /// A text to copy, such as settings or a secret that is shown once.
@@ -202,7 +202,7 @@ pub enum Item {
         text: String,
     },
     /// A wide picture of ours, which shrinks where there is little room.
-    Picture {
+    Preview {
         source: String,
         alt: String,
     },
@@ -211,8 +211,8 @@ pub enum Item {
         source: String,
         alt: String,
     },
-    /// Numbers, drawn on the server.
-    Drawing(Box<Picture>),
+    /// Drawn on the server.
+    Picture(Box<Picture>),
     Notices(Vec<Notice>),
 }
 
