@@ -4,6 +4,8 @@
 //! is rolled back takes no reason with it. It is bounded in time (`log.explain_for`), in number and in size, and holds no
 //! secret (LO-2): what may be a fact is decided by [`crate::model::explanation`].
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -190,18 +192,48 @@ pub async fn find(
         .await
 }
 
-/// Up to `limit` refusals, the newest first, beginning after the one with this time and reference.
+/// Where a part of the list begins: after this refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    at: Timestamp,
+    reference: String,
+}
+
+impl After {
+    pub fn of(told: &Told) -> Self {
+        Self { at: told.at, reference: told.reference.clone() }
+    }
+}
+
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.at.micros(), self.reference)
+    }
+}
+
+impl FromStr for After {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (at, reference) = text.split_once('.').ok_or("no part of the list begins there")?;
+        let at = at.parse().map_err(|_| "no part of the list begins there")?;
+        Ok(Self { at: Timestamp::from_micros(at), reference: reference.to_owned() })
+    }
+}
+
+/// Up to `limit` refusals, the newest first.
 pub async fn recent(
     app: &App,
     sought: Sought,
-    after: Option<(Timestamp, String)>,
+    after: Option<After>,
     limit: i64,
 ) -> Result<Vec<Told>, store::Error> {
     write(app).await?;
     let now = app.clock.now();
     app.db
         .read(move |db| {
-            let rows = refusals::recent(db, &sought, after.as_ref(), limit, now)?;
+            let after = after.as_ref().map(|after| (after.at, after.reference.as_str()));
+            let rows = refusals::recent(db, &sought, after, limit, now)?;
             rows.into_iter().map(|row| told(db, row)).collect()
         })
         .await

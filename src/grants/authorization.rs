@@ -12,7 +12,7 @@ use crate::identity::factor::Enrolled;
 use crate::identity::session::SignedIn;
 use crate::model::explanation::Rule;
 use crate::model::{
-    AuditAction, AuthMethod, Client, ClientKey, GrantId, OrganisationId, RequestId, SessionId,
+    AuditAction, AuthMethod, Client, ClientKey, GrantId, OrganisationId, RequestId, SessionId, UserId,
 };
 use crate::protocol::acr::{acr_answer, acr_for};
 use crate::protocol::authorize::AuthorizationRequest;
@@ -22,6 +22,7 @@ use crate::protocol::response::AuthorizationResponse;
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::store::authorization::{self, Code, Request};
+use crate::store::users::User;
 use crate::store::{self, Conn, consents, grants, sessions, users};
 use crate::tenancy::admission::{self, Acting, Refusal, Rules};
 use crate::tenancy::branding::{self, Brand};
@@ -128,6 +129,8 @@ async fn views(
             accounts
                 .iter()
                 .map(|account| {
+                    // Nor is anything else offered than what admission will allow.
+                    let vouched_by = store::federation::organisation_of_session(db, account.session.id)?;
                     let mut names: Vec<String> = account.user.username.iter().cloned().collect();
                     names.extend(users::emails(db, account.user.id)?.into_iter().map(|email| email.folded));
                     Ok(SessionView {
@@ -138,8 +141,8 @@ async fn views(
                         methods: account.methods.clone(),
                         has_factor: Enrolled::of(db, account.user.id)?.any(),
                         required: admission::required_of(db, &account.user, Some(&client), rules)?,
-                        organisations: organisations(db, account, &client, rules)?,
-                        remembered: remembered(db, account, client.key)?,
+                        organisations: organisations(db, &account.user, vouched_by, &client, rules)?,
+                        remembered: remembered(db, account.user.id, client.key)?,
                     })
                 })
                 .collect()
@@ -147,21 +150,21 @@ async fn views(
         .await
 }
 
-fn organisations(
+/// What the user may act for; `vouched_by` is the organisation whose own provider vouched, if one did.
+pub(super) fn organisations(
     db: &mut Conn,
-    account: &SignedIn,
+    user: &User,
+    vouched_by: Option<OrganisationId>,
     client: &Client,
     rules: Rules,
 ) -> Result<Vec<OrganisationView>, store::Error> {
     let mut views = Vec::new();
-    // Nor is anything else offered than what admission will allow.
-    let vouched_by = store::federation::organisation_of_session(db, account.session.id)?;
-    for one in membership::of_user(db, account.user.id)? {
+    for one in membership::of_user(db, user.id)? {
         if vouched_by.is_some_and(|only| only != one.organisation.id) {
             continue;
         }
         views.push(OrganisationView {
-            required: admission::required_in(db, &account.user, Some(client), one.demands_mfa(), rules)?,
+            required: admission::required_in(db, user, Some(client), one.demands_mfa(), rules)?,
             id: one.organisation.id,
             slug: one.organisation.slug,
         });
@@ -184,12 +187,13 @@ fn proven_at(db: &mut Conn, account: &SignedIn) -> Result<Timestamp, store::Erro
     Ok(oldest.map_or(began, |oldest| oldest.min(began)))
 }
 
-fn remembered(
+/// What the user allowed the client before.
+pub(super) fn remembered(
     db: &mut Conn,
-    account: &SignedIn,
+    user: UserId,
     client: crate::model::ClientKey,
 ) -> Result<Option<Allowed>, store::Error> {
-    let items = consents::items(db, account.user.id, client)?;
+    let items = consents::items(db, user, client)?;
     if items.is_empty() {
         return Ok(None);
     }

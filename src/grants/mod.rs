@@ -14,6 +14,7 @@ pub mod introspection;
 mod issue;
 pub mod pushed;
 pub mod refresh_token;
+pub mod rehearsal;
 pub mod revocation;
 pub mod token_exchange;
 pub mod userinfo;

@@ -237,7 +237,9 @@ fn flatten(prefix: &str, table: &toml::Table, into: &mut Catalogue) {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
             toml::Value::Table(inner) => flatten(&key, inner, into),
-            toml::Value::String(text) => drop(into.insert(key, text.clone())),
+            toml::Value::String(text) => {
+                assert!(into.insert(key.clone(), text.clone()).is_none(), "{key} stands twice");
+            }
             other => panic!("{key} is a {}, not a text", other.type_str()),
         }
     }

@@ -66,7 +66,7 @@ pub fn find(db: &mut Conn, reference: &str, now: Timestamp) -> Result<Option<Ref
 pub fn recent(
     db: &mut Conn,
     sought: &Sought,
-    after: Option<&(Timestamp, String)>,
+    after: Option<(Timestamp, &str)>,
     limit: i64,
     now: Timestamp,
 ) -> Result<Vec<Refusal>, Error> {
@@ -87,8 +87,8 @@ pub fn recent(
         found = found.filter(refusals::organisation_id.eq(organisation));
     }
     if let Some((at, reference)) = after {
-        found = found
-            .filter(refusals::at.lt(*at).or(refusals::at.eq(*at).and(refusals::reference.lt(reference))));
+        found =
+            found.filter(refusals::at.lt(at).or(refusals::at.eq(at).and(refusals::reference.lt(reference))));
     }
     Ok(found
         .order((refusals::at.desc(), refusals::reference.desc()))

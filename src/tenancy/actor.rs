@@ -35,8 +35,9 @@ impl Actor {
         }
     }
 
-    /// Whose a key is that this one makes: a member's, or the organisation's own (AK-2).
-    pub(super) fn owner(self) -> Option<UserId> {
+    /// The member whose word it is: a key that they make is theirs (AK-2), and they do not change their own membership
+    /// (OR-3). Whoever runs the instance is none, whatever else they are.
+    pub(super) fn member(self) -> Option<UserId> {
         match self {
             Self::Operator | Self::Administrator(_) | Self::Service(_) => None,
             Self::Member(user) => Some(user),

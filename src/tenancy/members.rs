@@ -359,7 +359,7 @@ pub(super) fn begin(
 impl Authority {
     /// Whether whoever acts may change anything about this user, who has these roles in the organisation.
     fn check_touches(&self, user: UserId, held: &[Held]) -> Result<(), MemberError> {
-        if self.actor.user() == Some(user) {
+        if self.actor.member() == Some(user) {
             return Err(MemberError::OwnMembership);
         }
         if held.iter().any(|held| held.role.rank > self.rank) {

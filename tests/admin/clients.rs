@@ -134,7 +134,7 @@ on_both_databases! {
 
         app.advance(Duration::from_secs(6 * 60));
         let page = browser.get(&format!("{at}/rotate-secret")).await;
-        assert!(!page.url.ends_with("/rotate-secret") && !page.has_id("rotate-secret"), "SE-7: {}", page.text());
+        assert!(page.url.contains("/login") && !page.has_id("rotate-secret"), "SE-7: {}", page.text());
     }
 
     async fn an_application_is_edited_disabled_enabled_and_removed(database) {
@@ -173,5 +173,54 @@ on_both_databases! {
         let page = browser.get(&format!("{at}/remove")).await;
         press(&mut browser, &page, "/remove").await;
         assert_eq!(browser.get(at).await.status, 404);
+    }
+
+    async fn ar_2_a_test_tells_what_a_sign_in_would_come_to_and_does_nothing(database) {
+        let (app, mut browser) = console(database).await;
+        registered(&app, "calendar", "Calendar", "https://calendar.example.com/cb").await;
+        app.user("ada").await;
+        let at = "/admin/clients/calendar/test";
+        assert!(browser.get(at).await.has_id("rehearse"));
+        let page = browser.get(&format!("{at}?scope=openid+email+nonsense")).await;
+        assert!(page.text().contains("1. The sign-in page") && !page.text().contains("2."), "{}", page.text());
+        assert!(page.html.contains("<code>nonsense</code>"), "what is left out is told: {}", page.text());
+
+        let asks = |rest: &str| format!("{at}?user=ada%40example.com&scope=openid+email{rest}");
+        let page = browser.get(&asks("")).await;
+        let text = page.text();
+        for said in ["1. The sign-in page", "2. The question for consent", "3. Back to the application with a code"] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        let page = browser.get(&asks("&signed_in=yes")).await;
+        assert!(page.text().contains("1. The question for consent"), "{}", page.text());
+        for prompt in ["login", "select_account"] {
+            let page = browser.get(&asks(&format!("&signed_in=yes&prompt={prompt}"))).await;
+            assert!(page.text().contains("3. Back to the application with a code"), "{prompt}: {}", page.text());
+        }
+        let page = browser.get(&asks("&prompt=none")).await;
+        assert!(page.html.contains("<code>login_required</code>"), "{}", page.text());
+        let page = browser.get(&asks("&prompt=none&signed_in=yes")).await;
+        assert!(page.html.contains("<code>consent_required</code>"), "{}", page.text());
+        let page = browser.get(&asks("&organization=nowhere")).await;
+        assert!(page.html.contains("<code>access_denied</code>"), "{}", page.text());
+        let page = browser.get(&asks("&redirect_uri=https%3A%2F%2Fevil.example%2Fcb")).await;
+        assert!(page.text().contains("not registered for this client"), "{}", page.text());
+        let page = browser.get(&format!("{at}?user=nobody&scope=openid")).await;
+        assert!(page.has_id("user-error"), "{}", page.text());
+
+        let edit = browser.get("/admin/clients/calendar/edit").await;
+        let sent = [("require_mfa", "yes"), ("first_party", "yes"), ("initiate", "https://calendar.example.com/start")];
+        browser.submit(&edit, "edit-client", &sent, None).await;
+        let page = browser.get(&asks("")).await;
+        assert!(page.text().contains("2. Setting up a second factor") && page.text().contains("requires two factors"), "{}", page.text());
+        assert!(page.text().contains("3. Back to the application with a code"), "{}", page.text());
+        assert!(page.links().iter().any(|link| link.starts_with("https://calendar.example.com/start?iss=")), "{:?}", page.links());
+
+        let page = browser.get("/admin/users?q=ada").await;
+        let ada = page.links().into_iter().find(|link| link.contains("/users/usr_")).expect("her page");
+        let question = browser.get(&format!("{ada}/disable")).await;
+        press(&mut browser, &question, "/disable").await;
+        let page = browser.get(&asks("&signed_in=yes")).await;
+        assert!(page.text().contains("nothing is issued") && page.text().contains("disabled"), "{}", page.text());
     }
 }

@@ -127,6 +127,16 @@ on_both_databases! {
         assert!(other.text().contains("Nobody administers this organization"), "{}", other.text());
         assert_eq!(mailed(&app, "new@example.com").await, 1);
 
+        // Whoever runs the instance may come to administer an organisation of it, and leave it again.
+        let page = browser.get(&format!("{at}/members/new")).await;
+        let own = [("user", "root@example.com"), ("roles.admin", "yes")];
+        let page = browser.submit(&page, "add-member", &own, None).await;
+        assert!(page.has_id("done") && page.text().contains("Administrator"), "{}", page.text());
+        let remove = page.links().into_iter().find(|link| link.ends_with("/remove")).expect("a way");
+        let page = browser.get(&remove).await;
+        let page = press(&mut browser, &page, "/remove").await;
+        assert!(page.has_id("done"), "{}", page.text());
+
         let page = browser.get(&format!("{at}/suspend")).await;
         let page = press(&mut browser, &page, "/suspend").await;
         assert!(page.has_id("done") && page.text().contains("suspended"), "{}", page.text());

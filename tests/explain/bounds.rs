@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::explain::{self, Book, Sought};
+use countersign::explain::{self, After, Book, Sought};
 use countersign::model::RefusalKind;
 use countersign::store::jobs;
 
@@ -119,7 +119,7 @@ on_both_databases! {
         loop {
             let page = explain::recent(&app.app, of_client.clone(), after.clone(), 2).await.unwrap();
             let Some(last) = page.last() else { break };
-            after = Some((last.at, last.reference.clone()));
+            after = Some(After::of(last));
             seen.extend(page.into_iter().map(|told| told.reference));
         }
         references.reverse();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{assert_told, shown, why};
+use crate::federation::World;
 use crate::login::{link, mails};
 use crate::on_both_databases;
 use crate::support::{PASSWORD, Settings, TestApp};
@@ -83,6 +84,26 @@ on_both_databases! {
         let found = why(&app, &shown(&refused)).await;
         assert_told(&found, "factor_wrong", &[("shown", "a code of an authenticator application")]);
         assert_eq!(found.account.map(|account| account.id), Some(ada));
+    }
+
+    async fn lo_3_fe_4_what_a_provider_says_wrongly_is_told_with_the_offset_of_its_clock(database) {
+        let world = World::of(database, "oidc").await;
+        let now = world.app.clock.now().seconds();
+        for (claims, reason) in [
+            (json!({ "exp": now - 95 }), "its exp is -95 seconds ahead of our clock"),
+            (json!({ "iat": now + 120 }), "its iat is 120 seconds ahead of our clock"),
+            (json!({ "nonce": "of another attempt" }), "nonce"),
+            (json!({ "aud": "another" }), "audience"),
+        ] {
+            world.mock.claim(claims);
+            let page = world.sign_in(&mut world.app.browser()).await;
+            let found = why(&world.app, &shown(&page)).await;
+            assert_told(&found, "provider_token", &[("provider", "oidc")]);
+            let told = found.told.facts.iter().find(|fact| fact.name == "reason").expect("a reason");
+            assert!(told.value.to_lowercase().contains(reason), "{reason}: {}", told.value);
+        }
+        let stale = world.app.browser().get("/login/federation/oidc/callback?state=x&code=y").await;
+        assert_told(&why(&world.app, &shown(&stale)).await, "provider_stale", &[]);
     }
 
     async fn lo_3_lg_1_an_api_that_signs_in_has_the_reference_in_its_header(database) {

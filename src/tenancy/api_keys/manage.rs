@@ -40,7 +40,7 @@ pub async fn create(
         name: new.name.clone(),
         digest: text.digest(),
         hint: api_key::hint(&text),
-        created_by: actor.owner(),
+        created_by: actor.member(),
         created_at: scribe.now,
         expires_at: new.lasts.map(|lasts| scribe.now.plus(lasts)),
         last_used_at: None,

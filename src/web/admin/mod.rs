@@ -7,6 +7,7 @@
 pub mod access;
 mod audit;
 mod clients;
+mod explain;
 mod front;
 mod keys;
 mod list;
@@ -64,6 +65,7 @@ use table;
 /// Every area's routes.
 const AREAS: &[&[Route]] = &[
     audit::ROUTES,
+    explain::ROUTES,
     front::ROUTES,
     mail::ROUTES,
     organisations::list::ROUTES,

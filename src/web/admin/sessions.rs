@@ -24,9 +24,9 @@ const SESSIONS: &str = "/admin/sessions";
 const GRANTS: &str = "/admin/grants";
 
 fn sheet(ui: &Ui<'_>, path: &str) -> Sheet {
-    Sheet::new(Place::Sessions, ui.t("console.place.sessions")).lead(ui.t("sessions.lead")).tabs(vec![
-        Link::tab(ui.t("sessions.browsers"), SESSIONS, path == SESSIONS),
-        Link::tab(ui.t("sessions.grants"), GRANTS, path == GRANTS),
+    Sheet::new(Place::Sessions, ui.t("console.place.sessions")).lead(ui.t("signed_in.lead")).tabs(vec![
+        Link::tab(ui.t("signed_in.browsers"), SESSIONS, path == SESSIONS),
+        Link::tab(ui.t("signed_in.grants"), GRANTS, path == GRANTS),
     ])
 }
 
@@ -55,18 +55,18 @@ async fn sessions(console: Console) -> Result<HttpResponse, PageFailure> {
             ]
         });
         let head = [
-            ui.t("sessions.who"),
+            ui.t("signed_in.who"),
             ui.t("users.browser"),
             ui.t("users.ip"),
             ui.t("users.by"),
-            ui.t("sessions.since"),
+            ui.t("signed_in.since"),
             ui.t("users.last_seen"),
             ui.t("users.act"),
         ];
         let card = Card::plain("browsers");
         let card = match found.is_empty() {
-            true => card.empty(ui.t("sessions.none"), None),
-            false => card.table(Table::new(ui.t("sessions.browsers"), head).rows(rows).pages(next, first)),
+            true => card.empty(ui.t("signed_in.none"), None),
+            false => card.table(Table::new(ui.t("signed_in.browsers"), head).rows(rows).pages(next, first)),
         };
         sheet(ui, SESSIONS).card(card)
     }))
@@ -91,12 +91,12 @@ async fn grants(console: Console) -> Result<HttpResponse, PageFailure> {
             let (client_id, name) = &held.client;
             let name = if name.is_empty() { client_id } else { name };
             let who = label(&held.user, None);
-            let revoke = Button::new(ui.t("sessions.take"), "/admin/grants/revoke")
+            let revoke = Button::new(ui.t("signed_in.take"), "/admin/grants/revoke")
                 .with("grant", held.grant.id.to_string())
                 .about(format!("{name}, {who}"));
             let offline = match held.grant.offline {
-                true => Cell::tag(Tone::Plain, ui.t("sessions.offline")),
-                false => Cell::text(ui.t("sessions.with_session")),
+                true => Cell::tag(Tone::Plain, ui.t("signed_in.offline")),
+                false => Cell::text(ui.t("signed_in.with_session")),
             };
             vec![
                 Cell::link(who, format!("/admin/users/{}", held.user.id)),
@@ -108,17 +108,17 @@ async fn grants(console: Console) -> Result<HttpResponse, PageFailure> {
             ]
         });
         let head = [
-            ui.t("sessions.who"),
-            ui.t("sessions.client"),
-            ui.t("sessions.lasts"),
-            ui.t("sessions.since"),
-            ui.t("sessions.until"),
+            ui.t("signed_in.who"),
+            ui.t("signed_in.client"),
+            ui.t("signed_in.lasts"),
+            ui.t("signed_in.since"),
+            ui.t("signed_in.until"),
             ui.t("users.act"),
         ];
         let card = Card::plain("grants");
         let card = match found.is_empty() {
-            true => card.empty(ui.t("sessions.no_grants"), None),
-            false => card.table(Table::new(ui.t("sessions.grants"), head).rows(rows).pages(next, first)),
+            true => card.empty(ui.t("signed_in.no_grants"), None),
+            false => card.table(Table::new(ui.t("signed_in.grants"), head).rows(rows).pages(next, first)),
         };
         sheet(ui, GRANTS).card(card)
     }))

@@ -5,7 +5,10 @@ use actix_web::HttpResponse;
 
 use super::access::{Change, Console};
 use super::{Route, table};
+use crate::model::OrganisationId;
+use crate::model::role::SHIPPED;
 use crate::tenancy::beginning::{self, Beginning};
+use crate::tenancy::members::{self, Assignment, MemberError};
 use crate::tenancy::organisations::{self, OrganisationError};
 use crate::tenancy::post::{self, State};
 use crate::web::failure::PageFailure;
@@ -138,9 +141,8 @@ fn watch(ui: &Ui<'_>, begun: &Beginning) -> Card {
 /// `POST /admin/setup/organization`: makes it, with whoever makes it as its administrator.
 async fn organisation(change: Change) -> Result<HttpResponse, PageFailure> {
     let (name, slug) = (change.text("name"), change.text("slug"));
-    let (app, founder) = (change.app(), change.account().user.id);
-    match organisations::found(app, founder, slug, name, &change.origin).await {
-        Ok(_) => Ok(change.done(PATH, "created")),
+    match organisations::create(change.app(), slug, name, &change.origin).await {
+        Ok(created) => join(&change, created.organisation.id).await,
         Err(error) => {
             let wrong = match error {
                 OrganisationError::BadSlug(_) => ("slug", "setup_guide.bad_slug"),
@@ -158,5 +160,17 @@ async fn organisation(change: Change) -> Result<HttpResponse, PageFailure> {
                 sheet(ui, &begun, &session, form, true)
             }))
         }
+    }
+}
+
+/// Whoever made the organisation administers it.
+async fn join(change: &Change, organisation: OrganisationId) -> Result<HttpResponse, PageFailure> {
+    let [administrator, ..] = SHIPPED;
+    let user = change.account().user.id;
+    let own = Assignment { user, workspace: None, roles: vec![administrator.key.to_owned()] };
+    match members::add(change.app(), change.actor(), organisation, own, &change.origin).await {
+        Ok(_) => Ok(change.done(PATH, "created")),
+        Err(MemberError::Store(error)) => Err(error.into()),
+        Err(other) => Err(PageFailure::Internal(other.to_string())),
     }
 }

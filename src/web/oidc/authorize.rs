@@ -173,7 +173,7 @@ async fn client_of(
 }
 
 /// Checks a request's parameters, whether they come through the browser or are pushed.
-pub(super) async fn validate(
+pub(in crate::web) async fn validate(
     app: &App,
     params: &Params,
     client: Option<&Client>,

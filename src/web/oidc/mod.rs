@@ -12,6 +12,8 @@ mod revoke;
 mod token;
 mod userinfo;
 
+pub(in crate::web) use authorize::validate;
+
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};
 

@@ -9,6 +9,7 @@ use crate::protocol::metadata::OWN_ALGS;
 use crate::protocol::redirect::{BadAddress, check_registration};
 use crate::protocol::scope::STANDARD;
 use crate::tenancy::clients::{ClientError, Keys};
+use crate::tenancy::management;
 use crate::web::page::admin::{Field, Kind, Pick, picked};
 use crate::web::ui::Ui;
 
@@ -153,10 +154,16 @@ pub(super) fn scopes(ui: &Ui<'_>, has_users: bool, resources: &[Resource], own: 
     Field::new(Kind::Checks(picks), "scopes", ui.t("clients.scopes")).hint(hint)
 }
 
+/// Whether a client may be the server of the resource: of all but the management API, which is our own.
+pub(super) fn can_be_served(resource: &Resource) -> bool {
+    !resource.scopes.keys().any(|scope| management::is_own_scope(scope))
+}
+
 /// The resources that it may be the server of.
 pub(super) fn audiences(ui: &Ui<'_>, resources: &[Resource], own: &[String]) -> Field {
     let picks = resources
         .iter()
+        .filter(|resource| can_be_served(resource))
         .map(|resource| {
             Pick::new(&resource.identifier, &resource.name)
                 .hint(&resource.identifier)

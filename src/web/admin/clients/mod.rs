@@ -1,11 +1,12 @@
 //! `/admin/clients`: the applications that ask for tokens.
 //!
 //! A client is made from a kind with the defaults explained ([`new`]); what it says of itself is changed by [`edit`], its
-//! secrets by [`secret`]. [`settings`] has what developers copy.
+//! secrets by [`secret`]. [`settings`] has what developers copy, [`rehearsal`] tells what a sign-in would come to.
 
 mod edit;
 mod fields;
 mod new;
+mod rehearsal;
 mod secret;
 mod settings;
 mod snippets;
@@ -33,6 +34,7 @@ pub const ROUTES: &[Route] = table! {
     get "/admin/clients/{client}/edit" instance change edit::show;
     post "/admin/clients/{client}/edit" instance change edit::save;
     get "/admin/clients/{client}/settings" instance see settings::show;
+    get "/admin/clients/{client}/test" instance see rehearsal::show;
     get "/admin/clients/{client}/rotate-secret" instance destroy secret::ask_rotate;
     post "/admin/clients/{client}/rotate-secret" instance destroy secret::rotate;
     get "/admin/clients/{client}/end-secret" instance destroy secret::ask_end;
@@ -197,6 +199,9 @@ fn overview(ui: &Ui<'_>, client: &Client, may: bool) -> Card {
         fact("clients.since", Cell::Time(client.created_at)),
     ];
     let mut links = vec![Link::new(ui.t("clients.settings"), format!("{at}/settings"))];
+    if Kind::of(client).has_users() {
+        links.push(Link::new(ui.t("clients.test"), format!("{at}/test")));
+    }
     if may {
         links.insert(0, Link::primary(ui.t("clients.edit"), format!("{at}/edit")));
     }

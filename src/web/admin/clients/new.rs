@@ -80,7 +80,7 @@ fn form_sheet(ui: &Ui<'_>, kind: Kind, resources: &[Resource], form: Form) -> Sh
         .under(ui.t("console.place.clients"), PATH)
         .under(ui.t("clients.new"), AT)
         .lead(what);
-    if kind == Kind::Api && resources.is_empty() {
+    if kind == Kind::Api && !resources.iter().any(fields::can_be_served) {
         let make = Link::primary(ui.t("resources.new"), "/admin/resources/new");
         return sheet.card(Card::plain("no-resource").empty(ui.t("clients.api_needs_resource"), Some(make)));
     }

@@ -131,15 +131,16 @@ fn end_sheet(ui: &Ui<'_>, client: &Client, form: Form) -> Sheet {
     about(ui, client, ui.t("clients.end_secret")).card(Card::plain("question").text(text).form(form))
 }
 
-/// The oldest one is the one that is mostly meant.
+/// The one that was replaced is the one that is mostly meant.
 fn end_form(ui: &Ui<'_>, client: &Client, now: Timestamp) -> Form {
-    let live = client.secrets.iter().filter(|secret| is_live(secret, now));
-    let picks = live.enumerate().map(|(at, secret)| {
+    let live: Vec<_> = client.secrets.iter().filter(|secret| is_live(secret, now)).collect();
+    let meant = live.iter().position(|secret| secret.expires_at.is_some()).unwrap_or_default();
+    let picks = live.iter().enumerate().map(|(at, secret)| {
         let until = secret.expires_at.map_or(ui.t("clients.secret_stays").to_owned(), |end| ui.date(end));
         let since = ui.date(secret.created_at);
         Pick::new(secret.id.to_string(), secret.id.to_string())
             .hint(ui.with("clients.secret_span", &[("since", since), ("until", until)]))
-            .picked(at == 0)
+            .picked(at == meant)
     });
     let at = path_of(client.key);
     Form::new("end-secret", format!("{at}/end-secret"), ui.t("clients.end_secret"))

@@ -34,7 +34,7 @@ fn path_of(organisation: OrganisationId) -> String {
 
 /// The pages beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tab {
+pub(super) enum Tab {
     Overview,
     Members,
     Invitations,
@@ -43,10 +43,11 @@ enum Tab {
     Domains,
     Branding,
     ApiKeys,
+    Explain,
 }
 
 impl Tab {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Overview,
         Self::Members,
         Self::Invitations,
@@ -55,6 +56,7 @@ impl Tab {
         Self::Domains,
         Self::Branding,
         Self::ApiKeys,
+        Self::Explain,
     ];
 
     fn label(self, ui: &Ui<'_>) -> &'static str {
@@ -67,10 +69,11 @@ impl Tab {
             Self::Domains => ui.t("domains.title"),
             Self::Branding => ui.t("branding.title"),
             Self::ApiKeys => ui.t("console.place.api_keys"),
+            Self::Explain => ui.t("console.place.explain"),
         }
     }
 
-    fn path(self, of: OrganisationId) -> String {
+    pub(super) fn path(self, of: OrganisationId) -> String {
         let at = path_of(of);
         match self {
             Self::Overview => at,
@@ -81,12 +84,13 @@ impl Tab {
             Self::Domains => format!("{at}/domains"),
             Self::Branding => format!("{at}/branding"),
             Self::ApiKeys => format!("{at}/api-keys"),
+            Self::Explain => format!("{at}/explain"),
         }
     }
 }
 
 /// One of the pages beside each other.
-fn sheet(ui: &Ui<'_>, of: &Organisation, tab: Tab) -> Sheet {
+pub(super) fn sheet(ui: &Ui<'_>, of: &Organisation, tab: Tab) -> Sheet {
     let tabs = Tab::ALL.iter().map(|one| Link::tab(one.label(ui), one.path(of.id), *one == tab)).collect();
     let title = if tab == Tab::Overview { of.name.as_str() } else { tab.label(ui) };
     let sheet = Sheet::new(Place::Organisations, title).under(ui.t("console.place.organisations"), PATH);
@@ -98,7 +102,7 @@ fn sheet(ui: &Ui<'_>, of: &Organisation, tab: Tab) -> Sheet {
 }
 
 /// A page below one of them.
-fn below(ui: &Ui<'_>, of: &Organisation, tab: Tab, title: impl Into<String>) -> Sheet {
+pub(super) fn below(ui: &Ui<'_>, of: &Organisation, tab: Tab, title: impl Into<String>) -> Sheet {
     let sheet = Sheet::new(Place::Organisations, title)
         .under(ui.t("console.place.organisations"), PATH)
         .under(&of.name, path_of(of.id));

@@ -70,29 +70,29 @@ fn kind_word(ui: &Ui<'_>, kind: ProviderKind) -> &'static str {
     match kind {
         ProviderKind::Google => "Google",
         ProviderKind::Microsoft => "Microsoft",
-        ProviderKind::Oidc => ui.t("providers.oidc"),
+        ProviderKind::Oidc => ui.t("upstream_console.oidc"),
     }
 }
 
 fn first_word(ui: &Ui<'_>, first: FirstSignIn) -> &'static str {
     match first {
-        FirstSignIn::CreateOrganisation => ui.t("providers.first.create"),
-        FirstSignIn::InvitedOnly => ui.t("providers.first.invited"),
-        FirstSignIn::Refuse => ui.t("providers.first.refuse"),
+        FirstSignIn::CreateOrganisation => ui.t("upstream_console.first.create"),
+        FirstSignIn::InvitedOnly => ui.t("upstream_console.first.invited"),
+        FirstSignIn::Refuse => ui.t("upstream_console.first.refuse"),
     }
 }
 
 fn state(ui: &Ui<'_>, status: Status) -> Cell {
     match status {
-        Status::Active => Cell::tag(Tone::Good, ui.t("providers.active")),
-        Status::Disabled => Cell::tag(Tone::Bad, ui.t("providers.disabled")),
+        Status::Active => Cell::tag(Tone::Good, ui.t("upstream_console.active")),
+        Status::Disabled => Cell::tag(Tone::Bad, ui.t("upstream_console.disabled")),
     }
 }
 
 fn source(ui: &Ui<'_>, upstream: &Upstream) -> &'static str {
     match upstream.configured {
-        true => ui.t("providers.configured"),
-        false => ui.t("providers.stored"),
+        true => ui.t("upstream_console.configured"),
+        false => ui.t("upstream_console.stored"),
     }
 }
 
@@ -101,16 +101,16 @@ async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
     let all = providers::all(console.app()).await?;
     let may = console.may_change();
     Ok(console.show(|ui| {
-        let make = Link::primary(ui.t("providers.new"), "/admin/providers/new");
+        let make = Link::primary(ui.t("upstream_console.new"), "/admin/providers/new");
         let card = Card::plain("providers");
         let card = match all.is_empty() {
-            true => card.empty(ui.t("providers.none"), may.then_some(make)),
+            true => card.empty(ui.t("upstream_console.none"), may.then_some(make)),
             false => {
                 let head = [
-                    ui.t("providers.name"),
-                    ui.t("providers.kind"),
-                    ui.t("providers.source"),
-                    ui.t("providers.state"),
+                    ui.t("upstream_console.name"),
+                    ui.t("upstream_console.kind"),
+                    ui.t("upstream_console.source"),
+                    ui.t("upstream_console.state"),
                 ];
                 let links = if may { vec![make] } else { Vec::new() };
                 card.links(links).table(
@@ -119,7 +119,7 @@ async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
                 )
             }
         };
-        Sheet::new(Place::Providers, ui.t("console.place.providers")).lead(ui.t("providers.lead")).card(card)
+        Sheet::new(Place::Providers, ui.t("console.place.providers")).lead(ui.t("upstream_console.lead")).card(card)
     }))
 }
 
@@ -147,37 +147,37 @@ async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
     Ok(console.show(|ui| {
         let settings = &upstream.settings;
         let fact = |key: &'static str, cell: Cell| (ui.t(key).to_owned(), cell);
-        let owner = owner.as_ref().map_or(Cell::text(ui.t("providers.everybody")), |owner| {
+        let owner = owner.as_ref().map_or(Cell::text(ui.t("upstream_console.everybody")), |owner| {
             Cell::link(&owner.name, format!("/admin/organizations/{}", owner.slug))
         });
         let facts = vec![
-            fact("providers.state", state(ui, upstream.status)),
-            fact("providers.kind", Cell::text(kind_word(ui, settings.kind))),
-            fact("providers.id", Cell::code(&settings.id)),
-            fact("providers.issuer", settings.issuer.as_ref().map_or(Cell::Nothing, Cell::code)),
-            fact("providers.client_id", Cell::code(&settings.client_id)),
-            fact("providers.tenants", codes(&settings.tenants)),
-            fact("providers.domains", codes(&settings.email_domains)),
-            fact("providers.scopes", codes(&settings.scopes)),
-            fact("providers.first_sign_in", Cell::text(first_word(ui, first))),
-            fact("providers.for_whom", owner),
-            fact("providers.source", Cell::text(source(ui, &upstream))),
+            fact("upstream_console.state", state(ui, upstream.status)),
+            fact("upstream_console.kind", Cell::text(kind_word(ui, settings.kind))),
+            fact("upstream_console.id", Cell::code(&settings.id)),
+            fact("upstream_console.issuer", settings.issuer.as_ref().map_or(Cell::Nothing, Cell::code)),
+            fact("upstream_console.client_id", Cell::code(&settings.client_id)),
+            fact("upstream_console.tenants", codes(&settings.tenants)),
+            fact("upstream_console.domains", codes(&settings.email_domains)),
+            fact("upstream_console.scopes", codes(&settings.scopes)),
+            fact("upstream_console.first_sign_in", Cell::text(first_word(ui, first))),
+            fact("upstream_console.for_whom", owner),
+            fact("upstream_console.source", Cell::text(source(ui, &upstream))),
         ];
         let at = path_of(&settings.id);
         let mut card = Card::plain("provider");
         if upstream.configured {
-            card = card.item(Item::Note(Tone::Plain, ui.t("providers.configured_text").to_owned()));
+            card = card.item(Item::Note(Tone::Plain, ui.t("upstream_console.configured_text").to_owned()));
         }
         let mut links = Vec::new();
         if may {
-            links.push(Link::primary(ui.t("providers.try"), format!("{at}/trial")));
+            links.push(Link::primary(ui.t("upstream_console.try"), format!("{at}/trial")));
             if !upstream.configured {
-                links.push(Link::new(ui.t("providers.edit"), format!("{at}/edit")));
+                links.push(Link::new(ui.t("upstream_console.edit"), format!("{at}/edit")));
             }
         }
         Sheet::new(Place::Providers, settings.label())
             .under(ui.t("console.place.providers"), PATH)
-            .card(card.facts(facts).links(links).code(ui.t("providers.callback"), &callback))
+            .card(card.facts(facts).links(links).code(ui.t("upstream_console.callback"), &callback))
             .maybe((may && !upstream.configured).then(|| endings(ui, &upstream)))
     }))
 }
@@ -191,14 +191,14 @@ fn codes(values: &[String]) -> Cell {
 
 fn endings(ui: &Ui<'_>, upstream: &Upstream) -> Card {
     let at = path_of(&upstream.settings.id);
-    let card = Card::new("endings", ui.t("providers.endings"));
-    let remove = Link::grave(ui.t("providers.remove"), format!("{at}/remove"));
+    let card = Card::new("endings", ui.t("upstream_console.endings"));
+    let remove = Link::grave(ui.t("upstream_console.remove"), format!("{at}/remove"));
     match upstream.status {
         Status::Active => {
-            card.links(vec![Link::grave(ui.t("providers.disable"), format!("{at}/disable")), remove])
+            card.links(vec![Link::grave(ui.t("upstream_console.disable"), format!("{at}/disable")), remove])
         }
         Status::Disabled => card
-            .buttons(vec![Button::new(ui.t("providers.enable"), format!("{at}/enable"))])
+            .buttons(vec![Button::new(ui.t("upstream_console.enable"), format!("{at}/enable"))])
             .links(vec![remove]),
     }
 }
@@ -213,7 +213,7 @@ fn question(ui: &Ui<'_>, upstream: &Upstream, act: &str, title: &'static str, te
 
 async fn ask_disable(console: Console) -> Result<HttpResponse, PageFailure> {
     let upstream = stored(&console).await?;
-    Ok(console.show(|ui| question(ui, &upstream, "disable", "providers.disable", "providers.disable_text")))
+    Ok(console.show(|ui| question(ui, &upstream, "disable", "upstream_console.disable", "upstream_console.disable_text")))
 }
 
 async fn disable(change: Change) -> Result<HttpResponse, PageFailure> {
@@ -230,7 +230,7 @@ async fn enable(change: Change) -> Result<HttpResponse, PageFailure> {
 
 async fn ask_remove(console: Console) -> Result<HttpResponse, PageFailure> {
     let upstream = stored(&console).await?;
-    Ok(console.show(|ui| question(ui, &upstream, "remove", "providers.remove", "providers.remove_text")))
+    Ok(console.show(|ui| question(ui, &upstream, "remove", "upstream_console.remove", "upstream_console.remove_text")))
 }
 
 async fn remove(change: Change) -> Result<HttpResponse, PageFailure> {

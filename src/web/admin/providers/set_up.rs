@@ -36,16 +36,16 @@ fn free_id(kind: ProviderKind, taken: &[String]) -> String {
 }
 
 fn kinds(ui: &Ui<'_>) -> Sheet {
-    let sheet = Sheet::new(Place::Providers, ui.t("providers.new"))
+    let sheet = Sheet::new(Place::Providers, ui.t("upstream_console.new"))
         .under(ui.t("console.place.providers"), PATH)
-        .lead(ui.t("providers.new_lead"));
+        .lead(ui.t("upstream_console.new_lead"));
     ProviderKind::ALL.iter().fold(sheet, |sheet, kind| {
         let what = match kind {
-            ProviderKind::Google => ui.t("providers.what.google"),
-            ProviderKind::Microsoft => ui.t("providers.what.microsoft"),
-            ProviderKind::Oidc => ui.t("providers.what.oidc"),
+            ProviderKind::Google => ui.t("upstream_console.what.google"),
+            ProviderKind::Microsoft => ui.t("upstream_console.what.microsoft"),
+            ProviderKind::Oidc => ui.t("upstream_console.what.oidc"),
         };
-        let title = ui.with("providers.new_of", &[("kind", kind_word(ui, *kind))]);
+        let title = ui.with("upstream_console.new_of", &[("kind", kind_word(ui, *kind))]);
         let link = Link::new(title, format!("{AT}?kind={}", kind.as_str()));
         sheet.card(Card::new(kind.as_str(), kind_word(ui, *kind)).text(what).links(vec![link]))
     })
@@ -53,29 +53,29 @@ fn kinds(ui: &Ui<'_>) -> Sheet {
 
 fn new_sheet(ui: &Ui<'_>, kind: ProviderKind, callback: &str, form: Form) -> Sheet {
     let steps = match kind {
-        ProviderKind::Google => ui.t("providers.steps.google"),
-        ProviderKind::Microsoft => ui.t("providers.steps.microsoft"),
-        ProviderKind::Oidc => ui.t("providers.steps.oidc"),
+        ProviderKind::Google => ui.t("upstream_console.steps.google"),
+        ProviderKind::Microsoft => ui.t("upstream_console.steps.microsoft"),
+        ProviderKind::Oidc => ui.t("upstream_console.steps.oidc"),
     };
-    Sheet::new(Place::Providers, ui.with("providers.new_of", &[("kind", kind_word(ui, kind))]))
+    Sheet::new(Place::Providers, ui.with("upstream_console.new_of", &[("kind", kind_word(ui, kind))]))
         .under(ui.t("console.place.providers"), PATH)
-        .under(ui.t("providers.new"), AT)
+        .under(ui.t("upstream_console.new"), AT)
         .card(
-            Card::new("there", ui.t("providers.step_there"))
+            Card::new("there", ui.t("upstream_console.step_there"))
                 .text(steps)
-                .code(ui.t("providers.callback"), callback)
-                .hint(ui.t("providers.callback_hint")),
+                .code(ui.t("upstream_console.callback"), callback)
+                .hint(ui.t("upstream_console.callback_hint")),
         )
-        .card(Card::new("here", ui.t("providers.step_here")).form(form))
+        .card(Card::new("here", ui.t("upstream_console.step_here")).form(form))
 }
 
 fn new_form(ui: &Ui<'_>, kind: ProviderKind, id: &str) -> Form {
-    let form = Form::new("new-provider", AT, ui.t("providers.create"))
+    let form = Form::new("new-provider", AT, ui.t("upstream_console.create"))
         .field(Field::hidden("kind", kind.as_str()))
-        .field(Field::text("id", ui.t("providers.id")).value(id).hint(ui.t("providers.id_hint")).required());
-    let secret = Field::new(Kind::Secret, "client_secret", ui.t("providers.client_secret"));
+        .field(Field::text("id", ui.t("upstream_console.id")).value(id).hint(ui.t("upstream_console.id_hint")).required());
+    let secret = Field::new(Kind::Secret, "client_secret", ui.t("upstream_console.client_secret"));
     let secret = match kind {
-        ProviderKind::Oidc => secret.hint(ui.t("providers.secret_optional")),
+        ProviderKind::Oidc => secret.hint(ui.t("upstream_console.secret_optional")),
         _ => secret.required(),
     };
     common(ui, form, kind, None, secret).cancel(AT)
@@ -86,70 +86,70 @@ fn common(ui: &Ui<'_>, form: Form, kind: ProviderKind, own: Option<&Provider>, s
     let text = |value: Option<&String>| value.cloned().unwrap_or_default();
     let lines = |values: Option<&Vec<String>>| values.map(|values| values.join("\n")).unwrap_or_default();
     let mut form = form.field(
-        Field::text("name", ui.t("providers.name"))
+        Field::text("name", ui.t("upstream_console.name"))
             .value(text(own.and_then(|own| own.name.as_ref())))
-            .hint(ui.t("providers.name_hint")),
+            .hint(ui.t("upstream_console.name_hint")),
     );
     if kind == ProviderKind::Oidc {
         form = form.field(
-            Field::text("issuer", ui.t("providers.issuer"))
+            Field::text("issuer", ui.t("upstream_console.issuer"))
                 .value(text(own.and_then(|own| own.issuer.as_ref())))
-                .hint(ui.t("providers.issuer_hint"))
+                .hint(ui.t("upstream_console.issuer_hint"))
                 .required(),
         );
     }
     form = form
         .field(
-            Field::text("client_id", ui.t("providers.client_id"))
+            Field::text("client_id", ui.t("upstream_console.client_id"))
                 .value(text(own.map(|own| &own.client_id)))
                 .required(),
         )
         .field(secret);
     if kind == ProviderKind::Microsoft {
         form = form.field(
-            Field::new(Kind::Lines, "tenants", ui.t("providers.tenants"))
+            Field::new(Kind::Lines, "tenants", ui.t("upstream_console.tenants"))
                 .value(lines(own.map(|own| &own.tenants)))
-                .hint(ui.t("providers.tenants_hint"))
+                .hint(ui.t("upstream_console.tenants_hint"))
                 .required(),
         );
     }
     if kind == ProviderKind::Oidc {
         form = form.field(
-            Field::new(Kind::Lines, "email_domains", ui.t("providers.domains"))
+            Field::new(Kind::Lines, "email_domains", ui.t("upstream_console.domains"))
                 .value(lines(own.map(|own| &own.email_domains)))
-                .hint(ui.t("providers.domains_hint")),
+                .hint(ui.t("upstream_console.domains_hint")),
         );
     }
     form = form
         .field(
-            Field::text("scopes", ui.t("providers.scopes"))
+            Field::text("scopes", ui.t("upstream_console.scopes"))
                 .value(own.map(|own| own.scopes.join(" ")).unwrap_or_default())
-                .hint(ui.t("providers.scopes_hint")),
+                .hint(ui.t("upstream_console.scopes_hint")),
         )
         .field(first_sign_in(ui, own.and_then(|own| own.first_sign_in)));
     match kind {
         ProviderKind::Oidc => form.field(
             Field::check(
                 "private",
-                ui.t("providers.private"),
+                ui.t("upstream_console.private"),
                 own.is_some_and(|own| own.allow_private_network),
             )
-            .hint(ui.t("providers.private_hint")),
+            .hint(ui.t("upstream_console.private_hint")),
         ),
         _ => form,
     }
 }
 
 fn first_sign_in(ui: &Ui<'_>, own: Option<FirstSignIn>) -> Field {
-    let picks = std::iter::once(Pick::new("", ui.t("providers.first.usual")).picked(own.is_none()))
+    let picks = std::iter::once(Pick::new("", ui.t("upstream_console.first.usual")).picked(own.is_none()))
         .chain(
             FirstSignIn::ALL
                 .iter()
                 .map(|first| Pick::new(first.as_str(), first_word(ui, *first)).picked(own == Some(*first))),
         )
         .collect();
-    Field::new(Kind::Select(picks), "first_sign_in", ui.t("providers.first_sign_in"))
-        .hint(ui.t("providers.first_hint"))
+    Field::new(Kind::Select(picks), "first_sign_in", ui.t("upstream_console.first_sign_in"))
+        .hint(ui.t("upstream_console.first_hint"))
 }
 
 /// What the form says. What it has no field for stays as `own` has it.
@@ -181,21 +181,21 @@ fn wanted(change: &Change, id: String, kind: ProviderKind, own: Option<&Provider
 fn wrong(ui: &Ui<'_>, error: &ProviderError) -> Vec<(&'static str, String)> {
     let ProviderError::Bad(problems) = error else {
         return match error {
-            ProviderError::IdTaken => vec![("id", ui.t("providers.taken").to_owned())],
+            ProviderError::IdTaken => vec![("id", ui.t("upstream_console.taken").to_owned())],
             _ => Vec::new(),
         };
     };
     let mut wrong: Vec<(&'static str, String)> = Vec::new();
     for (field, reason) in problems {
         let key = match *field {
-            "id" => "providers.bad.id",
-            "name" => "providers.bad.name",
-            "client_id" => "providers.bad.client_id",
-            "client_secret" => "providers.bad.client_secret",
-            "issuer" => "providers.bad.issuer",
-            "tenants" => "providers.bad.tenants",
-            "email_domains" => "providers.bad.domains",
-            "scopes" => "providers.bad.scopes",
+            "id" => "upstream_console.bad.id",
+            "name" => "upstream_console.bad.name",
+            "client_id" => "upstream_console.bad.client_id",
+            "client_secret" => "upstream_console.bad.client_secret",
+            "issuer" => "upstream_console.bad.issuer",
+            "tenants" => "upstream_console.bad.tenants",
+            "email_domains" => "upstream_console.bad.domains",
+            "scopes" => "upstream_console.bad.scopes",
             _ => {
                 wrong.push(("", reason.clone()));
                 continue;
@@ -236,15 +236,15 @@ pub(super) async fn edit(console: Console) -> Result<HttpResponse, PageFailure> 
 }
 
 fn edit_sheet(ui: &Ui<'_>, upstream: &Upstream, form: Form) -> Sheet {
-    about(ui, upstream, ui.t("providers.edit"))
-        .card(Card::plain("edit").hint(ui.t("providers.edit_text")).form(form))
+    about(ui, upstream, ui.t("upstream_console.edit"))
+        .card(Card::plain("edit").hint(ui.t("upstream_console.edit_text")).form(form))
 }
 
 fn edit_form(ui: &Ui<'_>, upstream: &Upstream) -> Form {
     let at = path_of(&upstream.settings.id);
-    let secret = Field::new(Kind::Secret, "client_secret", ui.t("providers.client_secret"))
-        .hint(ui.t("providers.secret_stays"));
-    let form = Form::new("edit-provider", format!("{at}/edit"), ui.t("providers.save"));
+    let secret = Field::new(Kind::Secret, "client_secret", ui.t("upstream_console.client_secret"))
+        .hint(ui.t("upstream_console.secret_stays"));
+    let form = Form::new("edit-provider", format!("{at}/edit"), ui.t("upstream_console.save"));
     common(ui, form, upstream.settings.kind, Some(&upstream.settings), secret).cancel(at)
 }
 

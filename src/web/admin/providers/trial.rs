@@ -38,28 +38,28 @@ fn sheet(
     problem: Option<String>,
 ) -> Sheet {
     let at = path_of(&upstream.settings.id);
-    let card = Card::new("discovery", ui.t("providers.discovery"));
-    let sheet = about(ui, upstream, ui.t("providers.try"));
+    let card = Card::new("discovery", ui.t("upstream_console.discovery"));
+    let sheet = about(ui, upstream, ui.t("upstream_console.try"));
     match discovered {
         Ok(found) => {
-            let form = Form::new("trial", format!("{at}/trial"), ui.t("providers.try_now"));
+            let form = Form::new("trial", format!("{at}/trial"), ui.t("upstream_console.try_now"));
             let wrong: Vec<(&str, String)> = problem.into_iter().map(|text| ("", text)).collect();
             sheet
                 .outward()
-                .card(card.item(Item::Note(Tone::Good, ui.t("providers.answers").to_owned())).facts(vec![
-                    (ui.t("providers.issuer").to_owned(), Cell::code(&found.issuer)),
-                    (ui.t("providers.sent_to").to_owned(), Cell::code(&found.authorization_endpoint)),
+                .card(card.item(Item::Note(Tone::Good, ui.t("upstream_console.answers").to_owned())).facts(vec![
+                    (ui.t("upstream_console.issuer").to_owned(), Cell::code(&found.issuer)),
+                    (ui.t("upstream_console.sent_to").to_owned(), Cell::code(&found.authorization_endpoint)),
                 ]))
                 .card(
-                    Card::new("round-trip", ui.t("providers.round_trip"))
-                        .text(ui.t("providers.try_text"))
+                    Card::new("round-trip", ui.t("upstream_console.round_trip"))
+                        .text(ui.t("upstream_console.try_text"))
                         .form(form.typed(None, &wrong)),
                 )
                 .maybe(enabling(ui, upstream))
         }
         Err(error) => {
-            let text = ui.with("providers.no_answer", &[("why", error.to_string())]);
-            let edit = Link::primary(ui.t("providers.edit"), format!("{at}/edit"));
+            let text = ui.with("upstream_console.no_answer", &[("why", error.to_string())]);
+            let edit = Link::primary(ui.t("upstream_console.edit"), format!("{at}/edit"));
             sheet.card(card.item(Item::Note(Tone::Bad, text)).links(match upstream.configured {
                 true => Vec::new(),
                 false => vec![edit],
@@ -73,10 +73,10 @@ fn enabling(ui: &Ui<'_>, upstream: &Upstream) -> Option<Card> {
     if upstream.status == Status::Active {
         return None;
     }
-    let enable = Button::new(ui.t("providers.enable"), format!("{}/enable", path_of(&upstream.settings.id)));
+    let enable = Button::new(ui.t("upstream_console.enable"), format!("{}/enable", path_of(&upstream.settings.id)));
     Some(
-        Card::new("enable", ui.t("providers.step_enable"))
-            .text(ui.t("providers.enable_text"))
+        Card::new("enable", ui.t("upstream_console.step_enable"))
+            .text(ui.t("upstream_console.enable_text"))
             .buttons(vec![enable]),
     )
 }
@@ -130,13 +130,13 @@ async fn came_back(
     let tried = trial::finish(app, id, returned, binding, by, notices, &console.origin).await;
     let again = |ui: &Ui<'_>| {
         vec![
-            Link::new(ui.t("providers.try_again"), format!("{}/trial", path_of(id))),
-            Link::new(ui.t("providers.to_provider"), path_of(id)),
+            Link::new(ui.t("upstream_console.try_again"), format!("{}/trial", path_of(id))),
+            Link::new(ui.t("upstream_console.to_provider"), path_of(id)),
         ]
     };
     match tried {
         Ok(tried) => Ok(console.show(|ui| {
-            about(ui, upstream, ui.t("providers.tried"))
+            about(ui, upstream, ui.t("upstream_console.tried"))
                 .card(outcome(ui, &tried.outcome).links(again(ui)))
                 .card(said_by_provider(ui, &tried))
                 .maybe(enabling(ui, upstream))
@@ -144,7 +144,7 @@ async fn came_back(
         Err(error) => {
             let Some(text) = console.say(|ui| said(ui, &error)) else { return Err(internal(error)) };
             Ok(console.show_as(StatusCode::UNPROCESSABLE_ENTITY, |ui| {
-                about(ui, upstream, ui.t("providers.tried"))
+                about(ui, upstream, ui.t("upstream_console.tried"))
                     .card(Card::plain("refused").item(Item::Note(Tone::Bad, text)).links(again(ui)))
             }))
         }
@@ -154,45 +154,45 @@ async fn came_back(
 /// What is said of a way that ended early; `None` for a fault of ours.
 fn said(ui: &Ui<'_>, error: &FederationError) -> Option<String> {
     Some(match error {
-        FederationError::Stale => ui.t("providers.failed.stale").to_owned(),
-        FederationError::Denied(why) => ui.with("providers.failed.denied", &[("why", why)]),
-        FederationError::Unavailable(why) => ui.with("providers.no_answer", &[("why", why)]),
-        FederationError::Refused(why) => ui.with("providers.failed.refused", &[("why", why)]),
+        FederationError::Stale => ui.t("upstream_console.failed.stale").to_owned(),
+        FederationError::Denied(why) => ui.with("upstream_console.failed.denied", &[("why", why)]),
+        FederationError::Unavailable(why) => ui.with("upstream_console.no_answer", &[("why", why)]),
+        FederationError::Refused(why) => ui.with("upstream_console.failed.refused", &[("why", why)]),
         FederationError::Throttled(throttled) => {
-            ui.with("providers.failed.throttled", &[("span", ui.span(throttled.retry_after))])
+            ui.with("upstream_console.failed.throttled", &[("span", ui.span(throttled.retry_after))])
         }
         _ => return None,
     })
 }
 
 fn outcome(ui: &Ui<'_>, outcome: &Foreseen) -> Card {
-    let card = Card::new("outcome", ui.t("providers.outcome"));
+    let card = Card::new("outcome", ui.t("upstream_console.outcome"));
     let with = |key: &'static str, who: &Account| ui.with(key, &[("who", &*who.label)]);
     let (tone, text, who) = match outcome {
         Foreseen::SignedIn { who, is_new: false, .. } => {
-            (Tone::Good, with("providers.outcome_known", who), Some(who))
+            (Tone::Good, with("upstream_console.outcome_known", who), Some(who))
         }
         Foreseen::SignedIn { who, is_new: true, organisations } => {
             let text = match organisations.is_empty() {
-                true => with("providers.outcome_new", who),
+                true => with("upstream_console.outcome_new", who),
                 false => {
                     let list = organisations.join(", ");
-                    ui.with("providers.outcome_new_in", &[("who", &*who.label), ("organizations", &list)])
+                    ui.with("upstream_console.outcome_new_in", &[("who", &*who.label), ("organizations", &list)])
                 }
             };
             (Tone::Good, text, None)
         }
-        Foreseen::Links(who) => (Tone::Good, with("providers.outcome_links", who), Some(who)),
-        Foreseen::NoAccount => (Tone::Bad, ui.t("providers.outcome_no_account").to_owned(), None),
-        Foreseen::NotInvited => (Tone::Bad, ui.t("providers.outcome_not_invited").to_owned(), None),
+        Foreseen::Links(who) => (Tone::Good, with("upstream_console.outcome_links", who), Some(who)),
+        Foreseen::NoAccount => (Tone::Bad, ui.t("upstream_console.outcome_no_account").to_owned(), None),
+        Foreseen::NotInvited => (Tone::Bad, ui.t("upstream_console.outcome_not_invited").to_owned(), None),
         Foreseen::NotAdmitted(why) => {
-            (Tone::Bad, ui.with("providers.outcome_refused", &[("why", why)]), None)
+            (Tone::Bad, ui.with("upstream_console.outcome_refused", &[("why", why)]), None)
         }
     };
-    let card = card.item(Item::Note(tone, text)).hint(ui.t("providers.outcome_hint"));
+    let card = card.item(Item::Note(tone, text)).hint(ui.t("upstream_console.outcome_hint"));
     match who {
         Some(who) => card.facts(vec![(
-            ui.t("providers.account").to_owned(),
+            ui.t("upstream_console.account").to_owned(),
             Cell::link(&who.label, format!("/admin/users/{}", who.id)),
         )]),
         None => card,
@@ -204,18 +204,18 @@ fn said_by_provider(ui: &Ui<'_>, tried: &Tried) -> Card {
     let email = match (&tried.email, tried.email_verified) {
         (None, _) => Cell::Nothing,
         (Some(email), true) => {
-            Cell::Many(vec![Cell::text(email), Cell::tag(Tone::Good, ui.t("providers.email_counts"))])
+            Cell::Many(vec![Cell::text(email), Cell::tag(Tone::Good, ui.t("upstream_console.email_counts"))])
         }
         (Some(email), false) => {
-            Cell::Many(vec![Cell::text(email), Cell::tag(Tone::Bad, ui.t("providers.email_counts_not"))])
+            Cell::Many(vec![Cell::text(email), Cell::tag(Tone::Bad, ui.t("upstream_console.email_counts_not"))])
         }
     };
-    Card::new("claims", ui.t("providers.claims"))
+    Card::new("claims", ui.t("upstream_console.claims"))
         .facts(vec![
-            fact("providers.issuer", Cell::code(&tried.issuer)),
-            fact("providers.subject", Cell::code(&tried.subject)),
-            fact("providers.email", email),
-            fact("providers.person", Cell::text(tried.name.clone().unwrap_or_default())),
+            fact("upstream_console.issuer", Cell::code(&tried.issuer)),
+            fact("upstream_console.subject", Cell::code(&tried.subject)),
+            fact("upstream_console.email", email),
+            fact("upstream_console.person", Cell::text(tried.name.clone().unwrap_or_default())),
         ])
-        .code(ui.t("providers.claims_raw"), &tried.claims)
+        .code(ui.t("upstream_console.claims_raw"), &tried.claims)
 }

@@ -59,7 +59,7 @@ fn told(event: &Event) -> EventTold {
 }
 
 /// An id in the address.
-fn id<Id: std::str::FromStr>(name: &str, text: Option<&str>) -> Result<Option<Id>, Refused> {
+pub(super) fn id<Id: std::str::FromStr>(name: &str, text: Option<&str>) -> Result<Option<Id>, Refused> {
     let refuse = |_| Refused::with_detail(Fault::InvalidValue, format!("`{name}` is no such id."));
     text.map(|text| text.parse().map_err(|_| ()).map_err(refuse)).transpose()
 }

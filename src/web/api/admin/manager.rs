@@ -40,8 +40,14 @@ impl FromRequest for Manager {
             };
             let live = match introspection::examine(&call.app, call.token()?).await? {
                 Examined::Live(live) => live,
-                Examined::Expired => return Err(Fault::TokenExpired.into()),
-                Examined::Invalid => return Err(Fault::TokenInvalid.into()),
+                refused => {
+                    let slip = &call.origin.slip;
+                    slip.refuse(introspection::doubt(&call.app, call.token()?, slip));
+                    return Err(match refused {
+                        Examined::Expired => Fault::TokenExpired.into(),
+                        _ => Fault::TokenInvalid.into(),
+                    });
+                }
             };
             let presented = Presented {
                 claims: &live.claims,

@@ -8,6 +8,7 @@ mod clients;
 mod manager;
 mod operation;
 mod organizations;
+mod refusals;
 mod sessions;
 mod table;
 mod users;

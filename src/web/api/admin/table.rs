@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{audit, clients, operation, organizations, sessions, users};
+use super::{audit, clients, operation, organizations, refusals, sessions, users};
 use crate::tenancy::management::Scope;
 use crate::web::api::account::Accepted;
 use crate::web::api::members::Members;
@@ -119,4 +119,8 @@ routes! {
         "Every setting in force, and where it comes from. Secrets read `(set)`.";
     get "/audit" "audit" AuditRead () -> 200 (audit::Events) [422] {"user" "organization" "action" "request"}, audit::list,
         "Security events, the newest first. `action` may be a group: `user.`.";
+    get "/refusals" "refusals" AuditRead () -> 200 (refusals::Refusals) [422] {"kind" "client" "user" "organization"}, refusals::list,
+        "Refused requests, the newest first. `kind`: sign_in, authorize, token, client or api.";
+    get "/refusals/{reference}" "refusal" AuditRead () -> 200 (refusals::RefusalTold) [404] {}, refusals::show,
+        "Why a request was refused, by the reference that the visitor was shown.";
 }

@@ -206,6 +206,11 @@ pub enum Item {
         source: String,
         alt: String,
     },
+    /// A way to another site, in a window of its own.
+    Outside {
+        text: String,
+        address: String,
+    },
     /// The picture at an address, as large as it is.
     Image {
         source: String,

@@ -1,0 +1,72 @@
+//! "Explain this refusal" in the console.
+
+use super::{console, user_with_role};
+use crate::on_both_databases;
+use crate::support::TestApp;
+use countersign::model::InstanceRole;
+
+on_both_databases! {
+    async fn lo_3_a_reference_is_found_and_tells_the_rule_and_the_difference(database) {
+        let (app, mut browser) = console(database).await;
+        let client = app.client("calendar").await;
+        let asked = client.flow("openid").with("redirect_uri", "https://calendar.example.org/callback/");
+        let refused = app.browser().get(&asked.path()).await;
+        let reference = refused.header("x-request-id").to_owned();
+        app.user("ada").await;
+        let mut hers = app.browser();
+        let page = hers.get("/login").await;
+        hers.answer_login(&page, "ada", "wrong").await;
+
+        let page = browser.get("/admin/explain").await;
+        let found = browser.submit(&page, "find", &[("reference", &reference.to_uppercase())], None).await;
+        assert!(found.url.ends_with(&format!("/admin/explain/{reference}")), "{}", found.url);
+        for told in ["letter by letter", "redirect_uri", "trailing slash", "/callback/", "calendar"] {
+            assert!(found.text().contains(told), "{told}: {}", found.text());
+        }
+        assert!(found.has_id("facts") && !found.has_id("reference"));
+
+        let list = browser.get("/admin/explain").await;
+        assert!(list.text().contains(&reference) && list.text().contains("the password is wrong"), "{}", list.text());
+        let of_client = browser.get(&format!("/admin/explain?client={}", client.client_id)).await;
+        assert!(of_client.text().contains(&reference) && !of_client.text().contains("the password is wrong"));
+        let sign_ins = browser.get("/admin/explain?kind=sign_in").await;
+        assert!(!sign_ins.text().contains(&reference) && sign_ins.text().contains("the password is wrong"));
+        let unknown = browser.get("/admin/explain?reference=0000-0000-0000").await;
+        assert!(unknown.text().contains("Nothing is known of this reference"), "{}", unknown.text());
+        assert_eq!(browser.get("/admin/explain/0000-0000-0000").await.status, 404);
+    }
+
+    async fn ad_3_support_may_look_and_nobody_else(database) {
+        let app = TestApp::start(database).await;
+        user_with_role(&app, "support", InstanceRole::Support).await;
+        app.user("ada").await;
+        assert_eq!(app.signed_in("support").await.get("/admin/explain").await.status, 200);
+        assert_eq!(app.signed_in("ada").await.get("/admin/explain").await.status, 403);
+    }
+
+    async fn or_1_an_organisations_administrator_finds_what_was_refused_in_it_alone(database) {
+        let app = TestApp::start(database).await;
+        let (ada, eve) = (app.user("ada").await, app.user("eve").await);
+        let (ours, other) = (app.organisation("acme").await, app.organisation("other").await);
+        app.member(&ours, ada, &["admin"]).await;
+        app.member(&other, eve, &["member"]).await;
+        let client = app.client("calendar").await;
+        let mut references = Vec::new();
+        for (name, user) in [("ada", &ours), ("eve", &other)] {
+            let mut browser = app.browser();
+            let flow = client.flow("openid offline_access").and("organization", &user.slug);
+            let code = client.authorize(&mut browser, &flow, name).await;
+            client.redeem(&flow, &code).await.expect_tokens();
+            references.push(client.redeem(&flow, &code).await.header("x-request-id").to_owned());
+        }
+        let mut browser = app.signed_in("ada").await;
+        let base = format!("/admin/organizations/{}/explain", ours.id);
+        let list = browser.get(&base).await;
+        assert!(list.text().contains(&references[0]) && !list.text().contains(&references[1]), "{}", list.text());
+        assert_eq!(browser.get(&format!("{base}/{}", references[0])).await.status, 200);
+        assert_eq!(browser.get(&format!("{base}/{}", references[1])).await.status, 404);
+        let tried = browser.get(&format!("{base}?organization={}", other.id)).await;
+        assert!(!tried.text().contains(&references[1]), "{}", tried.text());
+        assert_eq!(browser.get("/admin/explain").await.status, 403);
+    }
+}
