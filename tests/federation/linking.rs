@@ -235,11 +235,7 @@ on_both_databases! {
         world.mock.claim(json!({ "email": "private@gmail.com" }));
         let mut browser = world.app.signed_in("ada").await;
         let binding = Secret::from_text(browser.cookies["cs-browser"].clone());
-<<<<<<< HEAD
         let begin = || Start { provider: "google", binding: &binding, device: None, onward: Onward::default(), anew: true, trial_by: None, link_to: Some(ada) };
-=======
-        let begin = || Start { provider: "google", binding: &binding, device: None, onward: Onward::default(), anew: true, link_to: Some(ada), trial_by: None };
->>>>>>> 3ff95e3 (console: tell what a sign-in would come to)
 
         // Signed out meanwhile: nothing is linked.
         let url = federation::start(app, begin(), &origin).await.expect("the provider answers");
@@ -258,7 +254,7 @@ on_both_databases! {
         let eve = world.app.user("eve").await;
         let mut other = world.app.signed_in("eve").await;
         let binding = Secret::from_text(other.cookies["cs-browser"].clone());
-        let start = Start { provider: "google", binding: &binding, device: None, onward: Onward::default(), anew: true, trial_by: None, link_to: Some(eve), trial_by: None };
+        let start = Start { provider: "google", binding: &binding, device: None, onward: Onward::default(), anew: true, trial_by: None, link_to: Some(eve) };
         let url = federation::start(app, start, &origin).await.expect("the provider answers");
         let page = world.come_back(&mut other, &world.mock.consent(url.as_str())).await;
         assert_sorry(&page, 409, "belongs to another account");
