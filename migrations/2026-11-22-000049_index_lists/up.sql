@@ -6,8 +6,7 @@ CREATE INDEX grants_unrevoked ON grants (id) WHERE revoked_at IS NULL;
 CREATE INDEX outbox_unsent ON outbox (id) WHERE sent_at IS NULL AND failed_at IS NULL;
 CREATE INDEX outbox_failed ON outbox (id) WHERE failed_at IS NOT NULL;
 
-CREATE INDEX users_by_status ON users (status, id);
+-- Whatever users are sought by.
+CREATE INDEX users_sought ON users (id, search, status, instance_role);
 
-CREATE INDEX audit_events_by_action ON audit_events (action, at, id);
-CREATE INDEX audit_events_by_outcome ON audit_events (outcome, at, id);
-CREATE INDEX audit_events_by_request ON audit_events (request_id);
+CREATE INDEX audit_events_by_outcome ON audit_events (outcome, at);

@@ -314,9 +314,8 @@ pub fn search(
     before: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<(User, Option<Email>)>, Error> {
-    let primary = emails::table.on(emails::user_id.eq(users::id).and(emails::is_primary.eq(true)));
-    let columns = (User::as_select(), Option::<Email>::as_select());
-    let mut query = users::table.left_join(primary).select(columns).into_boxed();
+    // One index has all that is sought: only those that are shown are read whole.
+    let mut query = users::table.select(users::id).into_boxed();
     for word in &sought.words {
         query = query.filter(users::search.like(contains(word)).escape('\\'));
     }
@@ -329,7 +328,14 @@ pub fn search(
     if let Some(before) = before {
         query = query.filter(users::id.lt(before));
     }
-    Ok(query.order(users::id.desc()).limit(limit).load(db)?)
+    let found: Vec<UserId> = query.order(users::id.desc()).limit(limit).load(db)?;
+    let primary = emails::table.on(emails::user_id.eq(users::id).and(emails::is_primary.eq(true)));
+    Ok(users::table
+        .left_join(primary)
+        .filter(users::id.eq_any(found))
+        .order(users::id.desc())
+        .select((User::as_select(), Option::<Email>::as_select()))
+        .load(db)?)
 }
 
 /// The pattern of texts that have this one in them.

@@ -86,6 +86,11 @@ const QUERIES: &[&str] = &[
     "SELECT * FROM refusals WHERE organisation_id = X AND at < 5 ORDER BY at DESC, reference DESC LIMIT 50",
     "SELECT * FROM audit_events WHERE request_id = 'a' ORDER BY at DESC, id DESC LIMIT 50",
     "SELECT * FROM audit_events WHERE action = 'a' AND at > 5 ORDER BY at DESC LIMIT 50",
+    "SELECT * FROM audit_events WHERE outcome = 'denied' ORDER BY at DESC, id DESC LIMIT 51",
+    "SELECT * FROM outbox WHERE failed_at IS NOT NULL ORDER BY id DESC LIMIT 51",
+    "SELECT * FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL ORDER BY id DESC LIMIT 51",
+    "SELECT * FROM sessions WHERE ended_at IS NULL AND expires_at > 5 ORDER BY id DESC LIMIT 51",
+    "SELECT * FROM grants WHERE revoked_at IS NULL AND expires_at > 5 ORDER BY id DESC LIMIT 51",
     "SELECT kind, hour, label, amount FROM usage_counts WHERE kind = 'sign_in' AND hour >= 5 AND hour < 9",
     "SELECT client_id, label, amount FROM usage_counts WHERE kind = 'token' AND hour >= 5 AND hour < 9",
     // The sweep.

@@ -95,7 +95,8 @@ fn start(ui: &Ui<'_>, may: bool) -> Card {
         return card;
     }
     card.links(vec![
-        Link::primary(ui.t("overview.make_client"), "/admin/clients/new"),
+        Link::primary(ui.t("setup_guide.title"), "/admin/setup"),
+        Link::new(ui.t("overview.make_client"), "/admin/clients/new"),
         Link::new(ui.t("users.invite"), "/admin/users/invite"),
         Link::new(ui.t("mail_console.test"), "/admin/mail/test"),
     ])

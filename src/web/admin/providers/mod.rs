@@ -119,7 +119,9 @@ async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
                 )
             }
         };
-        Sheet::new(Place::Providers, ui.t("console.place.providers")).lead(ui.t("upstream_console.lead")).card(card)
+        Sheet::new(Place::Providers, ui.t("console.place.providers"))
+            .lead(ui.t("upstream_console.lead"))
+            .card(card)
     }))
 }
 
@@ -213,7 +215,9 @@ fn question(ui: &Ui<'_>, upstream: &Upstream, act: &str, title: &'static str, te
 
 async fn ask_disable(console: Console) -> Result<HttpResponse, PageFailure> {
     let upstream = stored(&console).await?;
-    Ok(console.show(|ui| question(ui, &upstream, "disable", "upstream_console.disable", "upstream_console.disable_text")))
+    Ok(console.show(|ui| {
+        question(ui, &upstream, "disable", "upstream_console.disable", "upstream_console.disable_text")
+    }))
 }
 
 async fn disable(change: Change) -> Result<HttpResponse, PageFailure> {
@@ -230,7 +234,9 @@ async fn enable(change: Change) -> Result<HttpResponse, PageFailure> {
 
 async fn ask_remove(console: Console) -> Result<HttpResponse, PageFailure> {
     let upstream = stored(&console).await?;
-    Ok(console.show(|ui| question(ui, &upstream, "remove", "upstream_console.remove", "upstream_console.remove_text")))
+    Ok(console.show(|ui| {
+        question(ui, &upstream, "remove", "upstream_console.remove", "upstream_console.remove_text")
+    }))
 }
 
 async fn remove(change: Change) -> Result<HttpResponse, PageFailure> {

@@ -72,7 +72,12 @@ fn new_sheet(ui: &Ui<'_>, kind: ProviderKind, callback: &str, form: Form) -> She
 fn new_form(ui: &Ui<'_>, kind: ProviderKind, id: &str) -> Form {
     let form = Form::new("new-provider", AT, ui.t("upstream_console.create"))
         .field(Field::hidden("kind", kind.as_str()))
-        .field(Field::text("id", ui.t("upstream_console.id")).value(id).hint(ui.t("upstream_console.id_hint")).required());
+        .field(
+            Field::text("id", ui.t("upstream_console.id"))
+                .value(id)
+                .hint(ui.t("upstream_console.id_hint"))
+                .required(),
+        );
     let secret = Field::new(Kind::Secret, "client_secret", ui.t("upstream_console.client_secret"));
     let secret = match kind {
         ProviderKind::Oidc => secret.hint(ui.t("upstream_console.secret_optional")),

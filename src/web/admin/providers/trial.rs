@@ -46,10 +46,15 @@ fn sheet(
             let wrong: Vec<(&str, String)> = problem.into_iter().map(|text| ("", text)).collect();
             sheet
                 .outward()
-                .card(card.item(Item::Note(Tone::Good, ui.t("upstream_console.answers").to_owned())).facts(vec![
-                    (ui.t("upstream_console.issuer").to_owned(), Cell::code(&found.issuer)),
-                    (ui.t("upstream_console.sent_to").to_owned(), Cell::code(&found.authorization_endpoint)),
-                ]))
+                .card(card.item(Item::Note(Tone::Good, ui.t("upstream_console.answers").to_owned())).facts(
+                    vec![
+                        (ui.t("upstream_console.issuer").to_owned(), Cell::code(&found.issuer)),
+                        (
+                            ui.t("upstream_console.sent_to").to_owned(),
+                            Cell::code(&found.authorization_endpoint),
+                        ),
+                    ],
+                ))
                 .card(
                     Card::new("round-trip", ui.t("upstream_console.round_trip"))
                         .text(ui.t("upstream_console.try_text"))
@@ -73,7 +78,8 @@ fn enabling(ui: &Ui<'_>, upstream: &Upstream) -> Option<Card> {
     if upstream.status == Status::Active {
         return None;
     }
-    let enable = Button::new(ui.t("upstream_console.enable"), format!("{}/enable", path_of(&upstream.settings.id)));
+    let enable =
+        Button::new(ui.t("upstream_console.enable"), format!("{}/enable", path_of(&upstream.settings.id)));
     Some(
         Card::new("enable", ui.t("upstream_console.step_enable"))
             .text(ui.t("upstream_console.enable_text"))
@@ -177,7 +183,10 @@ fn outcome(ui: &Ui<'_>, outcome: &Foreseen) -> Card {
                 true => with("upstream_console.outcome_new", who),
                 false => {
                     let list = organisations.join(", ");
-                    ui.with("upstream_console.outcome_new_in", &[("who", &*who.label), ("organizations", &list)])
+                    ui.with(
+                        "upstream_console.outcome_new_in",
+                        &[("who", &*who.label), ("organizations", &list)],
+                    )
                 }
             };
             (Tone::Good, text, None)
@@ -206,9 +215,10 @@ fn said_by_provider(ui: &Ui<'_>, tried: &Tried) -> Card {
         (Some(email), true) => {
             Cell::Many(vec![Cell::text(email), Cell::tag(Tone::Good, ui.t("upstream_console.email_counts"))])
         }
-        (Some(email), false) => {
-            Cell::Many(vec![Cell::text(email), Cell::tag(Tone::Bad, ui.t("upstream_console.email_counts_not"))])
-        }
+        (Some(email), false) => Cell::Many(vec![
+            Cell::text(email),
+            Cell::tag(Tone::Bad, ui.t("upstream_console.email_counts_not")),
+        ]),
     };
     Card::new("claims", ui.t("upstream_console.claims"))
         .facts(vec![
