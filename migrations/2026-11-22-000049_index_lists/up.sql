@@ -8,5 +8,6 @@ CREATE INDEX outbox_failed ON outbox (id) WHERE failed_at IS NOT NULL;
 
 -- Whatever users are sought by.
 CREATE INDEX users_sought ON users (id, search, status, instance_role);
+CREATE INDEX memberships_in_order ON memberships (organisation_id, id, user_id);
 
 CREATE INDEX audit_events_by_outcome ON audit_events (outcome, at);

@@ -293,8 +293,8 @@ pub fn list(db: &mut Conn, after: Option<ClientKey>, limit: i64) -> Result<Vec<C
     if let Some(after) = after {
         query = query.filter(clients::id.gt(after));
     }
-    let rows: Vec<Row> = query.order(clients::id.asc()).limit(limit).load(db)?;
-    rows.into_iter().map(|row| complete(db, row)).collect()
+    let rows = query.order(clients::id.asc()).limit(limit).load(db)?;
+    complete_all(db, rows)
 }
 
 /// The clients that registered one of these scopes, or that serve this audience, by name: up to `limit`.
@@ -443,22 +443,48 @@ fn values_of(db: &mut Conn, clients: &[ClientKey]) -> Result<HashMap<ClientKey, 
     Ok(values)
 }
 
-fn complete(db: &mut Conn, row: Row) -> Result<Client, Error> {
-    let values = values_of(db, &[row.id])?.remove(&row.id).unwrap_or_default();
-    let secrets: Vec<(ClientSecretId, Digest, Timestamp, Option<Timestamp>)> = client_secrets::table
-        .filter(client_secrets::client_id.eq(row.id))
+fn secrets_of(db: &mut Conn, clients: &[ClientKey]) -> Result<HashMap<ClientKey, Vec<ClientSecret>>, Error> {
+    let rows: Vec<(ClientKey, ClientSecretId, Digest, Timestamp, Option<Timestamp>)> = client_secrets::table
+        .filter(client_secrets::client_id.eq_any(clients))
         .order(client_secrets::id.asc())
         .select((
+            client_secrets::client_id,
             client_secrets::id,
             client_secrets::digest,
             client_secrets::created_at,
             client_secrets::expires_at,
         ))
         .load(db)?;
-    let secrets = secrets
-        .into_iter()
-        .map(|(id, digest, created_at, expires_at)| ClientSecret { id, digest, created_at, expires_at })
-        .collect();
-    let places = status::of_client(db, row.id)?;
-    row.into_client(values, secrets, places)
+    let mut secrets: HashMap<ClientKey, Vec<ClientSecret>> = HashMap::new();
+    for (client, id, digest, created_at, expires_at) in rows {
+        secrets.entry(client).or_default().push(ClientSecret { id, digest, created_at, expires_at });
+    }
+    Ok(secrets)
+}
+
+/// With everything that stands elsewhere, in few queries however many they are.
+fn complete_all(db: &mut Conn, rows: Vec<Row>) -> Result<Vec<Client>, Error> {
+    let keys: Vec<ClientKey> = rows.iter().map(|row| row.id).collect();
+    let (mut values, mut secrets) = (values_of(db, &keys)?, secrets_of(db, &keys)?);
+    let mut places = status::of_clients(db, &keys)?;
+    rows.into_iter()
+        .map(|row| {
+            let id = row.id;
+            let mut taken = Vec::new();
+            places.retain(|(owner, place)| {
+                let is_its = *owner == id;
+                if is_its {
+                    taken.push(*place);
+                }
+                !is_its
+            });
+            let secrets = secrets.remove(&id).unwrap_or_default();
+            row.into_client(values.remove(&id).unwrap_or_default(), secrets, taken)
+        })
+        .collect()
+}
+
+fn complete(db: &mut Conn, row: Row) -> Result<Client, Error> {
+    let whole = complete_all(db, vec![row])?.pop();
+    whole.ok_or_else(|| Error::broken("a client", "it was read and is gone"))
 }

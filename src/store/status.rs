@@ -112,20 +112,22 @@ pub fn revoke_of_client(
     Ok(())
 }
 
-/// The places that the client has for good, and that its own tokens may name now.
-pub fn of_client(db: &mut Conn, client: ClientKey) -> Result<Vec<Place>, Error> {
-    Ok(status_indices::table
-        .filter(status_indices::owner.eq(client.as_bytes().as_slice()))
+/// The places that these clients have for good, and that their own tokens may name now, in order.
+pub fn of_clients(db: &mut Conn, clients: &[ClientKey]) -> Result<Vec<(ClientKey, Place)>, Error> {
+    let rows: Vec<(Vec<u8>, Place)> = status_indices::table
+        .filter(status_indices::owner.eq_any(clients.iter().map(|client| client.as_bytes().to_vec())))
         .filter(status_indices::expires_at.eq(NEVER))
         .filter(status_indices::revoked_at.is_null())
-        .select(status_indices::place)
+        .select((status_indices::owner, status_indices::place))
         .order(status_indices::place.asc())
-        .load(db)?)
+        .load(db)?;
+    let known = |(owner, place): (Vec<u8>, Place)| Some((ClientKey::from_bytes(&owner)?, place));
+    Ok(rows.into_iter().filter_map(known).collect())
 }
 
 /// Sees to it that a client has its number of places, and that every node learns of new ones.
 pub fn provide_client(db: &mut Conn, client: ClientKey, random: &Random) -> Result<(), Error> {
-    let missing = PLACES_OF_CLIENT.saturating_sub(of_client(db, client)?.len());
+    let missing = PLACES_OF_CLIENT.saturating_sub(of_clients(db, &[client])?.len());
     for _ in 0..missing {
         take(db, client.as_bytes(), NEVER, random)?;
     }

@@ -31,7 +31,7 @@ async fn world(app: &TestApp) -> World {
     let ada =
         app.user_with("ada", |new| new.name = "Augusta Ada King-Noel, Countess of Lovelace".to_owned()).await;
     let acme = app.organisation("analytical-engines-and-difference-machines").await;
-    app.member(&acme, root, &["owner"]).await;
+    app.member(&acme, root, &["admin"]).await;
     app.member(&acme, ada, &["admin"]).await;
     let workspace = app.workspace(&acme, "laboratory").await;
     let role = app.own_role(&acme, "auditor", 15, &["members:read"]).await;
