@@ -235,7 +235,7 @@ on_both_databases! {
         world.mock.claim(json!({ "email": "private@gmail.com" }));
         let mut browser = world.app.signed_in("ada").await;
         let binding = Secret::from_text(browser.cookies["cs-browser"].clone());
-        let begin = || Start { provider: "google", binding: &binding, device: None, onward: Onward::default(), anew: true, link_to: Some(ada), trial_by: None };
+        let begin = || Start { provider: "google", binding: &binding, device: None, onward: Onward::default(), anew: true, trial_by: None, link_to: Some(ada) };
 
         // Signed out meanwhile: nothing is linked.
         let url = federation::start(app, begin(), &origin).await.expect("the provider answers");
