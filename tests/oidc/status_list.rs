@@ -84,8 +84,8 @@ on_both_databases! {
         let app = TestApp::start(database).await;
         let machine = machine(&app).await;
         let key = app.app.client(&machine.client_id).await.unwrap().expect("the client is there").key;
-        let shared: Vec<usize> = app.read(move |db| countersign::store::status::of_client(db, key)).await
-            .into_iter().map(|place| place.index()).collect();
+        let shared: Vec<usize> = app.read(move |db| countersign::store::status::of_clients(db, &[key])).await
+            .into_iter().map(|(_, place)| place.index()).collect();
         let index = |token: &str| place(token).1;
         for _ in 0..4 {
             assert!(shared.contains(&index(&machine_token(&machine).await)), "nothing is written for who asks seldom");
