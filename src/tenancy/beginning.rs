@@ -10,7 +10,7 @@ use crate::store::outbox::Message;
 use crate::store::{self, audit, clients, organisations, outbox};
 
 /// Clients that are looked through for one of somebody's own.
-const LOOKED_AT: i64 = 20;
+const LOOKED_AT: i64 = 8;
 /// Sign-ins that are shown.
 const EVENTS: i64 = 5;
 
@@ -43,7 +43,7 @@ pub async fn look(app: &App, administrator: UserId) -> Result<Beginning, store::
             Ok(Beginning {
                 has_factor: Enrolled::of(db, administrator)?.any(),
                 organisation: organisations::list(db, None, 1)?.pop(),
-                mail: outbox::newest(db, 1)?.pop(),
+                mail: outbox::before(db, None, 1)?.pop(),
                 client: found.into_iter().next(),
                 sign_ins: audit::search(db, &sought, EVENTS)?,
             })
