@@ -131,8 +131,8 @@ pub fn pushed_reference(params: &Params) -> Option<Secret> {
 pub enum AuthorizeFailure {
     /// An error page with status 400: there is no address that may be trusted.
     Page(OAuthError),
-    /// Back to the client.
-    Redirect(ClientRedirect, OAuthError),
+    /// Back to the client. Boxed, so that the many results with an error stay small.
+    Redirect(Box<ClientRedirect>, OAuthError),
 }
 
 impl AuthorizeFailure {
@@ -193,7 +193,7 @@ pub fn validate(
     let redirect = check_redirect(params, client, policy).map_err(AuthorizeFailure::Page)?;
     match check_rest(params, client, &redirect, policy) {
         Ok(request) => Ok(request),
-        Err(error) => Err(AuthorizeFailure::Redirect(redirect, error)),
+        Err(error) => Err(AuthorizeFailure::Redirect(Box::new(redirect), error)),
     }
 }
 

@@ -84,7 +84,7 @@ pub fn search(db: &mut Conn, sought: &Sought, limit: i64) -> Result<Vec<Event>, 
             found.extend(search_action(db, sought, Some(action), limit)?);
         }
     }
-    found.sort_unstable_by(|a: &Event, b| (b.at, b.id).cmp(&(a.at, a.id)));
+    found.sort_unstable_by_key(|event: &Event| std::cmp::Reverse((event.at, event.id)));
     found.truncate(usize::try_from(limit).unwrap_or_default());
     Ok(found)
 }

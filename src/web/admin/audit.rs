@@ -229,7 +229,7 @@ async fn next_part(
     let found = app.db.read(move |db| audit::search(db, &asked, BATCH)).await?;
     let Some(last) = found.last() else { return Ok(None) };
     let is_full = i64::try_from(found.len()).is_ok_and(|length| length == BATCH);
-    let onward = is_full.then(|| Sought { before: Some(last.id), ..sought });
+    let onward = is_full.then_some(Sought { before: Some(last.id), ..sought });
     let lines: String = found.iter().map(|event| line(&view(event), is_csv)).collect();
     Ok(Some((Bytes::from(lines), (app, onward))))
 }
