@@ -44,10 +44,6 @@ scopes! {
     OrganizationsWrite = "admin.organizations:write", "Make and change organizations and their members";
     ClientsRead = "admin.clients:read", "See the applications and APIs that are registered";
     ClientsWrite = "admin.clients:write", "Register, change and remove applications and APIs";
-    ProvidersRead = "admin.providers:read", "See the sign-in providers";
-    ProvidersWrite = "admin.providers:write", "Change the sign-in providers";
-    ApiKeysRead = "admin.api_keys:read", "See all API keys";
-    ApiKeysWrite = "admin.api_keys:write", "End any API key";
     KeysRead = "admin.keys:read", "See the signing keys";
     KeysWrite = "admin.keys:write", "Rotate and revoke signing keys";
     MailRead = "admin.mail:read", "See which mail waits or failed";
