@@ -119,10 +119,16 @@ impl fmt::Display for ErrorCode {
 #[error("{code}: {description}")]
 pub struct OAuthError {
     pub code: ErrorCode,
-    // Boxed text keeps the many results that carry an error small.
+    // Boxes keep the many results that carry an error small.
     description: Box<str>,
+    untold: Option<Box<Untold>>,
+}
+
+/// What is never sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Untold {
     hint: Option<Box<str>>,
-    explanation: Option<Box<Explanation>>,
+    explanation: Option<Explanation>,
 }
 
 impl OAuthError {
@@ -131,7 +137,7 @@ impl OAuthError {
 
     /// An error with a description for the client's developer.
     pub fn new(code: ErrorCode, description: impl AsRef<str>) -> Self {
-        Self { code, description: sanitise(description.as_ref()).into(), hint: None, explanation: None }
+        Self { code, description: sanitise(description.as_ref()).into(), untold: None }
     }
 
     pub fn invalid_request(description: impl AsRef<str>) -> Self {
@@ -149,21 +155,21 @@ impl OAuthError {
     /// Adds what only the operator reads, in the log. It is never sent.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Box<str>>) -> Self {
-        self.hint = Some(hint.into());
+        self.untold().hint = Some(hint.into());
         self
     }
 
     /// Adds which rule refused, with the facts, for whoever is asked why. It is never sent.
     #[must_use]
     pub fn because(mut self, explanation: impl Into<Explanation>) -> Self {
-        self.explanation = Some(Box::new(explanation.into()));
+        self.untold().explanation = Some(explanation.into());
         self
     }
 
     /// Which rule refused. Where nobody said more, what its code and its texts tell.
     pub fn explanation(&self) -> Explanation {
-        match &self.explanation {
-            Some(explanation) => (**explanation).clone(),
+        match self.untold.as_ref().and_then(|untold| untold.explanation.as_ref()) {
+            Some(explanation) => explanation.clone(),
             None => {
                 let plain = Explanation::of(self.code.rule()).with("error", self.code);
                 let told = [("description", self.description()), ("reason", self.hint().unwrap_or_default())];
@@ -186,6 +192,10 @@ impl OAuthError {
         Self { description, ..self.clone() }
     }
 
+    fn untold(&mut self) -> &mut Untold {
+        self.untold.get_or_insert_default()
+    }
+
     /// Safe to send: only characters of RFC 6749 §5.2.
     pub fn description(&self) -> &str {
         &self.description
@@ -193,7 +203,7 @@ impl OAuthError {
 
     /// For the log.
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.untold.as_ref().and_then(|untold| untold.hint.as_deref())
     }
 
     pub const fn status(&self) -> u16 {

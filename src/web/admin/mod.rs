@@ -1,6 +1,6 @@
 //! The console at `/admin`: everything of the instance to look at and to change, without scripts.
 //!
-//! [`ROUTES`] is all there is: each line says what the route needs, and no handler can be reached without having been
+//! `ROUTES` is all there is: each line says what the route needs, and no handler can be reached without having been
 //! let in for that ([`access`]). One file for each area; what is done is done by the functions that the command line and
 //! the management API call.
 

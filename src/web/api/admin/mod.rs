@@ -1,7 +1,7 @@
 //! `/api/v1/admin`: the management API. What the console does, for programs: the same functions, typed.
 //!
 //! `table` is all there is; each operation names its scope ([`crate::tenancy::management::Scope`]), and no handler is
-//! reached without a token that has it ([`manager::Manager`]).
+//! reached without a token that has it (`manager::Manager`).
 
 mod audit;
 mod clients;
