@@ -86,7 +86,13 @@ async fn lo_3_ch_3_every_failure_is_explained_without_detail() {
         (Method::GET, "/nowhere", "*/*", 404, "{\"error\":\"not_found\"}"),
         (Method::POST, "/ok", html, 405, "id=\"error-page\""),
         (Method::POST, "/ok", "application/json", 405, "{\"error\":\"method_not_allowed\"}"),
-        (Method::POST, "/token", html, 400, "{\"error\":\"invalid_grant\",\"error_description\":\"spent\",\"reference\":\""),
+        (
+            Method::POST,
+            "/token",
+            html,
+            400,
+            "{\"error\":\"invalid_grant\",\"error_description\":\"spent\",\"reference\":\"",
+        ),
     ] {
         let request = TestRequest::default()
             .method(method)
