@@ -207,8 +207,8 @@ in_each_language! {
             .inspect("setup-wrong")
             .fill("password", PASSWORD)
             .click("#setup-submit")
-            .at(&app.url("/account"))
-            .see_text("root@example.com");
+            .at(&app.url("/admin/setup"))
+            .see("#step-administrator");
         journey.run().await;
     }
 
