@@ -45,6 +45,18 @@ pub fn forms(html: &str) -> Vec<Form> {
         .collect()
 }
 
+/// The text without the references of refusals (`k7f2-9q3m-x4tz`), which no two answers share.
+pub fn without_references(text: &str) -> String {
+    let is_one = |part: &[u8]| {
+        part.iter().enumerate().all(|(at, byte)| match at {
+            4 | 9 => *byte == b'-',
+            _ => byte.is_ascii_digit() || byte.is_ascii_lowercase(),
+        })
+    };
+    let found = text.as_bytes().windows(14).filter(|part| is_one(part));
+    found.fold(text.to_owned(), |left, part| left.replace(std::str::from_utf8(part).expect("ASCII"), "…"))
+}
+
 /// What a list sends: the option that is selected, or the first.
 fn chosen((attributes, inside): (&str, &str)) -> Option<(String, String)> {
     let options = tags(inside, "option");

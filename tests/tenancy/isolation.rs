@@ -16,7 +16,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
-use crate::support::{Browser, PASSWORD, TestApp, TestClient, TestOrganisation};
+use crate::support::{Browser, PASSWORD, TestApp, TestClient, TestOrganisation, without_references};
 
 /// Something to be asked for. `{org}`, `{slug}`, `{workspace}`, `{member}`, `{invitation}` and `{client}` stand for
 /// what belongs to the victim.
@@ -59,12 +59,12 @@ impl Target {
             .fold(text.to_owned(), |text, (name, word)| text.replace(&format!("{{{name}}}"), word))
     }
 
-    /// The answer without the words that were asked with.
+    /// The answer without the words that were asked with, and without its reference.
     fn blank(&self, text: &str) -> String {
         self.words
             .iter()
             .filter(|(name, _)| *name != "client")
-            .fold(text.to_owned(), |text, (_, word)| text.replace(word, "…"))
+            .fold(without_references(text), |text, (_, word)| text.replace(word, "…"))
     }
 }
 
