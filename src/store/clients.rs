@@ -315,6 +315,14 @@ pub fn of_resource(
         .load(db)?)
 }
 
+/// Keeps the client as it is until the transaction ends: of two who change its secrets at once, the second sees what the
+/// first has done (AR-1).
+pub fn hold(db: &mut Conn, client_id: &str) -> Result<(), Error> {
+    let one = clients::table.filter(clients::client_id.eq(client_id));
+    diesel::update(one).set(clients::status.eq(clients::status)).execute(db)?;
+    Ok(())
+}
+
 /// What is looked for among the clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sought {

@@ -7,10 +7,9 @@ use crate::model::{AuditAction, Client, UserId};
 use crate::store::audit::{Event, Sought};
 use crate::store::organisations::Organisation;
 use crate::store::outbox::Message;
-use crate::store::{self, audit, clients, organisations, outbox};
+use crate::store::{self, audit, organisations, outbox};
+use crate::tenancy::clients;
 
-/// Clients that are looked through for one of somebody's own.
-const LOOKED_AT: i64 = 8;
 /// Sign-ins that are shown.
 const EVENTS: i64 = 5;
 
@@ -30,26 +29,18 @@ pub struct Beginning {
 }
 
 pub async fn look(app: &App, administrator: UserId) -> Result<Beginning, store::Error> {
-    let products: Vec<String> = app.dialects.iter().map(|mounted| mounted.client_id.clone()).collect();
+    let client = clients::first(app).await?;
     app.db
         .read(move |db| {
-            let is_own = |client: &Client| {
-                client.client_id.starts_with("countersign:") || products.contains(&client.client_id)
-            };
             let sought =
                 Sought { action: Some(AuditAction::CodeIssued.as_str().to_owned()), ..Sought::default() };
-            let mut found = clients::list(db, None, LOOKED_AT)?;
-            found.retain(|client| !is_own(client) && client.client_id != DEMONSTRATION);
             Ok(Beginning {
                 has_factor: Enrolled::of(db, administrator)?.any(),
                 organisation: organisations::list(db, None, 1)?.pop(),
                 mail: outbox::before(db, None, 1)?.pop(),
-                client: found.into_iter().next(),
+                client: client.clone(),
                 sign_ins: audit::search(db, &sought, EVENTS)?,
             })
         })
         .await
 }
-
-/// The client of the demonstration at `/dev/app`.
-const DEMONSTRATION: &str = "dev-app";

@@ -30,6 +30,21 @@ async fn is_taken(app: &TestApp, client_id: &str, secret: &str) -> bool {
 }
 
 on_both_databases! {
+    async fn ar_1_of_two_who_end_one_secret_each_one_keeps_the_client_working(database) {
+        use countersign::tenancy::clients;
+
+        let (app, _) = console(database).await;
+        let calendar = app.client("calendar").await;
+        let (id, origin) = (calendar.client_id.clone(), countersign::audit::Origin::command_line());
+        let day = std::time::Duration::from_secs(86_400);
+        clients::rotate_secret(&app.app, &id, day, &origin).await.expect("two live");
+        let client = clients::find(&app.app, &id).await.expect("answered").expect("there");
+        let [first, second] = &client.secrets[..] else { panic!("two: {:?}", client.secrets) };
+        let end = |secret| clients::end_secret(&app.app, &id, secret, &origin);
+        let (one, two) = tokio::join!(end(first.id), end(second.id));
+        assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    }
+
     async fn a_list_of_applications_is_searched_filtered_and_paged(database) {
         let (app, mut browser) = console(database).await;
         let page = browser.get("/admin/clients").await;

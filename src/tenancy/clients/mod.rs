@@ -29,6 +29,8 @@ use secrets::{MIN_SECRET, give_secret, uses_secret};
 
 /// The client of our own API.
 const OWN_API: &str = "countersign:api";
+/// The client of the demonstration at `/dev/app`.
+pub const DEMONSTRATION: &str = "dev-app";
 
 /// A client to be.
 #[derive(Clone, Debug)]
@@ -249,10 +251,13 @@ pub async fn create(app: &App, new: NewClient, origin: &Origin) -> Result<Create
     Ok(Created { client, secret })
 }
 
-/// Whether there is an application besides our own API.
-pub async fn has_any(app: &App) -> Result<bool, store::Error> {
-    let first = app.db.read(|db| clients::list(db, None, 2)).await?;
-    Ok(first.iter().any(|client| client.client_id != OWN_API))
+/// The first application that is not part of this program: neither our own API, nor a dialect's, nor the demonstration.
+pub async fn first(app: &App) -> Result<Option<Client>, store::Error> {
+    let mut own: Vec<String> = app.dialects.iter().map(|mounted| mounted.client_id.clone()).collect();
+    own.extend([OWN_API, DEMONSTRATION].map(str::to_owned));
+    let most = i64::try_from(own.len()).unwrap_or(i64::MAX).saturating_add(1);
+    let found = app.db.read(move |db| clients::list(db, None, most)).await?;
+    Ok(found.into_iter().find(|client| !own.contains(&client.client_id)))
 }
 
 /// The client that the login API of a product acts as.

@@ -40,6 +40,7 @@ pub async fn rotate_secret(
 ) -> Result<Created, ClientError> {
     let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
     let outcome = app.db.write(move |db| {
+        clients::hold(db, &client_id)?;
         let Some(mut client) = clients::find_by_client_id(db, &client_id)? else {
             return Ok(Err(ClientError::NoSuchClient));
         };
@@ -74,6 +75,7 @@ pub async fn end_secret(
 ) -> Result<Client, ClientError> {
     let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
     let outcome = app.db.write(move |db| {
+        clients::hold(db, &client_id)?;
         let Some(client) = clients::find_by_client_id(db, &client_id)? else {
             return Ok(Err(ClientError::NoSuchClient));
         };

@@ -37,7 +37,7 @@ use crate::web::page::{DevAppPage, DevAppState, DevTokens, DevVerification};
 use crate::web::respond::{self, Csp, Frame};
 
 /// What the application calls itself.
-const CLIENT_ID: &str = "dev-app";
+const CLIENT_ID: &str = clients::DEMONSTRATION;
 const COOKIE: &str = "dev-app";
 /// More browsers than this are not remembered.
 const SESSIONS: usize = 100;
