@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
 use crate::config::Limits;
@@ -213,4 +213,23 @@ impl Event {
         self.detail.insert(name.to_owned(), value.into());
         self
     }
+}
+
+/// A stored event as files and programs read it.
+pub fn told(event: &store::audit::Event) -> Value {
+    let detail = serde_json::from_str(&event.detail).unwrap_or_else(|_| Value::String(event.detail.clone()));
+    json!({
+        "id": event.id,
+        "at": event.at.rfc3339(),
+        "action": event.action,
+        "outcome": event.outcome,
+        "user": event.user_id,
+        "actor": event.actor_id,
+        "client": event.client_id.map(|id| id.to_string()),
+        "session": event.session_id,
+        "organization": event.organisation_id,
+        "ip": event.ip,
+        "request": event.request_id,
+        "detail": detail,
+    })
 }

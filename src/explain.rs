@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::explanation::{Concerned, Explanation, Fact, Rule};
-use crate::model::{Client, OrganisationId, RefusalKind, UserId};
+use crate::model::{ClientKey, OrganisationId, RefusalKind, UserId};
 use crate::store::audit::{self, Event};
 use crate::store::refusals::{self, Refusal};
-use crate::store::{self, Conn, clients, organisations, users};
+use crate::store::{self, Conn, memberships, organisations, personal, users};
 
 pub use crate::store::refusals::Sought;
 
@@ -187,7 +187,7 @@ pub async fn find(
         .read(move |db| {
             let found = refusals::find(db, &reference, now)?;
             let found = found.filter(|row| within.is_none() || row.organisation_id == within);
-            found.map(|row| complete(db, row)).transpose()
+            found.map(|row| complete(db, row, within)).transpose()
         })
         .await
 }
@@ -234,24 +234,27 @@ pub async fn recent(
         .read(move |db| {
             let after = after.as_ref().map(|after| (after.at, after.reference.as_str()));
             let rows = refusals::recent(db, &sought, after, limit, now)?;
-            rows.into_iter().map(|row| told(db, row)).collect()
+            told(db, rows)
         })
         .await
 }
 
-fn complete(db: &mut Conn, row: Refusal) -> Result<Explained, store::Error> {
+fn complete(db: &mut Conn, row: Refusal, within: Option<OrganisationId>) -> Result<Explained, store::Error> {
     let sought = audit::Sought { request: Some(row.reference.clone()), ..audit::Sought::default() };
     let mut events = audit::search(db, &sought, MOST_EVENTS)?;
     events.reverse();
-    let account = match row.user_id {
-        Some(user) => account(db, user)?,
-        None => None,
+    let account = match (row.user_id, within) {
+        // Somebody who came to an organisation that they do not belong to stays unknown there (OR-1).
+        (Some(user), Some(of)) if memberships::find(db, of, user)?.is_none() => None,
+        (Some(user), _) => account(db, user)?,
+        (None, _) => None,
     };
     let organisation = match row.organisation_id {
         Some(id) => organisations::find(db, id)?.map(|organisation| organisation.slug),
         None => None,
     };
-    Ok(Explained { told: told(db, row)?, account, organisation, events })
+    let told = told(db, vec![row])?.pop().expect("one row is told of in one");
+    Ok(Explained { told, account, organisation, events })
 }
 
 fn account(db: &mut Conn, user: UserId) -> Result<Option<Account>, store::Error> {
@@ -260,25 +263,33 @@ fn account(db: &mut Conn, user: UserId) -> Result<Option<Account>, store::Error>
     Ok(Some(Account { id: user.id, name: user.name, email }))
 }
 
-fn told(db: &mut Conn, row: Refusal) -> Result<Told, store::Error> {
-    let detail: Detail =
-        serde_json::from_str(&row.detail).map_err(|error| store::Error::broken("a refusal", error))?;
-    let client = match row.client_id {
-        Some(key) => clients::find(db, key)?.map(|Client { client_id, name, .. }| Named { client_id, name }),
-        None => None,
+/// The same with what their clients are called, which are looked up together.
+fn told(db: &mut Conn, rows: Vec<Refusal>) -> Result<Vec<Told>, store::Error> {
+    let mut keys: Vec<ClientKey> = rows.iter().filter_map(|row| row.client_id).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let called = personal::clients(db, &keys)?;
+    let named = |row: &Refusal| {
+        let (_, client_id, name) = called.iter().find(|(key, ..)| Some(*key) == row.client_id)?;
+        Some(Named { client_id: client_id.clone(), name: name.clone() })
     };
-    Ok(Told {
-        reference: row.reference,
-        at: row.at,
-        kind: row.kind,
-        rule: Rule::parse(&row.rule).unwrap_or(Rule::Other),
-        facts: detail.facts,
-        route: detail.route,
-        status: detail.status,
-        client,
-        user: row.user_id,
-        organisation: row.organisation_id,
-    })
+    let tell = |row: Refusal| {
+        let detail: Detail =
+            serde_json::from_str(&row.detail).map_err(|error| store::Error::broken("a refusal", error))?;
+        Ok(Told {
+            client: named(&row),
+            reference: row.reference,
+            at: row.at,
+            kind: row.kind,
+            rule: Rule::parse(&row.rule).unwrap_or(Rule::Other),
+            facts: detail.facts,
+            route: detail.route,
+            status: detail.status,
+            user: row.user_id,
+            organisation: row.organisation_id,
+        })
+    };
+    rows.into_iter().map(tell).collect()
 }
 
 /// A reference as somebody reads it out: with capital letters, with other signs between the groups, with `O` for `0`.

@@ -5,15 +5,16 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::user::known;
 use super::{Failure, Shell};
+use crate::audit::told;
 use crate::clock::Clock;
 use crate::keys::PublicKeys;
 use crate::ledger::{self, Audit, Report, Sealing};
 use crate::model::{OrganisationId, UserId};
-use crate::store::audit::{self, Event, Sought};
+use crate::store::audit::{self, Sought};
 use crate::tenancy::organisations;
 
 #[derive(Debug, Subcommand)]
@@ -94,7 +95,7 @@ async fn list(shell: &Shell, filter: Filter) -> Result<(), Failure> {
     let sought =
         Sought { user, organisation, action: filter.action, request: filter.request, ..Sought::default() };
     let events = app.db.read(move |db| audit::search(db, &sought, filter.limit)).await?;
-    let views: Vec<Value> = events.iter().map(view).collect();
+    let views: Vec<Value> = events.iter().map(told).collect();
     let columns = ["AT", "ACTION", "OUTCOME", "USER", "ADDRESS", "REFERENCE", "DETAIL"];
     shell.out.list(&views, &columns, |one| {
         let text = |name: &str| match &one[name] {
@@ -103,24 +104,6 @@ async fn list(shell: &Shell, filter: Filter) -> Result<(), Failure> {
             other => other.to_string(),
         };
         ["at", "action", "outcome", "user", "ip", "request", "detail"].map(text).to_vec()
-    })
-}
-
-fn view(event: &Event) -> Value {
-    let detail = serde_json::from_str::<Value>(&event.detail).unwrap_or_else(|_| json!(event.detail));
-    json!({
-        "id": event.id,
-        "at": event.at.rfc3339(),
-        "action": event.action,
-        "outcome": event.outcome,
-        "user": event.user_id,
-        "actor": event.actor_id,
-        "client": event.client_id.map(|id| id.to_string()),
-        "session": event.session_id,
-        "organisation": event.organisation_id,
-        "ip": event.ip,
-        "request": event.request_id,
-        "detail": detail,
     })
 }
 

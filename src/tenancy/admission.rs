@@ -162,6 +162,26 @@ pub fn admit_session(
     Ok(if enough { Ok(admission) } else { Err(Refusal::FactorMissing) })
 }
 
+/// Does this session show enough to run the instance? It is not over, two factors were shown where they must be, and no
+/// organisation's own provider stands behind it: that one vouches for its organisation alone.
+pub fn admit_instance(
+    db: &mut Conn,
+    session: SessionId,
+    proven: &[AuthMethod],
+    user: &User,
+    rules: Rules,
+    now: Timestamp,
+) -> Result<Result<(), Refusal>, store::Error> {
+    if let Err(refusal) = check_session(db, Some(session), now)? {
+        return Ok(Err(refusal));
+    }
+    if store::federation::organisation_of_session(db, session)?.is_some() {
+        return Ok(Err(Refusal::NotAMember));
+    }
+    let enough = acr_for(proven) >= required_of(db, user, None, rules)?;
+    Ok(if enough { Ok(()) } else { Err(Refusal::FactorMissing) })
+}
+
 /// An organisation's own provider vouches for what is done in that organisation, and in no other.
 fn check_voucher(
     db: &mut Conn,

@@ -69,10 +69,8 @@ pub struct Entered {
 /// Why somebody was not let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Something has to be proven first.
+    /// Something has to be proven first. Whoever has no second factor yet is led to getting one (AD-2).
     Due(Due),
-    /// A second factor is to be got first (AD-2).
-    FactorMissing,
     /// Nothing here is for them. An organisation that does not exist is no other answer (OR-1).
     NotForThem,
     /// They may look, and not change.
@@ -143,8 +141,10 @@ pub async fn enter(
     organisation: Option<&str>,
     origin: &Origin,
 ) -> Result<Result<Entered, Refusal>, store::Error> {
-    let (of, known) = (organisation.map(str::to_owned), account.clone());
-    let found = app.db.read(move |db| standing(db, &known, need, of.as_deref())).await?;
+    let (of, known, session) = (organisation.map(str::to_owned), account.clone(), account.session.id);
+    let read =
+        app.db.read(move |db| Ok((standing(db, &known, need, of.as_deref())?, console::visit(db, session)?)));
+    let (found, visit) = read.await?;
     let entered = match found {
         Ok(entered) => entered,
         Err(refusal) => {
@@ -154,11 +154,10 @@ pub async fn enter(
     };
     let two_are_needed = !app.config.issuer.is_loopback() || entered.demands_mfa;
     if two_are_needed && acr_for(&account.methods) < Acr::TwoFactors {
-        return Ok(Err(stronger(app, &account).await?));
+        return Ok(Err(Refusal::Due(Due::Factor)));
     }
     let due = reauthentication::due(app, &account).await?;
-    let (session, now) = (account.session.id, app.clock.now());
-    let visit = app.db.read(move |db| console::visit(db, session)).await?;
+    let now = app.clock.now();
     match visit.filter(|visit| now < visit.seen_at.plus(IDLE)) {
         Some(visit) => {
             if need.act == Act::Destroy
@@ -184,13 +183,6 @@ pub async fn enter(
         }
     }
     Ok(Ok(entered))
-}
-
-/// What is to be done by somebody who has shown one factor where two are needed.
-async fn stronger(app: &App, account: &SignedIn) -> Result<Refusal, store::Error> {
-    let user = account.user.id;
-    let enrolled = app.db.read(move |db| crate::identity::factor::Enrolled::of(db, user)).await?;
-    Ok(if enrolled.any() { Refusal::Due(Due::Factor) } else { Refusal::FactorMissing })
 }
 
 fn standing(

@@ -1,17 +1,19 @@
 //! The management API as a resource: what its tokens may be for, and in whose name whoever holds one acts.
 //!
 //! A client of its own (`client_credentials`) acts as itself, within the scopes that it was given; an administrator's
-//! application acts for that administrator, within both. No API key does: it is of one organisation, this is the instance.
+//! application acts for that administrator, within both, while they are signed in. No API key does: it is of one organisation, this is the instance.
 
 use std::collections::BTreeMap;
 
 use super::actor::Actor;
+use super::admission::{self, Rules};
 use crate::app::App;
 use crate::config::Issuer;
 use crate::model::{InstanceRole, Resource, ResourceId, Status};
 use crate::protocol::tokens::AccessClaims;
-use crate::store;
+use crate::store::grants::Grant;
 use crate::store::users::User;
+use crate::store::{self, sessions};
 
 /// Where it is, below the issuer.
 pub const PATH: &str = "/api/v1/admin";
@@ -92,6 +94,8 @@ pub enum Refusal {
     NoRole,
     #[error("support looks and changes nothing")]
     LooksOnly,
+    #[error("the user is not signed in any more, or has not shown enough to run the instance")]
+    NotSignedIn,
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -100,29 +104,38 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug)]
 pub struct Presented<'a> {
     pub claims: &'a AccessClaims,
-    /// Whose grant it is of; `None` for a client's own token.
-    pub user: Option<&'a User>,
+    /// Whose it is, and what was granted; `None` for a client's own token.
+    pub of_user: Option<&'a (User, Grant)>,
     /// Whether an API key was exchanged for it.
     pub is_of_key: bool,
 }
 
 /// In whose name the holder of this token does what the scope is for.
 pub async fn admit(app: &App, presented: Presented<'_>, scope: Scope) -> Result<Actor, Refusal> {
-    let Presented { claims, user, is_of_key } = presented;
+    let Presented { claims, of_user, is_of_key } = presented;
     if is_of_key || claims.passed_on || !claims.aud.contains(&app.config.issuer.at(PATH)) {
         return Err(Refusal::OtherAudience);
     }
     if !claims.scope.contains(scope.as_str()) {
         return Err(Refusal::ScopeMissing(scope.as_str()));
     }
-    let Some(user) = user else {
+    let Some((user, grant)) = of_user else {
         let client = app.client(&claims.client_id).await?.ok_or(Refusal::OtherAudience)?;
         return Ok(Actor::Service(client.key));
     };
-    match user.instance_role {
-        Some(InstanceRole::Administrator) => Ok(Actor::Administrator(user.id)),
-        Some(InstanceRole::Support) if scope.is_read() => Ok(Actor::Administrator(user.id)),
-        Some(InstanceRole::Support) => Err(Refusal::LooksOnly),
-        None => Err(Refusal::NoRole),
-    }
+    let actor = match user.instance_role {
+        Some(InstanceRole::Administrator) => Actor::Administrator(user.id),
+        Some(InstanceRole::Support) if scope.is_read() => Actor::Administrator(user.id),
+        Some(InstanceRole::Support) => return Err(Refusal::LooksOnly),
+        None => return Err(Refusal::NoRole),
+    };
+    // What runs the instance ends with the sign-in: a grant for later use outlives what was proven.
+    let session = grant.session_id.filter(|_| !grant.offline).ok_or(Refusal::NotSignedIn)?;
+    let (user, rules, now) = (user.clone(), Rules::of(&app.config), app.clock.now());
+    let admitted = app.db.read(move |db| {
+        let proven = sessions::methods(db, session)?;
+        admission::admit_instance(db, session, &proven, &user, rules, now)
+    });
+    admitted.await?.map_err(|_| Refusal::NotSignedIn)?;
+    Ok(actor)
 }

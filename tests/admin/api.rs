@@ -175,13 +175,82 @@ on_both_databases! {
         assert!(events.iter().any(|event| event.action == "user.created" && event.actor_id.is_some()), "LO-1");
     }
 
+    async fn fe_4_an_administrators_token_counts_while_they_are_signed_in_by_what_counts_here(database) {
+        let api = Api::start(database).await;
+        let scope = "openid admin.users:read offline_access";
+        let client = TestClient::register(&api.app, "panel", |registration| {
+            registration.first_party = true;
+            registration.set("scope", json!(scope));
+            registration.set("grant_types", json!(["authorization_code", "refresh_token"]));
+        }).await;
+        let resource = format!("{}{PATH}", api.app.issuer);
+        let mut statuses = Vec::new();
+        for scope in ["openid admin.users:read", scope] {
+            let mut browser = api.app.browser();
+            let flow = client.flow(scope).with("resource", &resource);
+            let code = client.authorize(&mut browser, &flow, "root").await;
+            let token = client.redeem(&flow, &code).await.body["access_token"].as_str().expect("a token").to_owned();
+            statuses.push((token.clone(), api.call("get", "/users", &token, Value::Null).await.status));
+        }
+        assert_eq!((statuses[0].1, statuses[1].1), (200, 403), "offline access outlives what was proven");
+
+        // The same session, if an organisation's own provider had vouched in it.
+        let acme = api.app.organisation("acme").await;
+        let sessions = api.app.read(|db| countersign::store::sessions::list_all(db, countersign::clock::Timestamp(0))).await;
+        let now = api.app.clock.now();
+        api.app.app.db.write(move |db| {
+            let provider = countersign::store::federation::Provider {
+                id: "acmes".to_owned(), kind: countersign::model::ProviderKind::Google, name: None,
+                client_id: "x".to_owned(), secret_sealed: None, issuer: None, first_sign_in: None,
+                allow_private_network: false, status: countersign::model::Status::Active, created_at: now,
+                organisation_id: Some(acme.id),
+            };
+            countersign::store::federation::insert_provider(db, &provider, &Vec::new())?;
+            for session in &sessions {
+                countersign::store::sessions::step_up(
+                    db, session.id, &countersign::crypto::Digest::of(session.id.to_string().as_bytes()),
+                    countersign::model::AuthMethod::Federated, now,
+                )?;
+                countersign::store::federation::note_session(db, session.id, "acmes", session.expires_at)?;
+            }
+            Ok(())
+        }).await.expect("stored");
+        let answer = api.call("get", "/users", &statuses[0].0, Value::Null).await;
+        assert_eq!((answer.status, &answer.body["code"]), (403, &json!("forbidden")), "{}", answer.body);
+    }
+
+    async fn ak_2_no_organisations_key_is_good_for_the_instance(database) {
+        let api = Api::start(database).await;
+        let acme = api.app.organisation("acme").await;
+        let new = countersign::tenancy::api_keys::NewKey {
+            name: "key".to_owned(), workspace: None, scopes: vec!["admin.users:read".to_owned()], lasts: None, prefix: None,
+        };
+        let origin = countersign::audit::Origin::command_line();
+        let actor = countersign::tenancy::actor::Actor::Operator;
+        let made = countersign::tenancy::api_keys::manage::create(&api.app.app, actor, acme.id, new, &origin).await;
+        let key = made.expect("the scopes of keys are free words").text.expose().to_owned();
+        let resource = format!("{}{PATH}", api.app.issuer);
+        let exchange = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("subject_token", key.as_str()),
+            ("subject_token_type", countersign::protocol::token::API_KEY_TYPE), ("resource", resource.as_str()),
+        ];
+        let answer = api.app.http.post(api.app.url("/oauth2/token")).form(&exchange).send().await.expect("an answer");
+        let told: Value = answer.json().await.expect("JSON");
+        let token = told["access_token"].as_str().unwrap_or_else(|| panic!("no token: {told}"));
+        assert_eq!(api.call("get", "/users", token, Value::Null).await.status, 401, "{told}");
+        let url = api.app.url(&format!("{PATH}/users"));
+        let by_key = api.app.http.get(url).header("x-api-key", &key).send().await.expect("an answer");
+        assert_eq!(by_key.status(), 401);
+    }
+
     async fn people_are_made_found_changed_and_ended(database) {
         let api = Api::start(database).await;
         let token = api.everything().await;
         let new = json!({ "email": "ada@example.com", "name": "Ada", "username": "ada", "email_verified": true, "send_link": true });
         let made = api.call_once("post", "/users", &token, new.clone(), Some("k1")).await;
         assert_eq!(made.status, 201, "{}", made.body);
-        let id = made.body["id"].as_str().unwrap().to_owned();
+        assert_eq!(made.body["link_sent"], true);
+        let id = made.body["user"]["id"].as_str().unwrap().to_owned();
         let again = api.call_once("post", "/users", &token, new.clone(), Some("k1")).await;
         assert_eq!((again.status, again.replayed, &again.body), (201, true, &made.body), "idempotent");
         assert_eq!(api.call("post", "/users", &token, new).await.status, 409);

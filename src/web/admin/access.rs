@@ -14,7 +14,6 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::app::App;
 use crate::audit::Origin;
-use crate::identity::reauthentication::Due;
 use crate::identity::session::SignedIn;
 use crate::model::{InstanceRole, Language, Zone};
 use crate::protocol::Params;
@@ -69,10 +68,6 @@ impl Console {
                 let next = way_back(request, base);
                 Err(match refusal {
                     Refusal::Due(due) => elsewhere(visitor.go(&proof_page(due, &account, &next))),
-                    Refusal::FactorMissing => {
-                        // The page for the factor leads to the one where it is got.
-                        elsewhere(visitor.go(&proof_page(Due::Factor, &account, &next)))
-                    }
                     Refusal::NotForThem | Refusal::LooksOnly => PageFailure::Forbidden.into(),
                 })
             }
@@ -232,6 +227,7 @@ impl Change {
 fn done<'u>(ui: &Ui<'u>, word: &str) -> Option<&'u str> {
     Some(match word {
         "created" => ui.t("console.done.created"),
+        "created_unsent" => ui.t("console.done.created_unsent"),
         "saved" => ui.t("console.done.saved"),
         "disabled" => ui.t("console.done.disabled"),
         "enabled" => ui.t("console.done.enabled"),

@@ -4,12 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web::{Bytes, Data};
 use futures_util::stream;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::access::Console;
 use super::list::{LIMIT, List};
 use super::{Route, table, words};
 use crate::app::App;
+use crate::audit::told;
 use crate::model::{AuditEventId, OrganisationId, Outcome, UserId};
 use crate::protocol::Params;
 use crate::store;
@@ -147,8 +148,7 @@ async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
     let found = console.app().db.read(move |db| audit::find(db, id)).await?;
     let event = found.ok_or(PageFailure::NotFound)?;
     Ok(console.show(|ui| {
-        let told = view(&event);
-        let text = serde_json::to_string_pretty(&told).expect("JSON is written");
+        let text = serde_json::to_string_pretty(&told(&event)).expect("JSON is written");
         let mut links = Vec::new();
         if let Some(request) = &event.request_id {
             links.push(Link::primary(ui.t("audit.same_request"), format!("{PATH}?request={request}")));
@@ -157,25 +157,6 @@ async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
             .under(ui.t("console.place.audit"), PATH)
             .card(Card::plain("event").text(ui.date(event.at)).code(ui.t("audit.event"), text).links(links))
     }))
-}
-
-/// An event as files and programs read it.
-fn view(event: &Event) -> Value {
-    let detail = serde_json::from_str::<Value>(&event.detail).unwrap_or_else(|_| json!(event.detail));
-    json!({
-        "id": event.id,
-        "at": event.at.rfc3339(),
-        "action": event.action,
-        "outcome": event.outcome,
-        "user": event.user_id,
-        "actor": event.actor_id,
-        "client": event.client_id.map(|id| id.to_string()),
-        "session": event.session_id,
-        "organization": event.organisation_id,
-        "ip": event.ip,
-        "request": event.request_id,
-        "detail": detail,
-    })
 }
 
 const COLUMNS: [&str; 12] = [
@@ -230,7 +211,7 @@ async fn next_part(
     let Some(last) = found.last() else { return Ok(None) };
     let is_full = i64::try_from(found.len()).is_ok_and(|length| length == BATCH);
     let onward = is_full.then_some(Sought { before: Some(last.id), ..sought });
-    let lines: String = found.iter().map(|event| line(&view(event), is_csv)).collect();
+    let lines: String = found.iter().map(|event| line(&told(event), is_csv)).collect();
     Ok(Some((Bytes::from(lines), (app, onward))))
 }
 

@@ -174,8 +174,8 @@ fn latest(ui: &Ui<'_>, within: &Within, found: &[Told]) -> Table {
             Cell::Time(told.at),
             Cell::text(word(ui, told.kind)),
             Cell::text(ui.t(told.rule.says())),
-            client(told),
-            person(told.user, None),
+            client(within, told),
+            person(within, told.user, None),
             Cell::link(&told.reference, format!("{}/{}", within.path(), told.reference)),
         ]
     }))
@@ -191,19 +191,26 @@ fn word(ui: &Ui<'_>, kind: RefusalKind) -> &'static str {
     })
 }
 
-fn client(told: &Told) -> Cell {
-    match &told.client {
-        Some(client) => Cell::link(&client.name, format!("/admin/clients/{}", client.client_id)),
-        None => Cell::Nothing,
+/// The application, with the way to it for those who may go there.
+fn client(within: &Within, told: &Told) -> Cell {
+    match (&told.client, within) {
+        (Some(client), Within::Instance) => {
+            Cell::link(&client.name, format!("/admin/clients/{}", client.client_id))
+        }
+        (Some(client), Within::One(_)) => Cell::text(&client.name),
+        (None, _) => Cell::Nothing,
     }
 }
 
-fn person(user: Option<UserId>, called: Option<&str>) -> Cell {
-    match user {
-        Some(id) => {
+/// The person; within an organisation its members alone have a page and a name.
+fn person(within: &Within, user: Option<UserId>, called: Option<&str>) -> Cell {
+    let Some(id) = user else { return Cell::Nothing };
+    match (within, called) {
+        (Within::Instance, called) => {
             Cell::link(called.map_or_else(|| id.to_string(), str::to_owned), format!("/admin/users/{id}"))
         }
-        None => Cell::Nothing,
+        (Within::One(of), Some(called)) => Cell::link(called, format!("{}/{id}", Tab::Members.path(of.id))),
+        (Within::One(_), None) => Cell::code(id.to_string()),
     }
 }
 
@@ -230,8 +237,8 @@ fn explained(ui: &Ui<'_>, within: &Within, found: &Explained) -> Sheet {
         (ui.t("events.at"), Cell::Time(told.at)),
         (ui.t("explain.wanted"), Cell::text(word(ui, told.kind))),
         (ui.t("explain.rule_word"), Cell::code(told.rule.as_str())),
-        (ui.t("explain.client"), client(told)),
-        (ui.t("explain.user"), person(told.user, called)),
+        (ui.t("explain.client"), client(within, told)),
+        (ui.t("explain.user"), person(within, told.user, called)),
         (ui.t("explain.organisation"), Cell::text(organisation.clone().unwrap_or_default())),
         (ui.t("explain.route"), Cell::code(format!("{} → {}", told.route, told.status))),
     ];

@@ -78,7 +78,7 @@ async fn look(console: &Console) -> Result<Overview, PageFailure> {
     let rows = app.db.read(signing_keys::all).await?;
     Ok(Overview {
         findings: findings::look(&app.db, &app.config, now).await?,
-        has_client: clients::has_any(app).await?,
+        has_client: clients::first(app).await?.is_some(),
         present: usage::present(&app.db, now).await?,
         sign_ins: app.usage.sign_ins(&app.db, &span).await?,
         tokens: app.usage.tokens_by_client(&app.db, &span, CLIENTS).await?,

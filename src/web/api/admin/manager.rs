@@ -51,7 +51,7 @@ impl FromRequest for Manager {
             };
             let presented = Presented {
                 claims: &live.claims,
-                user: live.of_user.as_ref().map(|(user, _)| user),
+                of_user: live.of_user.as_ref(),
                 is_of_key: live.of_key.is_some(),
             };
             let actor = management::admit(&call.app, presented, scope).await?;
@@ -69,6 +69,11 @@ impl From<Refusal> for Refused {
                 Self::with_detail(Fault::Forbidden, format!("The token lacks the scope `{scope}`."))
             }
             Refusal::NoRole => Self::with_detail(Fault::Forbidden, "The user does not run this instance."),
+            Refusal::NotSignedIn => Self::with_detail(
+                Fault::Forbidden,
+                "The user has to be signed in here, by what counts for the whole instance: sign in again. Offline \
+                 access is not for this.",
+            ),
             Refusal::LooksOnly => Self::with_detail(Fault::Forbidden, "Support looks and changes nothing."),
             Refusal::Store(error) => error.into(),
         }

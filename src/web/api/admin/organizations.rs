@@ -1,9 +1,12 @@
 //! Organisations and their members, by the management API: any of them, by whoever runs the instance.
 
 use actix_web::HttpResponse;
+use actix_web::web::Query;
+use serde::Deserialize;
 
 use super::manager::Manager;
-use crate::model::{MembershipId, OrganisationId, UserId};
+use super::users::word;
+use crate::model::{MembershipId, OrganisationId, Standing, UserId};
 use crate::store::organisations::Organisation;
 use crate::store::{self, users};
 use crate::tenancy::members::{self, Assignment};
@@ -12,6 +15,7 @@ use crate::web::api::ask::Sent;
 use crate::web::api::members::{Members, told as told_member};
 use crate::web::api::once::Made;
 use crate::web::api::organizations::{ok, workspace};
+use crate::web::api::page::query_without_page;
 use crate::web::api::session::done;
 use crate::web::api::typed::{asked, told};
 use crate::web::fault::{Fault, Refused};
@@ -85,11 +89,23 @@ async fn of(manager: &Manager) -> Result<Organisation, Refused> {
     found.ok_or_else(|| Fault::NotFound.into())
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Looked {
+    q: Option<String>,
+    status: Option<String>,
+}
+
 pub async fn list(manager: Manager) -> Result<HttpResponse, Refused> {
     let list = manager.list("all organizations");
-    let page = list.page::<OrganisationId>(manager.request())?;
-    let (after, limit) = (page.after, page.limit);
-    let found = manager.app().db.read(move |db| store::organisations::list(db, after, limit + 1)).await?;
+    let page = list.page_beside::<OrganisationId>(manager.request(), &["q", "status"])?;
+    let Query(looked) = query_without_page::<Looked>(manager.request())?;
+    let words = users::Sought::words_of(looked.q.as_deref().unwrap_or_default());
+    let status = word::<Standing>("status", looked.status.as_deref())?;
+    let (before, limit) = (page.after, page.limit);
+    let search =
+        move |db: &mut store::Conn| store::organisations::search(db, &words, status, before, limit + 1);
+    let found = manager.app().db.read(search).await?;
     let (found, next) = list.cut(found, limit, |organisation| organisation.id);
     Ok(ok(&OrganizationsTold { items: found.iter().map(told).collect(), next }))
 }

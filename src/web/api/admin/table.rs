@@ -31,8 +31,8 @@ macro_rules! routes {
 routes! {
     get "/users" "users" UsersRead () -> 200 (users::Users) [422] {"q" "status" "role"}, users::list,
         "Users, the newest first. `q`: words that are all in the name, user name or an address.";
-    post "/users" "newUser" UsersWrite (users::NewUserAsked) -> 201 (users::UserTold) [409 422 429] {}, users::create,
-        "Makes a user without a password. With `send_link`, they are mailed a link to choose one.";
+    post "/users" "newUser" UsersWrite (users::NewUserAsked) -> 201 (users::UserMade) [409 422] {}, users::create,
+        "Makes a user without a password. With `send_link`, they are mailed a link to choose one; `link_sent` says whether.";
     get "/users/{user}" "user" UsersRead () -> 200 (users::UserDetails) [404] {}, users::show,
         "One user with addresses, factors, linked accounts and memberships.";
     patch "/users/{user}" "changeUser" UsersWrite (users::UserChange) -> 200 (users::UserTold) [404 422] {}, users::change,
@@ -59,8 +59,8 @@ routes! {
         "Ends one session of the user with what began in it.";
     post "/invitations" "inviteUser" UsersWrite (users::InvitationAsked) -> 201 (users::InvitationMade) [403 409 422] {}, users::invite,
         "Makes a link with which somebody gets an account for this address. It is shown this once.";
-    get "/organizations" "allOrganizations" OrganizationsRead () -> 200 (organizations::OrganizationsTold) [422] {}, organizations::list,
-        "All organizations, in order of foundation.";
+    get "/organizations" "allOrganizations" OrganizationsRead () -> 200 (organizations::OrganizationsTold) [422] {"q" "status"}, organizations::list,
+        "Organizations, the newest first. `q`: words that are all in the name or short name.";
     post "/organizations" "foundOrganization" OrganizationsWrite (organizations::NewOrganizationAsked) -> 201 (organizations::OrganizationTold) [409 422 429] {}, organizations::create,
         "Makes an organization with nobody in it.";
     get "/organizations/{organization}" "anyOrganization" OrganizationsRead () -> 200 (organizations::OrganizationTold) [404] {}, organizations::show,

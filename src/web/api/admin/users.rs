@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use super::manager::Manager;
 use crate::identity::account::profile::{self, Profile};
 use crate::identity::factor::manage;
+use crate::identity::link::AskError;
 use crate::identity::recovery;
-use crate::model::{EmailAddress, InstanceRole, Status, UserId};
+use crate::model::{EmailAddress, InstanceRole, Language, Status, UserId};
 use crate::store::users::{Email, Sought, User};
 use crate::tenancy::directory;
 use crate::tenancy::links::{self, InviteError};
@@ -84,6 +85,11 @@ told! {
         created_at: String,
         last_sign_in_at: Option<String>,
     }
+    UserMade {
+        user: UserTold,
+        /// Whether the link was asked for and sent: an address gets so many mails and no more.
+        link_sent: bool,
+    }
     UserDetails {
         user: UserTold,
         emails: Vec<AddressTold>,
@@ -113,7 +119,7 @@ told! {
     }
 }
 
-impl Made for UserTold {}
+impl Made for UserMade {}
 
 impl Made for InvitationMade {
     fn again(&self) -> Value {
@@ -198,10 +204,9 @@ fn email_of(text: &str) -> Result<EmailAddress, Refused> {
     EmailAddress::parse(text).map_err(|_| Refused::with_detail(Fault::InvalidValue, why))
 }
 
-async fn send_link(manager: &Manager, email: String) -> Result<(), Refused> {
-    let language = manager.call.language;
-    let asked = recovery::Asked { email, language, device: None, request: None, return_to: None };
-    recovery::request(manager.app(), asked, manager.origin()).await.map_err(value)
+/// A mail with a link to choose a password.
+fn link_to(email: &str, language: Language) -> recovery::Asked {
+    recovery::Asked { email: email.to_owned(), language, device: None, request: None, return_to: None }
 }
 
 pub async fn create(
@@ -220,13 +225,14 @@ pub async fn create(
             claims: BTreeMap::new(),
         };
         let id = users::create(&app, new, &origin).await?;
-        if asked.send_link.unwrap_or_default() {
-            let email = email.as_str().to_owned();
-            let asked = recovery::Asked { email, language, device: None, request: None, return_to: None };
-            recovery::request(&app, asked, &origin).await.map_err(value)?;
-        }
+        let link_sent = asked.send_link.unwrap_or_default()
+            && match recovery::request(&app, link_to(email.as_str(), language), &origin).await {
+                Ok(()) => true,
+                Err(AskError::Throttled(_)) => false,
+                Err(other) => return Err(value(other)),
+            };
         let dossier = directory::dossier(&app, id).await?.ok_or(Fault::NotFound)?;
-        Ok(told(&dossier.user, dossier.emails.first()))
+        Ok(UserMade { user: told(&dossier.user, dossier.emails.first()), link_sent })
     };
     once.make(&manager.call, &manager.identity(), make).await
 }
@@ -320,7 +326,8 @@ pub async fn send_reset(manager: Manager) -> Result<HttpResponse, Refused> {
     let found = directory::dossier(manager.app(), manager.named("user")?).await?.ok_or(Fault::NotFound)?;
     let why = "The user has no address that anything could be mailed to.";
     let email = found.emails.first().ok_or_else(|| Refused::with_detail(Fault::InvalidValue, why))?;
-    send_link(&manager, email.address.clone()).await?;
+    let asked = link_to(&email.address, manager.call.language);
+    recovery::request(manager.app(), asked, manager.origin()).await.map_err(value)?;
     Ok(respond::json_no_store(StatusCode::ACCEPTED, &Accepted { status: "accepted".to_owned() }))
 }
 

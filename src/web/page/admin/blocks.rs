@@ -15,8 +15,6 @@ pub struct Sheet {
     /// Pages beside this one, about the same thing.
     pub tabs: Vec<Link>,
     pub cards: Vec<Card>,
-    /// Origins outside ours that pictures come from.
-    pub image_origins: Vec<String>,
     /// Whether a form of the page ends at another site.
     pub is_outward: bool,
 }
@@ -30,7 +28,6 @@ impl Sheet {
             trail: Vec::new(),
             tabs: Vec::new(),
             cards: Vec::new(),
-            image_origins: Vec::new(),
             is_outward: false,
         }
     }
@@ -210,11 +207,6 @@ pub enum Item {
     Outside {
         text: String,
         address: String,
-    },
-    /// The picture at an address, as large as it is.
-    Image {
-        source: String,
-        alt: String,
     },
     /// Drawn on the server.
     Picture(Box<Picture>),

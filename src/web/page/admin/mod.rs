@@ -109,8 +109,4 @@ pub struct ConsolePage<'a> {
     pub looks_only: bool,
 }
 
-impl Page for ConsolePage<'_> {
-    fn image_origins(&self) -> Vec<String> {
-        self.sheet.image_origins.clone()
-    }
-}
+impl Page for ConsolePage<'_> {}
