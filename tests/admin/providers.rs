@@ -2,13 +2,14 @@
 
 use countersign::audit::Origin;
 use countersign::clock::Clock;
+use countersign::config::Provider;
 use countersign::identity::federation::providers;
 use countersign::model::{InstanceRole, OrganisationId, UserId};
 use serde_json::json;
 
 use super::{listed, press, user_with_role};
 use crate::on_both_databases;
-use crate::support::{Browser, Database, Mock, Page, Settings, TestApp};
+use crate::support::{Browser, Database, Mock, Page, RealProvider, Settings, TestApp};
 
 /// A server, a provider that it does not know yet, and a browser in which `root` is in the console.
 async fn world(database: Database) -> (TestApp, Mock, Browser) {
@@ -21,14 +22,13 @@ async fn world(database: Database) -> (TestApp, Mock, Browser) {
     (app, mock, browser)
 }
 
-/// What somebody types about the provider, as the mock stands there.
-fn typed(mock: &Mock) -> Vec<(&'static str, String)> {
-    let settings = mock.settings();
+/// What somebody types about the provider that these settings are of.
+fn typed(settings: Provider) -> Vec<(&'static str, String)> {
     let secret = settings.client_secret.expect("a secret");
     vec![
         ("id", "corp".to_owned()),
         ("name", "Corp".to_owned()),
-        ("issuer", mock.issuer()),
+        ("issuer", settings.issuer.expect("an issuer")),
         ("client_id", settings.client_id),
         ("client_secret", secret.expose().to_owned()),
         ("first_sign_in", "create_organisation".to_owned()),
@@ -89,7 +89,7 @@ on_both_databases! {
         assert!(page.status == 422 && page.has_id("id-error") && page.has_id("issuer-error"), "{}", page.text());
 
         // One that does not answer is kept, disabled, and said so.
-        let mut wrong = typed(&mock);
+        let mut wrong = typed(mock.settings());
         wrong.retain(|(name, _)| *name != "issuer");
         wrong.push(("issuer", "http://127.0.0.1:1".to_owned()));
         let page = submit(&mut browser, &page, "new-provider", &wrong).await;
@@ -104,7 +104,7 @@ on_both_databases! {
         assert_eq!(secret, mock.settings().client_secret.unwrap().expose());
 
         let page = browser.get("/admin/providers/new?kind=oidc").await;
-        let page = submit(&mut browser, &page, "new-provider", &typed(&mock)).await;
+        let page = submit(&mut browser, &page, "new-provider", &typed(mock.settings())).await;
         assert!(page.status == 422 && page.has_id("id-error"), "{}", page.text());
 
         let page = browser.get("/admin/providers/corp").await;
@@ -128,7 +128,7 @@ on_both_databases! {
     async fn fe_1_a_trial_shows_what_would_happen_and_does_nothing(database) {
         let (app, mock, mut browser) = world(database).await;
         let page = browser.get("/admin/providers/new?kind=oidc").await;
-        submit(&mut browser, &page, "new-provider", &typed(&mock)).await;
+        submit(&mut browser, &page, "new-provider", &typed(mock.settings())).await;
         let root = app.read(|db| countersign::store::users::list(db, None, 5)).await[0].id;
         let before = counts(&app, root).await;
 
@@ -192,5 +192,61 @@ on_both_databases! {
         let query = callback(&mock.consent(&address)).split_once('?').expect("a query").1.to_owned();
         let page = browser.get(&format!("/admin/providers/corp/trial?{query}")).await;
         assert!(page.status == 422 && page.text().contains("The test is over"), "{}", page.text());
+    }
+
+    async fn fe_1_a_real_provider_is_set_up_and_tried_there_and_back(database) {
+        let ada = json!({ "name": "Ada Lovelace", "email": "ada@corp.example", "email_verified": true });
+        let provider = RealProvider::start("oidc", json!({ "ada": ada })).await;
+        let app = TestApp::start_with(database, Settings::default().real_time()).await;
+        let root = user_with_role(&app, "root", InstanceRole::Administrator).await;
+        let mut browser = app.signed_in("root").await;
+        let before = counts(&app, root).await;
+
+        let page = browser.get("/admin/providers/new?kind=oidc").await;
+        let mut wrong = typed(provider.settings());
+        wrong.retain(|(name, _)| *name != "client_secret");
+        wrong.push(("client_secret", "a secret of somebody else".to_owned()));
+        let page = submit(&mut browser, &page, "new-provider", &wrong).await;
+        // Its discovery document was read: where it sends browsers is nowhere in what was typed.
+        let issuer = provider.settings().issuer.expect("an issuer");
+        assert!(page.text().contains("It answers, and its keys are there") && page.text().contains(&issuer), "{}", page.text());
+        assert!(page.text().contains(&format!("{issuer}/auth")), "{}", page.text());
+
+        // Everything up to the token endpoint goes well with a wrong secret.
+        let away = press(&mut browser, &page, "/trial").await;
+        assert!(away.url.starts_with(&format!("{issuer}/auth?")), "{}", away.url);
+        let page = browser.get(&provider.sign_in(&away.url, "ada").await).await;
+        assert!(page.status == 422 && page.has_id("refused") && !page.has_id("claims"), "{}", page.text());
+        assert!(page.text().contains("invalid_client"), "{}", page.text());
+
+        let page = browser.get("/admin/providers/corp/edit").await;
+        let page = submit(&mut browser, &page, "edit-provider", &typed(provider.settings())[4..5]).await;
+        let away = press(&mut browser, &page, "/trial").await;
+        let page = browser.get(&provider.sign_in(&away.url, "ada").await).await;
+        assert!(page.status == 200 && page.has_id("outcome") && page.has_id("claims"), "{}", page.text());
+        for told in ["An account would be made for ada@corp.example", "Ada Lovelace", &issuer] {
+            assert!(page.text().contains(told), "{told}: {}", page.text());
+        }
+        for claim in ["\"sub\": \"ada\"", "\"email_verified\": true", &format!("\"iss\": \"{issuer}\"")] {
+            assert!(page.text().contains(claim), "{claim}: {}", page.text());
+        }
+
+        // Nobody was signed in by it, in this browser or elsewhere.
+        assert_eq!(counts(&app, root).await, before, "nothing was done");
+        let account = browser.get("/account").await;
+        assert!(account.text().contains("root@example.com") && !account.text().contains("ada@"), "{}", account.text());
+        let events = app.audit().await;
+        let told = |event: &str| events.iter().filter(|known| *known == event).count();
+        assert_eq!((told("provider.tried failure"), told("provider.tried success")), (1, 1), "{events:?}");
+        assert_eq!(told("identity.linked success"), 0, "{events:?}");
+
+        // Enabled, it signs in who was only looked at before.
+        let page = browser.get("/admin/providers/corp").await;
+        press(&mut browser, &page, "/enable").await;
+        let mut hers = app.browser();
+        let away = hers.get("/login/federation/corp").await;
+        hers.get(&provider.sign_in(&away.url, "ada").await).await;
+        let account = hers.get("/account").await;
+        assert!(account.text().contains("ada@corp.example"), "{}", account.text());
     }
 }

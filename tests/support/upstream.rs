@@ -93,10 +93,19 @@ impl RealProvider {
 
     /// Signs in there as this account, from where our redirect leads, and gives the address that leads back.
     pub async fn sign_in(&self, address: &str, account: &str) -> String {
+        let (back, asked) = self.visit(address, account).await;
+        assert_eq!(asked, 2, "who they are, and whether they allow it");
+        back
+    }
+
+    /// The address that leads back, and how often the provider asked something before.
+    async fn visit(&self, address: &str, account: &str) -> (String, usize) {
         let mut cookies: BTreeMap<String, String> = BTreeMap::new();
         let mut url = Url::parse(address).expect("an address");
+        let mut asked = 0;
         for _ in 0..10 {
             if url.path().contains("/interaction/") {
+                asked += 1;
                 url.query_pairs_mut().append_pair("account", account);
             }
             let jar: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -112,7 +121,7 @@ impl RealProvider {
             };
             url = url.join(location.to_str().expect("an address is text")).expect("an address");
             if !url.as_str().starts_with(&self.origin) {
-                return url.into();
+                return (url.into(), asked);
             }
         }
         panic!("the provider leads in circles: {url}")

@@ -4,7 +4,8 @@
 //   oidc       by the book: user claims at userinfo
 //   google     user claims in the ID token
 //   microsoft  the same, an issuer for each tenant, and shared metadata below /common and /organizations
-// Whoever follows a redirect to /interaction/… adds ?account=NAME and is signed in as that account.
+// Whoever follows a redirect to /interaction/… adds ?account=NAME: they are signed in as that account, and allow what is
+// asked of them, each when it is asked.
 import { createServer } from 'node:http'
 import { createInterface } from 'node:readline'
 import Provider from 'oidc-provider'
@@ -30,15 +31,6 @@ const provider = new Provider(issuer, {
   features: { devInteractions: { enabled: false } },
   interactions: { url: (_, interaction) => `${mount}/interaction/${interaction.uid}` },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...job.accounts[id] }) }),
-  loadExistingGrant: async (ctx) => {
-    const grant = new provider.Grant({
-      clientId: ctx.oidc.client.clientId,
-      accountId: ctx.oidc.session.accountId,
-    })
-    grant.addOIDCScope('openid profile email')
-    await grant.save()
-    return grant
-  },
   cookies: { keys: ['not a secret'] },
   ttl: { AccessToken: 600, Grant: 600, IdToken: 600, Interaction: 600, Session: 600 },
 })
@@ -48,6 +40,18 @@ provider.Client.prototype.redirectUriAllowed = (uri) =>
   /^http:\/\/localhost:\d+\/login\/federation\/[a-z0-9-]+\/callback$/.test(uri)
 
 const handle = provider.callback()
+
+// What the page there asks: who it is, and then whether they allow it.
+async function interact(req, res, account) {
+  const { prompt, params, session } = await provider.interactionDetails(req, res)
+  if (prompt.name === 'login') {
+    return provider.interactionFinished(req, res, { login: { accountId: account } })
+  }
+  const grant = new provider.Grant({ clientId: params.client_id, accountId: session.accountId })
+  grant.addOIDCScope(prompt.details.missingOIDCScope.join(' '))
+  const consent = { grantId: await grant.save() }
+  return provider.interactionFinished(req, res, { consent }, { mergeWithLastSubmission: true })
+}
 
 async function answer(req, res) {
   const url = new URL(req.url, origin)
@@ -60,8 +64,7 @@ async function answer(req, res) {
     return res.end(JSON.stringify({ ...document, issuer: `${origin}/{tenantid}/v2.0` }))
   }
   if (url.pathname.startsWith(`${mount}/interaction/`)) {
-    const login = { accountId: url.searchParams.get('account') }
-    return provider.interactionFinished(req, res, { login })
+    return interact(req, res, url.searchParams.get('account'))
   }
   req.originalUrl = req.url
   req.url = req.url.slice(mount.length)
