@@ -7,12 +7,13 @@
 //! - The file: [`read`] and its companions make a [`Dialect`] of it, or name everything that is wrong with its place.
 //!   What an endpoint can do is the closed set of `action`, what it may be refused for that of [`crate::web::fault`].
 //! - Its place: [`Mounted`] is a file with what the configuration says of it; `openapi` describes it to its callers.
-//! - A call: `serve` finds the endpoint and reads the body, `input` the inputs, `run` calls the use case (`sign_in`,
-//!   `account`), `template` and `answer` word what comes of it.
+//! - A call: `serve` takes it from the network, `ask` finds the endpoint and reads the body, `input` the inputs, `run`
+//!   calls the use case (`sign_in`, `account`), `template` and `answer` word what comes of it.
 
 mod account;
 mod action;
 mod answer;
+mod ask;
 mod input;
 mod model;
 mod mount;

@@ -61,7 +61,12 @@ fn is_needed(action: Action, name: &str, input: &Input) -> bool {
     input.required || action.needs().iter().any(|group| group.contains(&name) && group.len() == 1)
 }
 
+/// Where each input stands, and whether it is needed.
 fn sources(endpoint: &Endpoint) -> impl Iterator<Item = (Vec<String>, bool)> {
+    named_sources(endpoint).map(|(_, source, needed)| (source, needed))
+}
+
+fn named_sources(endpoint: &Endpoint) -> impl Iterator<Item = (&'static str, Vec<String>, bool)> {
     endpoint.inputs.iter().flat_map(move |(name, input)| {
         // Of two ways to log in by name, the one that is written is needed.
         let alone = endpoint.action.needs().iter().any(|group| {
@@ -69,7 +74,7 @@ fn sources(endpoint: &Endpoint) -> impl Iterator<Item = (Vec<String>, bool)> {
                 && group.iter().filter(|other| endpoint.inputs.contains_key(*other)).count() == 1
         });
         let needed = is_needed(endpoint.action, name, input) || alone;
-        input.sources().map(move |source| (source, needed))
+        input.sources().map(move |source| (*name, source, needed))
     })
 }
 
@@ -107,8 +112,13 @@ fn request_body(dialect: &Dialect, endpoint: &Endpoint) -> Option<Value> {
         BodyForm::Form => &["application/x-www-form-urlencoded"],
         BodyForm::Either => &["application/json", "application/x-www-form-urlencoded"],
     };
+    let mut example = json!({});
+    for (name, source, _) in named_sources(endpoint).filter(|(_, source, _)| source[0] == "body") {
+        put(&mut example, &source[1..], sample(name));
+    }
+    let described = json!({ "schema": whole, "example": example });
     let content: Map<String, Value> =
-        media.iter().map(|media| ((*media).to_owned(), json!({ "schema": whole }))).collect();
+        media.iter().map(|media| ((*media).to_owned(), described.clone())).collect();
     let required = whole.get("required").is_some();
     Some(json!({ "required": required, "content": content }))
 }
@@ -127,6 +137,37 @@ fn place(schema: &mut Value, path: &[String], needed: bool) {
             required.push(json!(first));
         }
         schema["required"] = Value::Array(required);
+    }
+}
+
+/// Puts a text at this place of an object.
+fn put(object: &mut Value, path: &[String], text: &str) {
+    let Some((first, rest)) = path.split_first() else { return };
+    match rest {
+        [] => object[first] = json!(text),
+        rest => {
+            if !object[first].is_object() {
+                object[first] = json!({});
+            }
+            put(&mut object[first], rest, text);
+        }
+    }
+}
+
+/// What somebody may send as this input.
+fn sample(input: &str) -> &'static str {
+    match input {
+        "login" | "email" => "ada@example.com",
+        "name" => "Ada Lovelace",
+        "password" | "current_password" => "correct horse battery staple",
+        "new_password" => "battery horse correct staple",
+        "organisation" => "acme",
+        "workspace" => "laboratory",
+        "provider" => "google",
+        "locale" => "en",
+        "redirect_url" => "https://app.example.com/callback",
+        "picture" => "https://app.example.com/ada.png",
+        _ => "…",
     }
 }
 

@@ -334,7 +334,7 @@ fn without_addresses(text: &str) -> String {
 }
 
 /// Runs of 40 or more letters, digits, `-` and `_` keep their first six: what is as long as our tokens may be one.
-fn without_tokens(text: &str) -> String {
+pub fn without_tokens(text: &str) -> String {
     const LONG: usize = 40;
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let mut masked = String::with_capacity(text.len());

@@ -288,6 +288,7 @@ words! {
         ProviderChanged = "provider.changed",
         ProviderRemoved = "provider.removed",
         ProviderTried = "provider.tried",
+        DialectTried = "dialect.tried",
         OrganisationCreated = "organization.created",
         OrganisationChanged = "organization.changed",
         OrganisationSuspended = "organization.suspended",

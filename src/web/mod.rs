@@ -1,7 +1,7 @@
 //! HTTP. Handlers extract, call one function, and answer; what is right is decided below.
 //!
 //! - Around every request: [`server`], [`observe`], [`guard`], [`lifecycle`], [`tls`].
-//! - What handlers ask for: [`extract`], from [`cookies`], [`csrf`], [`client_ip`], [`visit`].
+//! - What handlers ask for: [`extract`], from [`cookies`], [`csrf`], [`client_ip`], [`visit`]; [`call`].
 //! - What handlers answer: [`respond`] with a [`page`], [`failure`], [`fault`], [`cors`].
 //! - What answers by itself: [`health`], [`assets`], [`forward_auth`].
 //! - The areas: [`oidc`], [`login`], [`account`], [`admin`], [`api`], [`dev`].
@@ -13,6 +13,7 @@ pub mod admin;
 pub mod api;
 pub mod assets;
 pub mod branding;
+pub mod call;
 pub mod client_ip;
 pub mod cookies;
 pub mod cors;

@@ -5,6 +5,7 @@ mod api;
 mod api_keys;
 mod branding;
 mod clients;
+mod dialects;
 mod explain;
 mod keys;
 mod many;

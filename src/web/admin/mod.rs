@@ -7,6 +7,7 @@
 pub mod access;
 mod audit;
 mod clients;
+mod dialects;
 mod explain;
 mod front;
 mod keys;
@@ -65,6 +66,7 @@ use table;
 /// Every area's routes.
 const AREAS: &[&[Route]] = &[
     audit::ROUTES,
+    dialects::ROUTES,
     explain::ROUTES,
     front::ROUTES,
     mail::ROUTES,

@@ -219,6 +219,11 @@ impl Field {
         }
     }
 
+    /// How high a field of several lines is: all of what stands in it, within bounds.
+    pub fn rows(&self) -> usize {
+        (self.value.lines().count() + 1).clamp(4, 20)
+    }
+
     /// Whether it takes no words of a language.
     pub fn is_code(&self) -> bool {
         matches!(self.kind, Kind::Email | Kind::Secret | Kind::Search)
