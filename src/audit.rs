@@ -15,7 +15,8 @@ use crate::model::explanation::{Concerned, Slip};
 use crate::model::{
     ApiKeyId, AuditAction, AuditEventId, ClientKey, OrganisationId, Outcome, SessionId, UserId,
 };
-use crate::store::{self, Conn};
+use crate::store::audit::Sought;
+use crate::store::{self, Conn, Db};
 
 /// Where a request came from.
 #[derive(Clone, Debug)]
@@ -215,6 +216,70 @@ impl Event {
     }
 }
 
+/// What is taken along of the audit.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// What a filter lets through, in this format.
+    Found(Sought, &'static str),
+    /// The ledger, after the event with this number.
+    Ledger { after: i64 },
+}
+
+impl Taken {
+    /// Events are counted no further: an export of everything is one of very much.
+    pub const COUNTED: i64 = 100_000;
+
+    fn count(&self, db: &mut Conn) -> Result<i64, store::Error> {
+        match self {
+            Self::Found(sought, _) => store::audit::count(db, sought, Self::COUNTED + 1),
+            Self::Ledger { after } => store::audit::count_after(db, *after, Self::COUNTED + 1),
+        }
+    }
+
+    /// Who reads the audit later learns which part it was: the filter in words of ours and ids, never in what was typed.
+    fn event(&self, events: i64) -> Event {
+        let event = Event::success(AuditAction::AuditExported).detail("events", events.min(Self::COUNTED));
+        let event = if events > Self::COUNTED { event.detail("more", true) } else { event };
+        match self {
+            Self::Ledger { after } => event.detail("format", "ledger").detail("after", *after),
+            Self::Found(sought, format) => {
+                let event = event.detail("format", *format).organisation(sought.organisation);
+                let action = sought.action.as_deref().map(known_action);
+                let request = sought.request.as_deref().map(known_reference);
+                [
+                    ("of_user", sought.user.map(|id| id.to_string())),
+                    ("of_action", action.map(str::to_owned)),
+                    ("of_outcome", sought.outcome.map(|outcome| outcome.as_str().to_owned())),
+                    ("of_request", request.map(str::to_owned)),
+                ]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .fold(event, |event, (name, value)| event.detail(name, value))
+            }
+        }
+    }
+}
+
+/// An action, or the beginning of some. Whatever else was typed is found nowhere.
+fn known_action(typed: &str) -> &str {
+    let group = |action: &AuditAction| typed.ends_with('.') && action.as_str().starts_with(typed);
+    let is_known = AuditAction::parse(typed).is_some() || AuditAction::ALL.iter().any(group);
+    if is_known { typed } else { "unknown" }
+}
+
+fn known_reference(typed: &str) -> &str {
+    let is_known = typed.len() <= 36 && typed.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if is_known { typed } else { "unknown" }
+}
+
+/// Records that the audit, or a part of it, is taken along as a file. Before the first event is given, so that nobody
+/// who breaks off goes unrecorded.
+pub async fn note_export(db: &Db, scribe: Scribe, taken: Taken) -> Result<(), store::Error> {
+    let counted = taken.clone();
+    let events = db.read(move |db| counted.count(db)).await?;
+    db.write(move |db| scribe.write(db, taken.event(events))).await
+}
+
 /// A stored event as files and programs read it.
 pub fn told(event: &store::audit::Event) -> Value {
     let detail = serde_json::from_str(&event.detail).unwrap_or_else(|_| Value::String(event.detail.clone()));
@@ -232,4 +297,31 @@ pub fn told(event: &store::audit::Event) -> Value {
         "request": event.request_id,
         "detail": detail,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lo_2_an_export_is_told_in_words_of_ours() {
+        let sought = |action: &str, request: &str| Sought {
+            action: Some(action.to_owned()),
+            request: Some(request.to_owned()),
+            ..Sought::default()
+        };
+        for (action, request, told) in [
+            ("user.created", "k7f2-9q3m-x4tz", ("user.created", "k7f2-9q3m-x4tz")),
+            ("user.", "command-line", ("user.", "command-line")),
+            ("ada@example.com", "ada@example.com", ("unknown", "unknown")),
+            ("use", "", ("unknown", "")),
+        ] {
+            let event = Taken::Found(sought(action, request), "csv").event(7);
+            let detail = |name: &str| event.detail[name].as_str().expect("text").to_owned();
+            assert_eq!((detail("of_action").as_str(), detail("of_request").as_str()), told);
+            assert_eq!((&event.detail["events"], event.detail.get("more")), (&json!(7), None));
+        }
+        let event = Taken::Ledger { after: 3 }.event(Taken::COUNTED + 1);
+        assert_eq!((&event.detail["events"], &event.detail["more"]), (&json!(Taken::COUNTED), &json!(true)));
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::user::known;
 use super::{Failure, Shell};
-use crate::audit::told;
+use crate::audit::{Origin, Taken, note_export, told};
 use crate::clock::Clock;
 use crate::keys::PublicKeys;
 use crate::ledger::{self, Audit, Report, Sealing};
@@ -62,6 +62,8 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
         Command::List(filter) => list(shell, filter).await,
         Command::Export { after } => {
             let app = shell.open().await?;
+            let scribe = app.scribe(&Origin::command_line());
+            note_export(&app.db, scribe, Taken::Ledger { after }).await?;
             app.extend_ledger(Sealing::Now).await?;
             ledger::export(&app.db, app.config.issuer.as_str(), after, |line| shell.out.line(line)).await
         }

@@ -289,6 +289,7 @@ words! {
         ProviderRemoved = "provider.removed",
         ProviderTried = "provider.tried",
         DialectTried = "dialect.tried",
+        AuditExported = "audit.exported",
         OrganisationCreated = "organization.created",
         OrganisationChanged = "organization.changed",
         OrganisationSuspended = "organization.suspended",

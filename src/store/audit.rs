@@ -96,7 +96,48 @@ fn search_action(
     action: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Event>, Error> {
-    let mut events = audit_events::table.select(Event::as_select()).into_boxed();
+    let Some(events) = filtered(db, sought, action)? else { return Ok(Vec::new()) };
+    let events = events.order((audit_events::at.desc(), audit_events::id.desc())).limit(limit);
+    Ok(events.select(Event::as_select()).load(db)?)
+}
+
+/// How many events are found, counted no further than `most`.
+pub fn count(db: &mut Conn, sought: &Sought, most: i64) -> Result<i64, Error> {
+    let group = sought.action.as_deref().filter(|action| action.ends_with('.'));
+    let Some(group) = group else { return count_action(db, sought, sought.action.as_deref(), most) };
+    let mut found = 0;
+    for action in AuditAction::ALL.iter().map(|action| action.as_str()) {
+        if action.starts_with(group) {
+            found += count_action(db, sought, Some(action), most - found)?;
+        }
+    }
+    Ok(found)
+}
+
+fn count_action(db: &mut Conn, sought: &Sought, action: Option<&str>, most: i64) -> Result<i64, Error> {
+    let Some(events) = filtered(db, sought, action)? else { return Ok(0) };
+    let ids: Vec<AuditEventId> = events.limit(most).select(audit_events::id).load(db)?;
+    Ok(i64::try_from(ids.len()).unwrap_or(most))
+}
+
+/// How many events a ledger has after this place, counted no further than `most`; also those that have no place yet.
+pub fn count_after(db: &mut Conn, after: i64, most: i64) -> Result<i64, Error> {
+    let placed = audit_events::table.filter(audit_events::seq.gt(after)).select(audit_events::id).limit(most);
+    let placed: Vec<AuditEventId> = placed.load(db)?;
+    let others = audit_events::table.filter(audit_events::seq.is_null()).select(audit_events::id).limit(most);
+    let others: Vec<AuditEventId> = others.load(db)?;
+    Ok(i64::try_from(placed.len() + others.len()).unwrap_or(most).min(most))
+}
+
+type Filtered<'q> = audit_events::BoxedQuery<'q, <Conn as diesel::Connection>::Backend>;
+
+/// The events of one action, or of all; `None` if they were to come before one that is not there.
+fn filtered<'q>(
+    db: &mut Conn,
+    sought: &'q Sought,
+    action: Option<&'q str>,
+) -> Result<Option<Filtered<'q>>, Error> {
+    let mut events = audit_events::table.into_boxed();
     if let Some(user) = sought.user {
         events = events.filter(audit_events::user_id.eq(user));
     }
@@ -116,11 +157,11 @@ fn search_action(
         // Ids begin with their time, so the later condition follows from the first and keeps to the index.
         let at =
             audit_events::table.find(before).select(audit_events::at).first::<Timestamp>(db).optional()?;
-        let Some(at) = at else { return Ok(Vec::new()) };
+        let Some(at) = at else { return Ok(None) };
         let same = audit_events::at.eq(at).and(audit_events::id.lt(before));
         events = events.filter(audit_events::at.le(at)).filter(audit_events::at.lt(at).or(same));
     }
-    Ok(events.order((audit_events::at.desc(), audit_events::id.desc())).limit(limit).load(db)?)
+    Ok(Some(events))
 }
 
 pub fn find(db: &mut Conn, id: AuditEventId) -> Result<Option<Event>, Error> {

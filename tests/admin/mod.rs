@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod api_keys;
+mod audit;
 mod branding;
 mod clients;
 mod dialects;

@@ -4,6 +4,7 @@
 //! database runs on PostgreSQL too.
 
 mod api_keys;
+mod audit;
 mod dialects;
 mod organisations;
 mod serving;

@@ -5,13 +5,13 @@ use actix_web::HttpResponse;
 
 use super::access::Console;
 use super::list::{LIMIT, List};
-use super::organisations::{self, Tab};
+use super::organisations::Tab;
+use super::within::Within;
 use super::{Route, table, words};
 use crate::explain::{self, After, Explained, Sought, Told};
 use crate::model::explanation::Rule;
-use crate::model::{OrganisationId, RefusalKind, UserId};
+use crate::model::{RefusalKind, UserId};
 use crate::protocol::Params;
-use crate::store::organisations::Organisation;
 use crate::web::failure::PageFailure;
 use crate::web::page::admin::{Card, Cell, Field, Form, Kind, Link, Pick, Place, Sheet, Table, Tone};
 use crate::web::ui::Ui;
@@ -19,65 +19,18 @@ use crate::web::ui::Ui;
 pub const ROUTES: &[Route] = table! {
     get "/admin/explain" instance see list;
     get "/admin/explain/{reference}" instance see show;
-    get "/admin/organizations/{organization}/explain" organisation see list_of_one;
-    get "/admin/organizations/{organization}/explain/{reference}" organisation see show_of_one;
+    get "/admin/organizations/{organization}/explain" organisation see list;
+    get "/admin/organizations/{organization}/explain/{reference}" organisation see show;
 };
 
-const PATH: &str = "/admin/explain";
 const SOUGHT: &[&str] = &["kind", "rule", "client", "user", "organization"];
 
-/// The whole instance, or one organisation: what is not in it is not there.
-enum Within {
-    Instance,
-    One(Organisation),
-}
-
-impl Within {
-    fn organisation(console: &Console) -> Self {
-        Self::One(console.entered().organisation().clone())
-    }
-
-    fn path(&self) -> String {
-        match self {
-            Self::Instance => PATH.to_owned(),
-            Self::One(of) => Tab::Explain.path(of.id),
-        }
-    }
-
-    fn only(&self) -> Option<OrganisationId> {
-        match self {
-            Self::Instance => None,
-            Self::One(of) => Some(of.id),
-        }
-    }
-
-    fn sheet(&self, ui: &Ui<'_>) -> Sheet {
-        let sheet = match self {
-            Self::Instance => Sheet::new(Place::Explain, ui.t("console.place.explain")),
-            Self::One(of) => organisations::sheet(ui, of, Tab::Explain),
-        };
-        sheet.lead(ui.t("explain.lead"))
-    }
-
-    fn below(&self, ui: &Ui<'_>, title: &str) -> Sheet {
-        match self {
-            Self::Instance => Sheet::new(Place::Explain, title).under(ui.t("console.place.explain"), PATH),
-            Self::One(of) => organisations::below(ui, of, Tab::Explain, title),
-        }
-    }
+fn within(console: &Console) -> Within {
+    Within::of(console, Place::Explain, Tab::Explain)
 }
 
 async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
-    listed(console, Within::Instance).await
-}
-
-async fn list_of_one(console: Console) -> Result<HttpResponse, PageFailure> {
-    let within = Within::organisation(&console);
-    listed(console, within).await
-}
-
-async fn listed(console: Console, within: Within) -> Result<HttpResponse, PageFailure> {
-    let query = console.query()?;
+    let (within, query) = (within(&console), console.query()?);
     if let Some(written) = query.get("reference").map(str::trim).filter(|text| !text.is_empty()) {
         return searched(&console, &within, written).await;
     }
@@ -96,7 +49,7 @@ async fn listed(console: Console, within: Within) -> Result<HttpResponse, PageFa
             true => card.empty(ui.t("explain.none"), None),
             false => card.table(latest(ui, &within, &found).pages(next, first)),
         };
-        within.sheet(ui).card(by_reference(ui, &within, None)).card(card)
+        within.sheet(ui).lead(ui.t("explain.lead")).card(by_reference(ui, &within, None)).card(card)
     }))
 }
 
@@ -104,7 +57,9 @@ async fn listed(console: Console, within: Within) -> Result<HttpResponse, PageFa
 async fn searched(console: &Console, within: &Within, written: &str) -> Result<HttpResponse, PageFailure> {
     match explain::find(console.app(), written, within.only()).await? {
         Some(found) => Ok(console.go(&format!("{}/{}", within.path(), found.told.reference))),
-        None => Ok(console.show(|ui| within.sheet(ui).card(by_reference(ui, within, Some(written))))),
+        None => Ok(console.show(|ui| {
+            within.sheet(ui).lead(ui.t("explain.lead")).card(by_reference(ui, within, Some(written)))
+        })),
     }
 }
 
@@ -193,11 +148,9 @@ fn word(ui: &Ui<'_>, kind: RefusalKind) -> &'static str {
 
 /// The application, with the way to it for those who may go there.
 fn client(within: &Within, told: &Told) -> Cell {
-    match (&told.client, within) {
-        (Some(client), Within::Instance) => {
-            Cell::link(&client.name, format!("/admin/clients/{}", client.client_id))
-        }
-        (Some(client), Within::One(_)) => Cell::text(&client.name),
+    match (&told.client, within.one()) {
+        (Some(client), None) => Cell::link(&client.name, format!("/admin/clients/{}", client.client_id)),
+        (Some(client), Some(_)) => Cell::text(&client.name),
         (None, _) => Cell::Nothing,
     }
 }
@@ -205,25 +158,17 @@ fn client(within: &Within, told: &Told) -> Cell {
 /// The person; within an organisation its members alone have a page and a name.
 fn person(within: &Within, user: Option<UserId>, called: Option<&str>) -> Cell {
     let Some(id) = user else { return Cell::Nothing };
-    match (within, called) {
-        (Within::Instance, called) => {
+    match (within.only(), called) {
+        (None, called) => {
             Cell::link(called.map_or_else(|| id.to_string(), str::to_owned), format!("/admin/users/{id}"))
         }
-        (Within::One(of), Some(called)) => Cell::link(called, format!("{}/{id}", Tab::Members.path(of.id))),
-        (Within::One(_), None) => Cell::code(id.to_string()),
+        (Some(of), Some(called)) => Cell::link(called, format!("{}/{id}", Tab::Members.path(of))),
+        (Some(_), None) => Cell::code(id.to_string()),
     }
 }
 
 async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
-    shown(console, Within::Instance).await
-}
-
-async fn show_of_one(console: Console) -> Result<HttpResponse, PageFailure> {
-    let within = Within::organisation(&console);
-    shown(console, within).await
-}
-
-async fn shown(console: Console, within: Within) -> Result<HttpResponse, PageFailure> {
+    let within = within(&console);
     let reference: String = console.named("reference")?;
     let found = explain::find(console.app(), &reference, within.only()).await?;
     let found = found.ok_or(PageFailure::NotFound)?;

@@ -21,6 +21,7 @@ mod settings;
 mod setup;
 mod upload;
 mod users;
+mod within;
 mod words;
 
 use actix_web::Route as Handler;

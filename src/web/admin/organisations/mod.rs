@@ -44,10 +44,11 @@ pub(super) enum Tab {
     Branding,
     ApiKeys,
     Explain,
+    Audit,
 }
 
 impl Tab {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Overview,
         Self::Members,
         Self::Invitations,
@@ -57,6 +58,7 @@ impl Tab {
         Self::Branding,
         Self::ApiKeys,
         Self::Explain,
+        Self::Audit,
     ];
 
     fn label(self, ui: &Ui<'_>) -> &'static str {
@@ -70,6 +72,7 @@ impl Tab {
             Self::Branding => ui.t("branding.title"),
             Self::ApiKeys => ui.t("console.place.api_keys"),
             Self::Explain => ui.t("console.place.explain"),
+            Self::Audit => ui.t("console.place.audit"),
         }
     }
 
@@ -85,6 +88,7 @@ impl Tab {
             Self::Branding => format!("{at}/branding"),
             Self::ApiKeys => format!("{at}/api-keys"),
             Self::Explain => format!("{at}/explain"),
+            Self::Audit => format!("{at}/audit"),
         }
     }
 }
