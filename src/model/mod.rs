@@ -17,6 +17,8 @@ pub mod id;
 #[cfg(feature = "server")]
 pub mod language;
 #[cfg(feature = "server")]
+pub mod phrase;
+#[cfg(feature = "server")]
 pub mod role;
 #[cfg(feature = "server")]
 pub mod slug;

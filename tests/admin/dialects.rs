@@ -4,7 +4,7 @@ use countersign::model::InstanceRole;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{post, user_with_role};
+use super::{post, rows, user_with_role};
 use crate::on_both_databases;
 use crate::support::{Browser, Database, PASSWORD, Page, Settings, TestApp};
 
@@ -142,7 +142,7 @@ on_both_databases! {
         assert_eq!(called(&app, "acme", PASSWORD).await.0, 429);
         countersign::explain::write(&app.app).await.expect("written");
         let list = browser.get("/admin/explain?kind=sign_in").await;
-        assert!(list.text().contains("the password is wrong"), "{}", list.text());
+        assert!(rows(&list).contains("the password is wrong"), "{}", list.text());
         assert!(app.audit().await.contains(&"dialect.tried failure".to_owned()));
     }
 

@@ -1,6 +1,6 @@
 //! "Explain this refusal" in the console.
 
-use super::{console, user_with_role};
+use super::{console, rows, user_with_role};
 use crate::on_both_databases;
 use crate::support::TestApp;
 use countersign::model::InstanceRole;
@@ -26,14 +26,37 @@ on_both_databases! {
         assert!(found.has_id("facts") && !found.has_id("reference"));
 
         let list = browser.get("/admin/explain").await;
-        assert!(list.text().contains(&reference) && list.text().contains("the password is wrong"), "{}", list.text());
+        assert!(list.text().contains(&reference) && rows(&list).contains("the password is wrong"), "{}", list.text());
         let of_client = browser.get(&format!("/admin/explain?client={}", client.client_id)).await;
-        assert!(of_client.text().contains(&reference) && !of_client.text().contains("the password is wrong"));
+        assert!(of_client.text().contains(&reference) && !rows(&of_client).contains("the password is wrong"));
         let sign_ins = browser.get("/admin/explain?kind=sign_in").await;
-        assert!(!sign_ins.text().contains(&reference) && sign_ins.text().contains("the password is wrong"));
+        assert!(!sign_ins.text().contains(&reference) && rows(&sign_ins).contains("the password is wrong"));
         let unknown = browser.get("/admin/explain?reference=0000-0000-0000").await;
         assert!(unknown.text().contains("Nothing is known of this reference"), "{}", unknown.text());
         assert_eq!(browser.get("/admin/explain/0000-0000-0000").await.status, 404);
+    }
+
+    async fn in_german_the_rule_and_the_facts_are_german(database) {
+        let (app, mut browser) = console(database).await;
+        let client = app.client("calendar").await;
+        let asked = client.flow("openid").with("redirect_uri", "https://calendar.example.org/callback/");
+        let reference = app.browser().get(&asked.path()).await.header("x-request-id").to_owned();
+        let path = format!("/admin/explain/{reference}");
+        let (english, german) = (["differs in", "trailing slash"], ["weicht ab in", "Schrägstrich am Ende"]);
+        let page = browser.get(&path).await.text();
+        assert!(english.iter().all(|words| page.contains(words)) && !page.contains(german[0]), "{page}");
+        browser.headers.push(("accept-language", "de".to_owned()));
+        let page = browser.get(&path).await.text();
+        for words in german.iter().chain(&["Zeichen für Zeichen", "/callback/", "ähnlichste registrierte"]) {
+            assert!(page.contains(words), "{words}: {page}");
+        }
+        assert!(!english.iter().any(|words| page.contains(words)), "{page}");
+        let rules = browser.get("/admin/explain").await.text();
+        assert!(rules.contains("Das Client-Geheimnis ist falsch oder abgelaufen."), "to choose from: {rules}");
+        // What the API and the command line read.
+        let told = countersign::explain::find(&app.app, &reference, None).await.unwrap().expect("kept").told;
+        let fact = told.facts.iter().find(|fact| fact.name == english[0]).expect("in English");
+        assert_eq!(fact.value, english[1]);
     }
 
     async fn ad_3_support_may_look_and_nobody_else(database) {

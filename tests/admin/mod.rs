@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use countersign::model::{InstanceRole, UserId};
 
-use crate::support::{Browser, Database, Page, TestApp};
+use crate::support::{Browser, Database, Page, TestApp, text};
 
 /// A server with `root`, who administers the instance, and a browser in which they entered the console just now.
 pub async fn console(database: Database) -> (TestApp, Browser) {
@@ -45,6 +45,12 @@ pub fn listed(page: &Page) -> Vec<String> {
         row.split("</bdi>").next().expect("its end").to_owned()
     };
     rows.split("<th scope=\"row\"").skip(1).map(name).collect()
+}
+
+/// What stands in the rows of a page's table.
+pub fn rows(page: &Page) -> String {
+    let rows = page.html.split("<tbody>").nth(1).unwrap_or_default();
+    text(rows.split("</tbody>").next().unwrap_or_default())
 }
 
 /// The text to copy that stands below this heading.

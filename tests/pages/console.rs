@@ -4,19 +4,28 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use countersign::audit::Origin;
-use countersign::model::{AuthMethod, EmailAddress, GrantType, InstanceRole, Language, Outcome, SigningAlg};
+use countersign::clock::Clock;
+use countersign::identity::federation::providers;
+use countersign::model::{
+    AuthMethod, EmailAddress, GrantType, InstanceRole, Language, Outcome, SigningAlg, Status,
+};
+use countersign::store::audit::Sought;
 use countersign::tenancy::actor::Actor;
+use countersign::tenancy::api_keys::{NewKey, manage};
 use countersign::tenancy::resources::{self, NewResource};
 use countersign::tenancy::{domains, post};
 use countersign::web::admin;
 
 use super::journey::Journey;
-use super::start;
-use crate::support::{Database, TestApp};
+use super::{start, start_with};
+use crate::support::{Database, Mock, PASSWORD, TestApp, TestClient, TestOrganisation};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// So many pages fit into the time that one journey has.
 const AT_ONCE: usize = 10;
+
+/// The login API that is mounted: the one whose calls take the most.
+const DIALECT: &str = "jardine";
 
 /// What stands for each placeholder.
 type World = BTreeMap<&'static str, String>;
@@ -53,8 +62,13 @@ async fn world(app: &TestApp) -> World {
         .rotate(&app.app.db, SigningAlg::Es256, app.app.scribe(&origin))
         .await
         .expect("a successor");
+    let api_key = api_key(app, &acme).await;
+    let provider = provider(app).await;
+    let reference = refusal(app, &calendar, &acme).await;
     count(app).await;
-    let event = app.read(|db| countersign::store::audit::newest(db, 1)).await.remove(0);
+    // Of the organisation: both audits have it.
+    let sought = Sought { organisation: Some(acme.id), ..Sought::default() };
+    let event = app.read(move |db| countersign::store::audit::search(db, &sought, 1)).await.remove(0);
     let key = app.read(countersign::store::signing_keys::all).await.remove(0);
     [
         ("user", ada.to_string()),
@@ -67,8 +81,50 @@ async fn world(app: &TestApp) -> World {
         ("message", message.to_string()),
         ("event", event.id.to_string()),
         ("key", key.kid.bytes().map(|byte| format!("{byte:02x}")).collect()),
+        ("api-key", api_key),
+        ("provider", provider),
+        ("dialect", DIALECT.to_owned()),
+        ("reference", reference),
     ]
     .into()
+}
+
+/// A key that may do much and ends some day.
+async fn api_key(app: &TestApp, of: &TestOrganisation) -> String {
+    let scopes =
+        ["members:read", "members:write", "org:read", "https://api.engines.example.org/calendar:read"];
+    let new = NewKey {
+        name: "Nightly import of the members of the whole of the Analytical Society".to_owned(),
+        workspace: None,
+        scopes: scopes.map(str::to_owned).into(),
+        lasts: Some(HOUR * 24 * 90),
+        prefix: None,
+    };
+    let made = manage::create(&app.app, Actor::Operator, of.id, new, &Origin::command_line()).await;
+    made.expect("the key is made").key.id.to_string()
+}
+
+/// A provider that answers, and that nobody has enabled yet.
+async fn provider(app: &TestApp) -> String {
+    let mut settings = Mock::start("oidc", Clock::system()).await.settings();
+    settings.id = "analytical-engines".to_owned();
+    settings.name = Some("Analytical Engines and Difference Machines, Ltd".to_owned());
+    settings.email_domains =
+        vec!["engines.example.org".to_owned(), "difference-machines.example.org".to_owned()];
+    let id = settings.id.clone();
+    let stored = providers::add_as(&app.app, settings, None, Status::Disabled, &Origin::command_line()).await;
+    stored.expect("the provider is stored");
+    id
+}
+
+/// The reference of something that was refused in the organisation: a code that was spent twice.
+async fn refusal(app: &TestApp, client: &TestClient, of: &TestOrganisation) -> String {
+    let flow = client.flow("openid offline_access").and("organization", &of.slug);
+    let code = client.authorize(&mut app.browser(), &flow, "ada").await;
+    client.redeem(&flow, &code).await.expect_tokens();
+    let refused = client.redeem(&flow, &code).await;
+    countersign::explain::write(&app.app).await.expect("written");
+    refused.header("x-request-id").to_owned()
 }
 
 /// Sign-ins, tokens and fetches of the last day.
@@ -97,17 +153,20 @@ async fn count(app: &TestApp) {
     }
 }
 
-/// The address of the page; `None` if something of its path is not in this world.
-fn filled(path: &str, world: &World) -> Option<String> {
+/// The address of the page.
+fn filled(path: &str, world: &World) -> String {
+    let mut before = "";
     let parts = path.split('/').map(|part| {
-        match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-            None => Some(part),
+        let filled = match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            None => part,
             // Two kinds of key stand in paths.
-            Some("key") if !path.starts_with("/admin/keys/") => None,
-            Some(name) => world.get(name).map(String::as_str),
-        }
+            Some("key") if before == "api-keys" => &world["api-key"],
+            Some(name) => world.get(name).unwrap_or_else(|| panic!("{path}: the world has no {name}")),
+        };
+        before = part;
+        filled
     });
-    Some(parts.collect::<Option<Vec<_>>>()?.join("/"))
+    parts.collect::<Vec<_>>().join("/")
 }
 
 fn named(path: &str) -> String {
@@ -120,15 +179,19 @@ fn entering(app: &TestApp, locale: &str) -> Journey {
 }
 
 async fn every_page(locale: &'static str) {
-    let app = start(Database::Sqlite).await;
+    let app = start_with(Database::Sqlite, |config| {
+        let dialect = serde_json::json!({ "use": DIALECT, "path": format!("/{DIALECT}") });
+        config.dialects.push(serde_json::from_value(dialect).expect("good settings"));
+    })
+    .await;
     let world = world(&app).await;
     let pages: Vec<(String, String)> = admin::all()
         // No pages: a download, a picture.
         .filter(|route| route.method == "get")
         .filter(|route| !route.path.ends_with("/export") && !route.path.ends_with("/preview"))
-        .filter_map(|route| Some((named(route.path), filled(route.path, &world)?)))
+        .map(|route| (named(route.path), filled(route.path, &world)))
         .collect();
-    assert!(pages.len() >= 20, "{pages:?}");
+    assert!(pages.len() >= 60, "{pages:?}");
     for some in pages.chunks(AT_ONCE) {
         let mut journey = entering(&app, locale);
         for (name, path) in some {
@@ -136,6 +199,25 @@ async fn every_page(locale: &'static str) {
         }
         journey.run().await;
     }
+    let keys = format!("/admin/organizations/{}/api-keys", world["organization"]);
+    let login = r#"{ "email": "ada@example.com", "password": "PASSWORD" }"#.replace("PASSWORD", PASSWORD);
+    let journey = entering(&app, locale)
+        .goto(&format!("/admin/dialects/{DIALECT}/try?call=POST%20/api/auth/login"))
+        .fill("body", &login)
+        .click("#call-submit")
+        .see("#answer .note")
+        .inspect("console-dialects-tried")
+        .fill("body", "{}")
+        .click("#call-submit")
+        .see("#answer .alert")
+        .inspect("console-dialects-tried-wrong")
+        .goto(&format!("{keys}/new"))
+        .fill("name", "Importer")
+        .fill("more", "events:write")
+        .click("#new-key-submit")
+        .see("#new-key")
+        .inspect("console-api-key-made");
+    journey.run().await;
     let journey = entering(&app, locale)
         .goto("/admin?range=30d")
         .click("#sign-ins summary")

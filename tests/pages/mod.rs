@@ -13,14 +13,20 @@ mod factors;
 mod flows;
 mod journey;
 
-use countersign::config::RegistrationMode;
+use countersign::config::{Config, RegistrationMode};
 use serde_json::json;
 
 use crate::support::{Database, Settings, TestApp};
 
 /// A server in real time, with an open door and little patience for wrong passwords.
 async fn start(database: Database) -> TestApp {
+    start_with(database, |_| {}).await
+}
+
+/// The same, with more in its configuration.
+async fn start_with(database: Database, adjust: impl FnOnce(&mut Config) + Send + 'static) -> TestApp {
     let settings = Settings::with(|config| {
+        adjust(config);
         config.registration.mode = Some(RegistrationMode::Open);
         config.limits.login_failures.count = 2;
         config.providers = [("google", "google", None), ("work", "oidc", Some("Analytical Engines, Ltd"))]

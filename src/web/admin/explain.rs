@@ -10,7 +10,7 @@ use super::within::Within;
 use super::{Route, table, words};
 use crate::explain::{self, After, Explained, Sought, Told};
 use crate::model::explanation::Rule;
-use crate::model::{RefusalKind, UserId};
+use crate::model::{RefusalKind, UserId, phrase};
 use crate::protocol::Params;
 use crate::web::failure::PageFailure;
 use crate::web::page::admin::{Card, Cell, Field, Form, Kind, Link, Pick, Place, Sheet, Table, Tone};
@@ -102,7 +102,7 @@ fn seek(ui: &Ui<'_>, within: &Within) -> Form {
         .chain(RefusalKind::ALL.iter().map(|kind| Pick::new(kind.as_str(), word(ui, *kind))))
         .collect();
     let rules = std::iter::once(any())
-        .chain(Rule::ALL.iter().map(|rule| Pick::new(rule.as_str(), rule.as_str())))
+        .chain(Rule::ALL.iter().map(|rule| Pick::new(rule.as_str(), ui.t(rule.says()))))
         .collect();
     let form = Form::search("seek", within.path(), ui.t("console.search"))
         .field(Field::new(Kind::Select(kinds), "kind", ui.t("explain.wanted")))
@@ -192,7 +192,12 @@ fn explained(ui: &Ui<'_>, within: &Within, found: &Explained) -> Sheet {
         .item(crate::web::page::admin::Item::Note(Tone::Bad, ui.t(told.rule.says()).to_owned()))
         .text(ui.t(told.rule.advice()))
         .facts(about);
-    let facts = told.facts.iter().map(|fact| (fact.name.clone().into_owned(), Cell::code(&fact.value)));
+    let facts = told.facts.iter().map(|fact| {
+        let name = phrase::name_of(&fact.name).map_or(&*fact.name, |key| ui.t(key));
+        // Words of ours are text, what came with the request is shown letter by letter.
+        let value = phrase::value_of(&fact.name, &fact.value);
+        (name.to_owned(), value.map_or_else(|| Cell::code(&fact.value), |key| Cell::text(ui.t(key))))
+    });
     let facts = match told.facts.is_empty() {
         true => None,
         false => Some(Card::new("facts", ui.t("explain.facts")).facts(facts.collect())),

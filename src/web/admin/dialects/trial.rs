@@ -87,11 +87,14 @@ impl Offered {
             // A name of its own: the list above is called `call`.
             .field(Field::hidden("chosen", chosen.name()));
         for parameter in &chosen.parameters {
-            let field = Field::text(&parameter.field(), &parameter.name).hint(ui.t(match parameter.stands {
-                Stands::Path => "dialects.in_path",
-                Stands::Query => "dialects.in_query",
-                Stands::Header => "dialects.in_header",
-            }));
+            // An API may take its tokens in a header of its own.
+            let kind = if is_secret(&parameter.name) { Kind::Secret } else { Kind::Text };
+            let field =
+                Field::new(kind, &parameter.field(), &parameter.name).hint(ui.t(match parameter.stands {
+                    Stands::Path => "dialects.in_path",
+                    Stands::Query => "dialects.in_query",
+                    Stands::Header => "dialects.in_header",
+                }));
             // Whether a call does without, it answers itself; without a part of its path it is another.
             form = form.field(if parameter.stands == Stands::Path { field.required() } else { field });
         }
