@@ -202,12 +202,12 @@ fn explained(ui: &Ui<'_>, within: &Within, found: &Explained) -> Sheet {
         true => None,
         false => Some(Card::new("facts", ui.t("explain.facts")).facts(facts.collect())),
     };
-    // The whole audit is the instance's.
+    // What else the request did may be of other organisations.
     let recorded = match events.is_empty() || within.only().is_some() {
         true => None,
         false => Some(
             Card::new("recorded", ui.t("explain.recorded"))
-                .table(words::events(ui, ui.t("explain.recorded"), events))
+                .table(words::events(ui, ui.t("explain.recorded"), events, Place::Audit.path()))
                 .links(vec![Link::new(
                     ui.t("audit.same_request"),
                     format!("/admin/audit?request={}", told.reference),

@@ -5,8 +5,8 @@ use crate::store::audit::Event;
 use crate::web::page::admin::{Cell, Table, Tone};
 use crate::web::ui::Ui;
 
-/// Events of the audit, in the order given.
-pub fn events(ui: &Ui<'_>, caption: &str, events: &[Event]) -> Table {
+/// Events of the audit, in the order given; `log` is the list that has the rest of each request.
+pub fn events(ui: &Ui<'_>, caption: &str, events: &[Event], log: &str) -> Table {
     let head = [
         ui.t("events.at"),
         ui.t("events.action"),
@@ -21,7 +21,7 @@ pub fn events(ui: &Ui<'_>, caption: &str, events: &[Event]) -> Table {
             outcome(ui, event.outcome),
             Cell::text(event.ip.clone().unwrap_or_default()),
             match &event.request_id {
-                Some(request) => Cell::link(request, format!("/admin/audit?request={request}")),
+                Some(request) => Cell::link(request, format!("{log}?request={request}")),
                 None => Cell::Nothing,
             },
         ]

@@ -32,12 +32,9 @@ const EVENTS: i64 = 20;
 async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
     let of = console.entered().organisation();
     let organisation = of.id;
-    let runs_or_supports = console.entered().instance_role().is_some();
     let read = console.app().db.read(move |db| {
         let sought = Sought { organisation: Some(organisation), ..Sought::default() };
-        // Where requests came from is nothing that one tenant is told of another's people.
-        let events = if runs_or_supports { audit::search(db, &sought, EVENTS)? } else { Vec::new() };
-        Ok((memberships::administrators(db, organisation)?, events))
+        Ok((memberships::administrators(db, organisation)?, audit::search(db, &sought, EVENTS)?))
     });
     let (administrators, events) = read.await?;
     let (may, runs) = (console.may_change(), console.entered().runs_instance());
@@ -45,7 +42,7 @@ async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
         sheet(ui, of, Tab::Overview)
             .card(facts(ui, of, may))
             .card(people(ui, of, &administrators, may))
-            .maybe(runs_or_supports.then(|| history(ui, of, &events)))
+            .card(history(ui, of, &events))
             .maybe(runs.then(|| ending(ui, of)))
     }))
 }
@@ -90,8 +87,9 @@ fn history(ui: &Ui<'_>, of: &Organisation, events: &[Event]) -> Card {
     if events.is_empty() {
         return card.empty(ui.t("users.no_history"), None);
     }
-    let all = Link::new(ui.t("users.history_all"), format!("/admin/audit?organization={}", of.id));
-    card.table(words::events(ui, ui.t("users.history"), events)).links(vec![all])
+    let log = Tab::Audit.path(of.id);
+    let table = words::events(ui, ui.t("users.history"), events, &log);
+    card.table(table).links(vec![Link::new(ui.t("users.history_all"), log)])
 }
 
 fn ending(ui: &Ui<'_>, of: &Organisation) -> Card {

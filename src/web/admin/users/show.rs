@@ -186,7 +186,8 @@ fn history(ui: &Ui<'_>, dossier: &Dossier) -> Card {
     if dossier.events.is_empty() {
         return card.empty(ui.t("users.no_history"), None);
     }
-    card.table(words::events(ui, ui.t("users.history"), &dossier.events)).links(vec![all])
+    card.table(words::events(ui, ui.t("users.history"), &dossier.events, Place::Audit.path()))
+        .links(vec![all])
 }
 
 fn endings(ui: &Ui<'_>, dossier: &Dossier) -> Card {
