@@ -106,14 +106,18 @@ pub struct Set {
     scopes: Option<Vec<String>>,
     /// Who comes for the first time; empty: as registration.mode says
     #[arg(long, value_name = "create_organisation|invited_only|refuse", value_parser = first_sign_in)]
-    first_sign_in: Option<Option<FirstSignIn>>,
+    first_sign_in: Option<First>,
     /// Whether it is on this machine or in a private network: true or false
     #[arg(long, value_name = "BOOL")]
     allow_private_network: Option<bool>,
 }
 
-fn first_sign_in(text: &str) -> Result<Option<FirstSignIn>, String> {
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
+/// Who comes for the first time, or as `registration.mode` says.
+#[derive(Clone, Copy, Debug)]
+struct First(Option<FirstSignIn>);
+
+fn first_sign_in(text: &str) -> Result<First, String> {
+    if text.is_empty() { Ok(First(None)) } else { text.parse().map(|first| First(Some(first))) }
 }
 
 #[derive(Debug, Args)]
@@ -278,7 +282,7 @@ fn changes(set: Set) -> Result<impl FnOnce(&mut Provider), Failure> {
         if let Some(scopes) = set.scopes {
             settings.scopes = list(scopes);
         }
-        if let Some(first) = set.first_sign_in {
+        if let Some(First(first)) = set.first_sign_in {
             settings.first_sign_in = first;
         }
         if let Some(allowed) = set.allow_private_network {

@@ -4,6 +4,7 @@
 //! database runs on PostgreSQL too.
 
 mod api_keys;
+mod changes;
 mod dialects;
 mod organisations;
 mod serving;

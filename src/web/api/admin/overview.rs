@@ -23,7 +23,7 @@ told! {
         sessions: i64,
         mail_waiting: i64,
         mail_failed: i64,
-        /// `day`, `week` or `month`.
+        /// `24h`, `7d` or `30d`.
         range: String,
         /// The stretches of time that are counted: hours of a day, else days of UTC.
         slots: Vec<SlotTold>,
@@ -110,7 +110,7 @@ fn tokens(client: &ClientTokens) -> ClientTokensTold {
 
 pub async fn show(manager: Manager) -> Result<HttpResponse, Refused> {
     let Query(looked) = query_without_page::<Looked>(manager.request())?;
-    let refuse = || Refused::with_detail(Fault::InvalidValue, "`range` must be day, week or month.");
+    let refuse = || Refused::with_detail(Fault::InvalidValue, "`range` must be 24h, 7d or 30d.");
     let range = match looked.range.as_deref() {
         Some(word) => Range::parse(word).ok_or_else(refuse)?,
         None => Range::default(),

@@ -231,7 +231,7 @@ routes! {
     delete "/grants/{grant}" "revokeGrant" SessionsWrite () -> 204 () [404] {}, signed_in::revoke,
         "Takes from an application what one grant gave it, with all its tokens.";
     get "/overview" "overview" OverviewRead () -> 200 (overview::Overview) [422] {"range"}, overview::show,
-        "What is wrong and what to do, who signs in, who gets tokens. `range`: day, week or month.";
+        "What is wrong and what to do, who signs in, who gets tokens. `range`: 24h, 7d or 30d.";
     get "/dialects" "dialects" SettingsRead () -> 200 (operation::Dialects) [] {}, operation::dialects,
         "Login APIs of other products that are mounted, with their calls.";
     get "/settings" "settings" SettingsRead () -> 200 (operation::Settings) [] {}, operation::settings,
