@@ -268,17 +268,22 @@ pub(super) struct Checked {
 }
 
 pub(super) fn check(app: &App, typed: &Typed) -> Result<Checked, Faults> {
-    let name = check_name(&typed.name);
-    let email = EmailAddress::parse(&typed.email);
-    let called = name.as_deref().unwrap_or_default();
-    let password = check_password(app, &typed.password, called, None, Some(typed.email.trim()));
-    match (name, email, password) {
-        (Ok(name), Ok(email), Ok(())) => Ok(Checked { name, email, password: typed.password.clone() }),
-        (name, email, password) => Err(Faults {
-            name: name.err(),
-            email: email.err().map(|_| EmailFault::Invalid),
-            password: password.err(),
-        }),
+    let person = check_person(&typed.name, &typed.email);
+    let called = check_name(&typed.name).unwrap_or_default();
+    let password = check_password(app, &typed.password, &called, None, Some(typed.email.trim()));
+    match (person, password) {
+        (Ok((name, email)), Ok(())) => Ok(Checked { name, email, password: typed.password.clone() }),
+        (person, password) => Err(Faults { password: password.err(), ..person.err().unwrap_or_default() }),
+    }
+}
+
+/// What is wrong with a name and an address, both at once.
+pub(super) fn check_person(name: &str, email: &str) -> Result<(String, EmailAddress), Faults> {
+    match (check_name(name), EmailAddress::parse(email)) {
+        (Ok(name), Ok(email)) => Ok((name, email)),
+        (name, email) => {
+            Err(Faults { name: name.err(), email: email.err().map(|_| EmailFault::Invalid), password: None })
+        }
     }
 }
 

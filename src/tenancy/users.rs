@@ -82,6 +82,8 @@ const OWN_PLACE: [&str; 5] = ["name", "preferred_username", "updated_at", "email
 
 /// A user that has passed every check, with the password hashed.
 pub struct Prepared {
+    /// Set where an authenticator knows the user already.
+    id: Option<UserId>,
     new: NewUser,
     username: Option<String>,
     phc: Option<String>,
@@ -96,19 +98,28 @@ impl Prepared {
         instance_role: Option<InstanceRole>,
     ) -> Self {
         // Whoever comes this far has opened the link that was sent there, or set the instance up.
-        Self::hashed(email, true, name, phc, instance_role)
+        Self::checked(email, true, name, instance_role).hashed(phc)
+    }
+
+    /// The same for somebody who signs in with a passkey, which knows them by this identifier.
+    pub fn with_passkey(
+        id: UserId,
+        email: EmailAddress,
+        name: String,
+        instance_role: Option<InstanceRole>,
+    ) -> Self {
+        Self { id: Some(id), ..Self::checked(email, true, name, instance_role) }
     }
 
     /// The same for somebody who has not shown yet that the address is theirs.
     pub fn unproven(email: EmailAddress, name: String, phc: String) -> Self {
-        Self::hashed(email, false, name, phc, None)
+        Self::checked(email, false, name, None).hashed(phc)
     }
 
-    fn hashed(
+    fn checked(
         email: EmailAddress,
         email_verified: bool,
         name: String,
-        phc: String,
         instance_role: Option<InstanceRole>,
     ) -> Self {
         let new = NewUser {
@@ -120,7 +131,11 @@ impl Prepared {
             instance_role,
             claims: BTreeMap::new(),
         };
-        Self { new, username: None, phc: Some(phc) }
+        Self { id: None, new, username: None, phc: None }
+    }
+
+    fn hashed(self, phc: String) -> Self {
+        Self { phc: Some(phc), ..self }
     }
 
     pub fn email(&self) -> &EmailAddress {
@@ -145,13 +160,13 @@ pub async fn prepare(app: &App, mut new: NewUser) -> Result<Prepared, UserError>
     };
     // The password is not carried into the transaction: its hash is.
     new.password = None;
-    Ok(Prepared { new, username, phc })
+    Ok(Prepared { id: None, new, username, phc })
 }
 
 /// Stores the user in the caller's transaction.
 pub fn insert(db: &mut Conn, prepared: &Prepared, scribe: &Scribe) -> Result<UserId, store::Error> {
     let (new, now) = (&prepared.new, scribe.now);
-    let id = UserId::new(now, &scribe.random);
+    let id = prepared.id.unwrap_or_else(|| UserId::new(now, &scribe.random));
     let user = User {
         id,
         username: prepared.username.clone(),

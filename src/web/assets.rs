@@ -1,4 +1,4 @@
-//! Style sheet, pictures and the one script, embedded in the binary.
+//! Style sheets, pictures and scripts, embedded in the binary.
 //!
 //! An asset's address holds the beginning of its SHA-256, so it may be cached for ever and a new release never shows
 //! a page with an old style. An address with another hash is unknown: during a rolling upgrade an old node must not
@@ -23,7 +23,7 @@ pub struct Asset {
     pub etag: String,
 }
 
-static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
     const SVG: &str = "image/svg+xml";
     [
         embed("app.css", "text/css; charset=utf-8", include_bytes!("../../templates/assets/app.css")),
@@ -39,6 +39,11 @@ static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
             "passkey.js",
             "text/javascript; charset=utf-8",
             include_bytes!("../../templates/assets/passkey.js"),
+        ),
+        embed(
+            "watch.js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("../../templates/assets/watch.js"),
         ),
     ]
 });

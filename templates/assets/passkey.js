@@ -1,7 +1,8 @@
 // Passkeys: the server gives a challenge, the browser an answer, and an ordinary form takes the answer back.
 //
 // A form says what it is for: data-passkey is "get" or "create", data-options is where the challenge comes from, and
-// data-autofill that a passkey may also be picked in the field for the name. Without passkeys the forms stay hidden.
+// data-autofill that a passkey may also be picked in the field for the name. data-typed-in is the form that has the
+// fields which this one sends along. Without passkeys the forms stay hidden.
 'use strict'
 ;(() => {
   if (!window.PublicKeyCredential) return
@@ -18,7 +19,13 @@
     for (const name of ['csrf', 'request', 'session']) {
       if (form.elements[name]) body.set(name, form.elements[name].value)
     }
+    for (const field of form.querySelectorAll('[data-typed]')) body.set(field.name, field.value)
     const answer = await fetch(form.dataset.options, { method: 'POST', body, headers: { Accept: 'application/json' } })
+    if (answer.status === 404 && form.dataset.typedIn) {
+      // What was typed cannot be taken: the page that comes back says why.
+      form.submit()
+      return new Promise(() => {})
+    }
     if (!answer.ok) throw new Error(`no challenge: ${answer.status}`)
     const { ceremony, publicKey } = await answer.json()
     publicKey.challenge = decode(publicKey.challenge)
@@ -77,7 +84,18 @@
     }
   }
 
+  // Takes over what was typed in the other form; false, and the browser says so, if something is missing there.
+  const takeOver = (form) => {
+    const other = document.getElementById(form.dataset.typedIn)
+    for (const field of form.querySelectorAll('[data-typed]')) {
+      if (!other.elements[field.name].reportValidity()) return false
+      field.value = other.elements[field.name].value
+    }
+    return true
+  }
+
   const onPress = async (form) => {
+    if (form.dataset.typedIn && !takeOver(form)) return
     const problem = form.querySelector('[data-passkey-problem]')
     problem.hidden = true
     stopWaiting()

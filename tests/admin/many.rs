@@ -192,6 +192,14 @@ impl Filler {
              CASE WHEN n <= 3 THEN 'denied' ELSE 'success' END, {id}, {id of 1000}, {id of 10000}, '192.0.2.1',
              'request-' || n, '{\"alg\":\"ES256\"}', n, {digest}",
         );
+        // Half of them is of nobody whom anybody knows.
+        self.rows(
+            MANY,
+            "refusals",
+            "reference, at, kind, rule, client_id, user_id, organisation_id, detail, expires_at",
+            "'reference-' || n, {at}, CASE WHEN n <= 3 THEN 'api' WHEN n % 3 = 0 THEN 'token' ELSE 'sign_in' END,
+             'password', {id of 1000}, CASE WHEN n % 2 = 0 THEN {id} END, {id of 10000}, '[]', {now} + 604800000000",
+        );
     }
 }
 
@@ -308,7 +316,7 @@ async fn token(app: &TestApp, client: &TestClient) -> String {
 }
 
 /// Lists of the management API.
-const OF_API: [&str; 20] = [
+const OF_API: [&str; 22] = [
     "/users",
     "/users?q=99999",
     "/users?q=nobody-is-called-this",
@@ -329,6 +337,8 @@ const OF_API: [&str; 20] = [
     "/audit?action=no.such",
     "/audit?request=no-such",
     "/audit?request=request-5",
+    "/refusals",
+    "/refusals?kind=api",
 ];
 
 on_both_databases! {
@@ -341,9 +351,8 @@ on_both_databases! {
         let mut watch = Watch { browser, slow: Vec::new(), seen: BTreeSet::new() };
         watch.once("/admin").await;
 
-        // A download, and the first steps, are no lists.
-        let no_lists = ["/admin/audit/export", "/admin/setup"];
-        let lists = admin::all().filter(|route| route.method == "get" && !no_lists.contains(&route.path));
+        // A download is no list.
+        let lists = admin::all().filter(|route| route.method == "get" && route.path != "/admin/audit/export");
         for route in lists {
             let path = route.path.replace("{organization}", "org-1");
             if path.contains('{') || (route.need.area == Area::Organisation && path.ends_with("/suspend")) {

@@ -6,6 +6,7 @@ mod machine;
 mod offline;
 mod openidconnect;
 mod revoked;
+mod snippets;
 
 use countersign::audit::Origin;
 use countersign::model::SigningAlg;

@@ -10,6 +10,7 @@ mod console;
 mod demonstration;
 mod every_page;
 mod factors;
+mod first_steps;
 mod flows;
 mod journey;
 

@@ -150,7 +150,8 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     None
 }
 
-fn unescape(text: &str) -> String {
+/// The text as it was before it was written into a page.
+pub fn unescape(text: &str) -> String {
     text.replace("&#38;", "&\u{0}")
         .replace("&#60;", "<")
         .replace("&#62;", ">")

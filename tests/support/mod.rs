@@ -22,7 +22,7 @@ pub use app::{PASSWORD, Settings, TestApp, http_client};
 pub use browser::{Browser, Page};
 pub use client::{Flow, TestClient, TokenAnswer, Tokens, claims, part};
 pub use database::{Database, START, TestDatabase, config, master_key};
-pub use html::{text, without_references};
+pub use html::{text, unescape, without_references};
 pub use jwt::{ClientKey, unsigned, verified};
 pub use key_server::KeyServer;
 pub use name_server::NameServer;

@@ -5,6 +5,7 @@
 
 pub mod enrol;
 pub mod manage;
+pub mod newcomer;
 pub mod passkey;
 pub mod recovery;
 pub mod second;

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 use webauthn_rs::prelude::{
-    AuthenticationResult, DiscoverableAuthentication, DiscoverableKey, Passkey, PasskeyAuthentication,
-    PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Webauthn, WebauthnBuilder,
-    WebauthnError,
+    AuthenticationResult, CredentialID, DiscoverableAuthentication, DiscoverableKey, Passkey,
+    PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Webauthn,
+    WebauthnBuilder, WebauthnError,
 };
 
 use super::enrol::{Secured, secure};
@@ -230,15 +230,35 @@ pub async fn begin_registration(
     let name = email.as_deref().or(user.username.as_deref()).unwrap_or(&user.name);
     let label = if user.name.trim().is_empty() { name } else { &user.name };
     let known = known.into_iter().map(|row| row.credential_id).collect();
-    let handle = Uuid::from_bytes(*user.id.as_bytes());
-    let (options, state) = relying_party(&app.config)?
+    let (options, state) = start_registration(&app.config, user.id, name, label, known)?;
+    keep(app, CeremonyPurpose::Register, Some(user.id), options, &state, browser, origin).await
+}
+
+/// What the browser is asked for, and what its answer is judged by.
+pub(super) fn start_registration(
+    config: &Config,
+    user: UserId,
+    name: &str,
+    label: &str,
+    known: Vec<CredentialID>,
+) -> Result<(Value, PasskeyRegistration), PasskeyError> {
+    let handle = Uuid::from_bytes(*user.as_bytes());
+    let (options, state) = relying_party(config)?
         .start_passkey_registration(handle, name, label, Some(known))
         .map_err(refused)?;
     let mut options = json!(options.public_key);
     // It must be found without a name: the library leaves that to the authenticator.
     options["authenticatorSelection"]["residentKey"] = json!("required");
     options["authenticatorSelection"]["requireResidentKey"] = json!(true);
-    keep(app, CeremonyPurpose::Register, Some(user.id), options, &state, browser, origin).await
+    Ok((options, state))
+}
+
+pub(super) fn finish_registration(
+    config: &Config,
+    credential: &RegisterPublicKeyCredential,
+    state: &PasskeyRegistration,
+) -> Result<Passkey, PasskeyError> {
+    relying_party(config)?.finish_passkey_registration(credential, state).map_err(refused)
 }
 
 /// Adds the new passkey, which signs in or steps up whoever made it.
@@ -254,16 +274,7 @@ pub async fn register(
     let scribe = app.scribe(origin);
     let outcome = verify_registration(app, user, answer).await;
     let key = told(app, outcome, Some(user), &scribe).await?;
-    let row = Row {
-        id: PasskeyId::new(scribe.now, &scribe.random),
-        user_id: user,
-        credential_id: key.cred_id().to_vec(),
-        credential: write_key(&key),
-        counter: 0,
-        name: shown_name(name),
-        created_at: scribe.now,
-        last_used_at: None,
-    };
+    let row = row(user, &key, name, &scribe);
     let terms = [Terms::of(app, false), Terms::of(app, true)];
     let (claimant, arrival) = (claimant.clone(), arrival.clone());
     let secured = app.db.write(move |db| {
@@ -290,7 +301,21 @@ async fn verify_registration(app: &App, user: UserId, answer: &Answer) -> Result
     let ceremony = take(app, CeremonyPurpose::Register, Some(user), answer).await?;
     let state: PasskeyRegistration = read_state(&ceremony)?;
     let credential: RegisterPublicKeyCredential = read_answer(answer)?;
-    relying_party(&app.config)?.finish_passkey_registration(&credential, &state).map_err(refused)
+    finish_registration(&app.config, &credential, &state)
+}
+
+/// How a passkey is stored that was made just now.
+pub(super) fn row(user: UserId, key: &Passkey, name: &str, scribe: &Scribe) -> Row {
+    Row {
+        id: PasskeyId::new(scribe.now, &scribe.random),
+        user_id: user,
+        credential_id: key.cred_id().to_vec(),
+        credential: write_key(key),
+        counter: 0,
+        name: shown_name(name),
+        created_at: scribe.now,
+        last_used_at: None,
+    }
 }
 
 /// Notes the use of a verified passkey, within the transaction that acts upon it. `false` if the passkey is gone, or
@@ -359,7 +384,7 @@ async fn standing<T: Send + 'static>(
     found.await?.ok_or(PasskeyError::Gone)
 }
 
-async fn keep(
+pub(super) async fn keep(
     app: &App,
     purpose: CeremonyPurpose,
     user: Option<UserId>,
@@ -393,7 +418,7 @@ async fn keep(
 }
 
 /// Takes the challenge, which is spent by that.
-async fn take(
+pub(super) async fn take(
     app: &App,
     purpose: CeremonyPurpose,
     user: Option<UserId>,
@@ -405,7 +430,7 @@ async fn take(
 }
 
 /// Records a refusal.
-async fn told<T>(
+pub(super) async fn told<T>(
     app: &App,
     outcome: Result<T, PasskeyError>,
     user: Option<UserId>,
@@ -423,11 +448,11 @@ fn refusal(user: Option<UserId>, reason: &str) -> Event {
     Event::failure(AuditAction::FactorRefused).user(user).detail("kind", "passkey").detail("reason", reason)
 }
 
-fn read_state<T: DeserializeOwned>(ceremony: &Ceremony) -> Result<T, PasskeyError> {
+pub(super) fn read_state<T: DeserializeOwned>(ceremony: &Ceremony) -> Result<T, PasskeyError> {
     Ok(serde_json::from_str(&ceremony.state).map_err(|error| store::Error::broken("a challenge", error))?)
 }
 
-fn read_answer<T: DeserializeOwned>(answer: &Answer) -> Result<T, PasskeyError> {
+pub(super) fn read_answer<T: DeserializeOwned>(answer: &Answer) -> Result<T, PasskeyError> {
     serde_json::from_str(&answer.credential).map_err(|_| PasskeyError::Refused)
 }
 

@@ -87,7 +87,8 @@ fn organisation_step(ui: &Ui<'_>, begun: &Beginning, form: Form, may: bool) -> C
 
 fn mail(ui: &Ui<'_>, begun: &Beginning, may: bool) -> Card {
     let state = begun.mail.as_ref().map(post::state);
-    let card = step(ui, "step-mail", "setup_guide.mail", state == Some(State::Sent));
+    let card = step(ui, "step-mail", "setup_guide.mail", state == Some(State::Sent))
+        .watched(state == Some(State::Waiting));
     let card = match (&begun.mail, state) {
         (Some(mail), Some(State::Failed)) => {
             let error = mail.last_error.clone().unwrap_or_default();
@@ -116,7 +117,8 @@ fn application(ui: &Ui<'_>, begun: &Beginning, may: bool) -> Card {
 
 /// The first sign-in, as it happens.
 fn watch(ui: &Ui<'_>, begun: &Beginning) -> Card {
-    let card = step(ui, "step-watch", "setup_guide.watch", !begun.sign_ins.is_empty());
+    let card = step(ui, "step-watch", "setup_guide.watch", !begun.sign_ins.is_empty())
+        .watched(begun.sign_ins.is_empty());
     let card = match begun.sign_ins.is_empty() {
         true => card.empty(ui.t("setup_guide.watch_none"), None),
         false => card.facts(

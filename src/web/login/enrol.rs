@@ -13,8 +13,7 @@ use crate::identity::factor::second::{Asked, Claimant, FactorError};
 use crate::identity::factor::totp;
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
-use crate::web::page::{EnrolPage, FactorProblem, QrPicture, RecoveryCodesPage, TotpPage};
-use crate::web::respond::Csp;
+use crate::web::page::{EnrolPage, FactorProblem, QrPicture, TotpPage};
 
 use super::Visitor;
 use super::ceremony::{answer_of, challenge};
@@ -159,17 +158,5 @@ async fn added(visitor: &Visitor, claim: &Claim, secured: &Secured) -> HttpRespo
     let passed = &secured.passed;
     let (others, underway) = (&claim.accounts, claim.underway.as_ref());
     let welcome = Welcome { begun: &passed.begun, others, remember: passed.remember, underway };
-    if secured.recovery_codes.is_empty() {
-        return visitor.welcome(welcome, claim.next()).await;
-    }
-    let codes: Vec<&str> = secured.recovery_codes.iter().map(Secret::expose).collect();
-    let next = match visitor.onward(&welcome, claim.next()).await {
-        Ok(next) => next,
-        Err(failure) => return visitor.with_sessions(HttpResponse::from_error(failure), &welcome),
-    };
-    let frame = visitor.frame(underway);
-    let ui = frame.ui(None);
-    let next = format!("{}{next}", ui.base);
-    let page = RecoveryCodesPage { ui: &ui, codes: &codes, next: &next };
-    visitor.with_sessions(visitor.show(&ui, StatusCode::OK, &page, Csp::Own), &welcome)
+    visitor.welcome_with_codes(welcome, &secured.recovery_codes, claim.next()).await
 }

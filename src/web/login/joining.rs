@@ -60,6 +60,11 @@ impl Complaint {
         Self::faulty(Faults::default())
     }
 
+    /// The passkey was not taken.
+    pub fn passkey() -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, problem: Some(FormProblem::Passkey), ..Self::default() }
+    }
+
     pub fn throttled(throttled: Throttled) -> Self {
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,

@@ -64,6 +64,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/register").route(read().to(register::show)).route(post().to(register::submit)))
         .service(resource("/register/{token}").route(read().to(link::show)).route(post().to(link::submit)))
         .service(resource("/setup/{token}").route(read().to(setup::show)).route(post().to(setup::submit)))
+        .service(resource("/setup/{token}/passkey").route(post().to(setup::submit_passkey)))
+        .service(resource("/setup/{token}/passkey/options").route(post().to(setup::passkey_options)))
         .service(resource("/recover").route(read().to(recover::show)).route(post().to(recover::ask)))
         .service(
             resource("/recover/{token}").route(read().to(recover::open)).route(post().to(recover::reset)),

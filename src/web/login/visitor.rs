@@ -26,7 +26,7 @@ use crate::web::cookies::{self, Name};
 use crate::web::extract::{Browser, Caller};
 use crate::web::failure::PageFailure;
 use crate::web::oidc;
-use crate::web::page::{Page, Person};
+use crate::web::page::{Page, Person, RecoveryCodesPage};
 use crate::web::respond::{self, Csp, Frame};
 use crate::web::ui::Ui;
 
@@ -197,6 +197,28 @@ impl Visitor {
             Err(failure) => HttpResponse::from_error(failure),
         };
         self.with_sessions(response, &signed_in)
+    }
+
+    /// The same for somebody who got recovery codes just now: they see them, this once, and go on from there.
+    pub async fn welcome_with_codes(
+        &self,
+        signed_in: Welcome<'_>,
+        codes: &[Secret],
+        path: &str,
+    ) -> HttpResponse {
+        if codes.is_empty() {
+            return self.welcome(signed_in, path).await;
+        }
+        let next = match self.onward(&signed_in, path).await {
+            Ok(next) => next,
+            Err(failure) => return self.with_sessions(HttpResponse::from_error(failure), &signed_in),
+        };
+        let frame = self.frame(signed_in.underway);
+        let ui = frame.ui(None);
+        let next = format!("{}{next}", ui.base);
+        let codes: Vec<&str> = codes.iter().map(Secret::expose).collect();
+        let page = RecoveryCodesPage { ui: &ui, codes: &codes, next: &next };
+        self.with_sessions(self.show(&ui, StatusCode::OK, &page, Csp::Own), &signed_in)
     }
 
     /// Where somebody just signed in goes on: to the request that waits, which learns who it is, or to `path`. Makes

@@ -46,6 +46,8 @@ pub enum FormProblem {
     Busy,
     /// The form was too old, or did not come from this browser (CH-1).
     FormExpired,
+    /// The passkey was not taken.
+    Passkey,
 }
 
 impl FieldErrors {
@@ -85,6 +87,7 @@ impl FormProblem {
             Self::Throttled { wait } => ui.with("login.throttled", &[("span", &ui.span(wait))]),
             Self::Busy => ui.t("field.busy").to_owned(),
             Self::FormExpired => ui.t("error.form_expired_user").to_owned(),
+            Self::Passkey => ui.t("passkey.problem").to_owned(),
         }
     }
 }
@@ -116,10 +119,11 @@ impl FieldErrors {
 
 #[cfg(test)]
 impl FormProblem {
-    pub(super) const SAMPLES: [Option<Self>; 4] = [
+    pub(super) const SAMPLES: [Option<Self>; 5] = [
         None,
         Some(Self::Throttled { wait: Duration::from_secs(90) }),
         Some(Self::Busy),
         Some(Self::FormExpired),
+        Some(Self::Passkey),
     ];
 }

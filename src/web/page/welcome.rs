@@ -31,6 +31,7 @@ pub struct SetupPage<'a> {
     pub errors: FieldErrors,
     pub problem: Option<FormProblem>,
     pub min_length: usize,
+    pub can_passkey: bool,
 }
 
 /// A one-time link that was used, replaced, or is too old. Which of these is not said.
@@ -81,7 +82,11 @@ impl LinkKind {
 }
 
 impl Page for InvitePage<'_> {}
-impl Page for SetupPage<'_> {}
+impl Page for SetupPage<'_> {
+    fn connects(&self) -> bool {
+        self.can_passkey
+    }
+}
 impl Page for LinkExpiredPage<'_> {}
 
 #[cfg(test)]
@@ -97,7 +102,10 @@ mod tests {
                     for problem in FormProblem::SAMPLES {
                         let (token, name, email, min_length) = (text, text, text, 12);
                         check(&InvitePage { ui, token, email, name, errors, problem, min_length });
-                        let html = check(&SetupPage { ui, token, name, email, errors, problem, min_length });
+                        let can_passkey = !text.is_empty();
+                        let page =
+                            SetupPage { ui, token, name, email, errors, problem, min_length, can_passkey };
+                        let html = check(&page);
                         assert!(html.contains(r#"id="setup-form""#));
                     }
                 }
@@ -128,6 +136,7 @@ mod tests {
                 errors: FieldErrors::default(),
                 problem: None,
                 min_length: 12,
+                can_passkey: true,
             };
             assert!(check(&page).contains(r#"action="/auth/setup/..%2Faccount%3Fx%3D1%23y""#));
         });

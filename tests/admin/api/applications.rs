@@ -102,6 +102,15 @@ on_both_databases! {
         let change = json!({ "name": "First", "access_ttl": 600 });
         let changed = api.call("patch", &at, &token, change).await;
         assert_eq!((&changed.is(200)["name"], &changed.body["access_ttl"], &changed.body["scopes"][0]["scope"]), (&json!("First"), &json!(600), &json!("one:read")));
+        let server = json!({ "client_name": "Server", "grant_types": ["client_credentials"], "audiences": ["https://one.example.com"] });
+        let reader = json!({ "client_name": "Reader", "grant_types": ["client_credentials"], "scope": "one:read two:read" });
+        for new in [server, reader] {
+            api.make("/clients", &token, &new).await;
+        }
+        let used = api.get(&format!("{at}/clients"), &token).await;
+        let items = used.is(200)["items"].as_array().unwrap();
+        assert_eq!(each(items, "client_name"), ["Reader", "Server"]);
+        assert_eq!((&items[0]["scopes"], &items[0]["serves"], &items[1]["serves"]), (&json!(["one:read"]), &json!(false), &json!(true)));
         let scopes = json!({ "scopes": [{ "scope": "one:write", "description": "Write" }], "access_ttl": 0 });
         api.call("patch", &at, &token, scopes).await.is(200);
         let shown = api.get(&at, &token).await;

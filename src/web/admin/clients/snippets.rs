@@ -104,8 +104,13 @@ fn filled(template: &str, client: &Client, issuer: &str) -> String {
         ClientAuthMethod::SecretBasic | ClientAuthMethod::SecretPost => "…",
         _ => "",
     };
+    // Libraries that refuse an issuer without TLS are told that it is meant.
+    let (node_plain, asp_tls) =
+        if issuer.starts_with("http://") { ("oidc.allowInsecureRequests", "false") } else { ("", "") };
     let values = [
         ("%ISSUER%", issuer),
+        ("%NODE_PLAIN%", node_plain),
+        ("%ASP_TLS%", asp_tls),
         ("%CLIENT_ID%", &client.client_id),
         ("%SECRET%", secret),
         ("%METHOD%", client.auth_method.as_str()),

@@ -7,6 +7,7 @@ use actix_web::HttpResponse;
 use super::manager::Manager;
 use crate::model::{Resource, ResourceId, Status};
 use crate::store;
+use crate::tenancy::clients;
 use crate::tenancy::resources::{self, NewResource, ResourceChange, ResourceError};
 use crate::web::api::ask::Sent;
 use crate::web::api::once::Made;
@@ -53,6 +54,18 @@ told! {
         access_ttl: Option<u64>,
         scopes: Vec<ScopeTold>,
     }
+    Users {
+        items: Vec<UserTold>,
+    }
+    /// An application that has to do with the API.
+    UserTold {
+        id: String,
+        client_name: String,
+        /// Those of the API's that it may ask for.
+        scopes: Vec<String>,
+        /// Whether it is the server of the API.
+        serves: bool,
+    }
     ScopeTold {
         scope: String,
         description: String,
@@ -97,10 +110,26 @@ pub async fn list(manager: Manager) -> Result<HttpResponse, Refused> {
     Ok(ok(&Resources { items: found.iter().map(told).collect(), next }))
 }
 
-pub async fn show(manager: Manager) -> Result<HttpResponse, Refused> {
+async fn find(manager: &Manager) -> Result<Resource, Refused> {
     let which = manager.named::<String>("resource")?;
     let found = manager.app().db.read(move |db| resources::find(db, &which)).await?;
-    Ok(ok(&told(&found.ok_or(Fault::NotFound)?)))
+    found.ok_or_else(|| Fault::NotFound.into())
+}
+
+pub async fn show(manager: Manager) -> Result<HttpResponse, Refused> {
+    Ok(ok(&told(&find(&manager).await?)))
+}
+
+/// By name.
+pub async fn users(manager: Manager) -> Result<HttpResponse, Refused> {
+    let related = clients::of_resource(manager.app(), &find(&manager).await?).await?;
+    let items = related.into_iter().map(|one| UserTold {
+        id: one.key.to_string(),
+        client_name: one.name,
+        scopes: one.scopes,
+        serves: one.serves,
+    });
+    Ok(ok(&Users { items: items.collect() }))
 }
 
 fn described(asked: Vec<ScopeAsked>) -> BTreeMap<String, String> {

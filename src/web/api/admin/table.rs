@@ -196,6 +196,8 @@ routes! {
         "Registers an API.";
     get "/resources/{resource}" "resource" ClientsRead () -> 200 (resources::ResourceTold) [404] {}, resources::show,
         "One API, by its id.";
+    get "/resources/{resource}/clients" "clientsOfResource" ClientsRead () -> 200 (resources::Users) [404] {}, resources::users,
+        "The applications that may ask for the API's scopes, or are its server, by name.";
     patch "/resources/{resource}" "changeResource" ClientsWrite (resources::ResourceChangeAsked) -> 200 (resources::ResourceTold) [404 422] {}, resources::change,
         "Changes an API. What is left out stays; `scopes` replaces the former ones.";
     post "/resources/{resource}/disable" "disableResource" ClientsWrite () -> 204 () [404] {}, resources::disable,

@@ -70,6 +70,11 @@ impl Sheet {
         self
     }
 
+    /// Whether something on this page shows by itself what becomes of it.
+    pub fn is_watched(&self) -> bool {
+        self.cards.iter().any(|card| card.is_watched)
+    }
+
     /// Whether a form of this page is to be filled in anew.
     pub fn has_problem(&self) -> bool {
         let mut items = self.cards.iter().flat_map(|card| &card.items);
@@ -103,6 +108,8 @@ pub struct Card {
     pub title: Option<String>,
     pub tone: Tone,
     pub items: Vec<Item>,
+    /// Whether it shows by itself what becomes of it.
+    pub is_watched: bool,
 }
 
 impl Card {
@@ -119,6 +126,12 @@ impl Card {
     pub fn tone(mut self, tone: Tone) -> Self {
         self.tone = tone;
         self
+    }
+
+    /// Shows by itself what becomes of it, as long as this is awaited.
+    #[must_use]
+    pub fn watched(self, is_awaited: bool) -> Self {
+        Self { is_watched: is_awaited, ..self }
     }
 
     #[must_use]

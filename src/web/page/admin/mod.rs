@@ -109,4 +109,8 @@ pub struct ConsolePage<'a> {
     pub looks_only: bool,
 }
 
-impl Page for ConsolePage<'_> {}
+impl Page for ConsolePage<'_> {
+    fn connects(&self) -> bool {
+        self.sheet.is_watched()
+    }
+}
