@@ -2,12 +2,14 @@
 //! the first application.
 
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::identity::factor::Enrolled;
-use crate::model::{AuditAction, Client, UserId};
-use crate::store::audit::{Event, Sought};
+use crate::model::{AuditAction, Client, ClientKey, UserId};
+use crate::store::audit::Sought;
 use crate::store::organisations::Organisation;
 use crate::store::outbox::Message;
-use crate::store::{self, audit, organisations, outbox};
+use crate::store::users::{self, User};
+use crate::store::{self, Conn, audit, organisations, outbox, personal};
 use crate::tenancy::clients;
 
 /// Sign-ins that are shown.
@@ -25,22 +27,47 @@ pub struct Beginning {
     /// The first application that is not part of this program.
     pub client: Option<Client>,
     /// Codes that applications were given, the newest first: each is a person who came in.
-    pub sign_ins: Vec<Event>,
+    pub sign_ins: Vec<SignIn>,
+}
+
+/// Somebody came in to an application.
+#[derive(Clone)]
+pub struct SignIn {
+    pub at: Timestamp,
+    /// Who is there still.
+    pub user: Option<User>,
+    /// The application's `client_id` and name, if it is there still.
+    pub client: Option<(String, String)>,
 }
 
 pub async fn look(app: &App, administrator: UserId) -> Result<Beginning, store::Error> {
     let client = clients::first(app).await?;
     app.db
         .read(move |db| {
-            let sought =
-                Sought { action: Some(AuditAction::CodeIssued.as_str().to_owned()), ..Sought::default() };
             Ok(Beginning {
                 has_factor: Enrolled::of(db, administrator)?.any(),
                 organisation: organisations::list(db, None, 1)?.pop(),
                 mail: outbox::before(db, None, 1)?.pop(),
                 client: client.clone(),
-                sign_ins: audit::search(db, &sought, EVENTS)?,
+                sign_ins: sign_ins(db)?,
             })
         })
         .await
+}
+
+fn sign_ins(db: &mut Conn) -> Result<Vec<SignIn>, store::Error> {
+    let sought = Sought { action: Some(AuditAction::CodeIssued.as_str().to_owned()), ..Sought::default() };
+    let events = audit::search(db, &sought, EVENTS)?;
+    let ids: Vec<UserId> = events.iter().filter_map(|event| event.user_id).collect();
+    let keys: Vec<ClientKey> = events.iter().filter_map(|event| event.client_id).collect();
+    let (people, clients) = (users::named(db, &ids)?, personal::clients(db, &keys)?);
+    let told = events.into_iter().map(|event| SignIn {
+        at: event.at,
+        user: people.iter().find(|user| Some(user.id) == event.user_id).cloned(),
+        client: clients
+            .iter()
+            .find(|(key, ..)| Some(*key) == event.client_id)
+            .map(|(_, id, name)| (id.clone(), name.clone())),
+    });
+    Ok(told.collect())
 }

@@ -11,7 +11,6 @@ use crate::model::{
     AuditAction, EmailAddress, Language, MembershipId, OrganisationId, Permission, Slug, Standing, UserId,
     WorkspaceId,
 };
-use crate::store::memberships::Member;
 use crate::store::organisations::{Organisation, Workspace};
 use crate::store::{self, Conn, Unique, memberships, organisations};
 use crate::tenancy::actor::{Actor, NotPermitted, authority};
@@ -164,23 +163,15 @@ fn administer(
     user: UserId,
     scribe: &Scribe,
 ) -> Result<MembershipId, store::Error> {
-    let member = Member {
-        id: MembershipId::new(scribe.now, &scribe.random),
-        organisation_id: organisation,
-        user_id: user,
-        status: Standing::Active,
-        created_at: scribe.now,
-        updated_at: scribe.now,
-    };
     let [administrator, ..] = SHIPPED;
-    memberships::insert(db, &member)?;
-    memberships::set_roles(db, organisation, member.id, None, &[administrator.id()])?;
+    let member = members::insert(db, organisation, user, scribe)?;
+    memberships::set_roles(db, organisation, member, None, &[administrator.id()])?;
     let event = Event::success(AuditAction::MemberAdded)
         .user(user)
         .organisation(organisation)
         .detail("roles", vec![administrator.key]);
     scribe.write(db, event)?;
-    Ok(member.id)
+    Ok(member)
 }
 
 fn insert(

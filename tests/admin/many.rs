@@ -198,7 +198,8 @@ impl Filler {
             "refusals",
             "reference, at, kind, rule, client_id, user_id, organisation_id, detail, expires_at",
             "'reference-' || n, {at}, CASE WHEN n <= 3 THEN 'api' WHEN n % 3 = 0 THEN 'token' ELSE 'sign_in' END,
-             'password', {id of 1000}, CASE WHEN n % 2 = 0 THEN {id} END, {id of 10000}, '[]', {now} + 604800000000",
+             'password', {id of 1000}, CASE WHEN n % 2 = 0 THEN {id} END, {id of 10000},
+             '{\"route\":\"/login\",\"status\":401,\"facts\":[]}', {now} + 604800000000",
         );
     }
 }

@@ -4,15 +4,16 @@
 use actix_web::HttpResponse;
 
 use super::access::{Change, Console};
+use super::users::label;
 use super::{Route, table};
 use crate::model::OrganisationId;
 use crate::model::role::SHIPPED;
-use crate::tenancy::beginning::{self, Beginning};
+use crate::tenancy::beginning::{self, Beginning, SignIn};
 use crate::tenancy::members::{self, Assignment, MemberError};
 use crate::tenancy::organisations::{self, OrganisationError};
 use crate::tenancy::post::{self, State};
 use crate::web::failure::PageFailure;
-use crate::web::page::admin::{Card, Cell, Field, Form, Item, Link, Place, Sheet, Tone};
+use crate::web::page::admin::{Card, Cell, Field, Form, Item, Link, Place, Sheet, Table, Tone};
 use crate::web::ui::Ui;
 
 pub const ROUTES: &[Route] = table! {
@@ -121,23 +122,26 @@ fn watch(ui: &Ui<'_>, begun: &Beginning) -> Card {
         .watched(begun.sign_ins.is_empty());
     let card = match begun.sign_ins.is_empty() {
         true => card.empty(ui.t("setup_guide.watch_none"), None),
-        false => card.facts(
-            begun
-                .sign_ins
-                .iter()
-                .map(|event| {
-                    let who = event.user_id.map_or(Cell::Nothing, |user| {
-                        Cell::link(user.to_string(), format!("/admin/users/{user}"))
-                    });
-                    (ui.date(event.at), who)
-                })
-                .collect(),
-        ),
+        false => {
+            let head = ["setup_guide.who", "setup_guide.to", "setup_guide.when"].map(|key| ui.t(key));
+            card.table(Table::new(ui.t("setup_guide.watch"), head).rows(begun.sign_ins.iter().map(came_in)))
+        }
     };
     card.text(ui.t("setup_guide.watch_text")).links(vec![
         Link::new(ui.t("mail_console.look_again"), format!("{PATH}#step-watch")),
         Link::new(ui.t("console.place.explain"), Place::Explain.path()),
     ])
+}
+
+fn came_in(one: &SignIn) -> Vec<Cell> {
+    let who = one
+        .user
+        .as_ref()
+        .map_or(Cell::Nothing, |user| Cell::link(label(user, None), format!("/admin/users/{}", user.id)));
+    let to = one.client.as_ref().map_or(Cell::Nothing, |(id, name)| {
+        Cell::link(if name.is_empty() { id } else { name }, format!("/admin/clients/{id}"))
+    });
+    vec![who, to, Cell::Time(one.at)]
 }
 
 /// `POST /admin/setup/organization`: makes it, with whoever makes it as its administrator.
