@@ -43,6 +43,7 @@ use crate::ledger::LedgerError;
 use crate::signing::SigningError;
 use crate::store;
 use crate::tenancy::api_keys::ApiKeyError;
+use crate::tenancy::branding::BrandingError;
 use crate::tenancy::clients::ClientError;
 use crate::tenancy::domains::DomainError;
 use crate::tenancy::invitations::InvitationError;
@@ -176,6 +177,7 @@ failures!(
     ResourceError,
     InviteError,
     ProviderError,
+    BrandingError,
     DomainError,
     InvitationError,
     LedgerError,

@@ -1,5 +1,7 @@
 //! `countersign org`: organisations.
 
+mod brand;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::json;
@@ -41,6 +43,8 @@ pub enum Command {
         #[arg(long, value_name = "true|false")]
         password_login: Option<bool>,
     },
+    /// Show or change how the sign-in pages look for it
+    Brand(brand::Arguments),
     /// Suspend an organisation: nobody acts in it and no token is made for it
     Suspend(Which),
     /// Take a suspension back
@@ -116,6 +120,7 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
             let change = Change { name, require_mfa, password_login_allowed: password_login };
             show(shell, tenants::change(&app, Actor::Operator, one.id, change, &origin).await?)
         }
+        Command::Brand(arguments) => brand::run(shell, &app, arguments, &origin).await,
         Command::Suspend(which) => {
             let one = known(&app, which.text()).await?;
             tenants::suspend(&app, one.id, &origin).await?;

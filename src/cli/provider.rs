@@ -23,6 +23,8 @@ pub enum Command {
     List,
     /// Show a provider
     Show(Which),
+    /// Change a stored provider; a list that is given replaces the former one
+    Set(Box<Set>),
     /// Disable a stored provider, and end the sessions and grants that rest on its word
     Disable(Which),
     /// Enable a disabled provider
@@ -71,6 +73,51 @@ pub struct Add {
     /// The organisation whose own it is: it speaks for people of that organisation's proven domains only
     #[arg(long, value_name = "ORG")]
     org: Option<String>,
+}
+
+/// An empty text takes a value away.
+#[derive(Debug, Args)]
+pub struct Set {
+    #[command(flatten)]
+    which: Which,
+    /// What its button says
+    #[arg(long)]
+    name: Option<String>,
+    /// What we are called there
+    #[arg(long)]
+    client_id: Option<String>,
+    /// Read our secret there from standard input; else the one that is stored stays
+    #[arg(long, conflicts_with = "client_secret_file")]
+    client_secret_stdin: bool,
+    /// Read our secret there from this file, now
+    #[arg(long, value_name = "FILE")]
+    client_secret_file: Option<PathBuf>,
+    /// Its issuer, exactly as its metadata spells it
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// A Microsoft tenant whose people may come, by its id, or any; repeat for more
+    #[arg(long = "tenant", value_name = "ID")]
+    tenants: Option<Vec<String>>,
+    /// For oidc: a mail domain for which its word about an address counts; repeat for more; empty: all
+    #[arg(long = "email-domain", value_name = "DOMAIN")]
+    email_domains: Option<Vec<String>>,
+    /// A scope asked for besides openid, profile and email; repeat for more
+    #[arg(long = "scope")]
+    scopes: Option<Vec<String>>,
+    /// Who comes for the first time; empty: as registration.mode says
+    #[arg(long, value_name = "create_organisation|invited_only|refuse", value_parser = first_sign_in)]
+    first_sign_in: Option<First>,
+    /// Whether it is on this machine or in a private network: true or false
+    #[arg(long, value_name = "BOOL")]
+    allow_private_network: Option<bool>,
+}
+
+/// Who comes for the first time, or as `registration.mode` says.
+#[derive(Clone, Copy, Debug)]
+struct First(Option<FirstSignIn>);
+
+fn first_sign_in(text: &str) -> Result<First, String> {
+    if text.is_empty() { Ok(First(None)) } else { text.parse().map(|first| First(Some(first))) }
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +199,12 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
             let one = view(found);
             shell.out.facts(&facts(&one), &one)
         }
+        Command::Set(set) => {
+            let id = set.which.id.clone();
+            providers::alter(&app, &id, changes(*set)?, &origin).await?;
+            let found = providers::find(&app, &id).await?.ok_or(ProviderError::NoSuchProvider)?;
+            shell.out.answer(&format!("{id} is changed."), &view(found))
+        }
         Command::Disable(which) => {
             providers::set_status(&app, &which.id, Status::Disabled, &origin).await?;
             done(shell, &which.id, "disabled")
@@ -187,11 +240,7 @@ fn facts(one: &ProviderView) -> Vec<(&'static str, String)> {
 }
 
 fn new_provider(add: Add) -> Result<Provider, Failure> {
-    let client_secret = match (&add.client_secret_file, add.client_secret_stdin) {
-        (Some(path), _) => Some(secret_from_file(path)?),
-        (None, true) => Some(secret_from(std::io::stdin().lock(), "standard input")?),
-        (None, false) => None,
-    };
+    let client_secret = secret_of(add.client_secret_file.as_deref(), add.client_secret_stdin)?;
     Ok(Provider {
         id: add.id,
         kind: add.kind,
@@ -206,6 +255,48 @@ fn new_provider(add: Add) -> Result<Provider, Failure> {
         first_sign_in: add.first_sign_in,
         allow_private_network: add.allow_private_network,
     })
+}
+
+/// What the arguments change. The secret is read now.
+fn changes(set: Set) -> Result<impl FnOnce(&mut Provider), Failure> {
+    let secret = secret_of(set.client_secret_file.as_deref(), set.client_secret_stdin)?;
+    let text = |text: String| Some(text).filter(|text| !text.trim().is_empty());
+    let list = |values: Vec<String>| values.into_iter().filter(|value| !value.is_empty()).collect();
+    Ok(move |settings: &mut Provider| {
+        settings.client_secret = secret;
+        if let Some(name) = set.name {
+            settings.name = text(name);
+        }
+        if let Some(client_id) = set.client_id {
+            settings.client_id = client_id;
+        }
+        if let Some(issuer) = set.issuer {
+            settings.issuer = text(issuer);
+        }
+        if let Some(tenants) = set.tenants {
+            settings.tenants = list(tenants);
+        }
+        if let Some(domains) = set.email_domains {
+            settings.email_domains = list(domains);
+        }
+        if let Some(scopes) = set.scopes {
+            settings.scopes = list(scopes);
+        }
+        if let Some(First(first)) = set.first_sign_in {
+            settings.first_sign_in = first;
+        }
+        if let Some(allowed) = set.allow_private_network {
+            settings.allow_private_network = allowed;
+        }
+    })
+}
+
+fn secret_of(file: Option<&Path>, stdin: bool) -> Result<Option<Secret>, Failure> {
+    match (file, stdin) {
+        (Some(path), _) => secret_from_file(path).map(Some),
+        (None, true) => secret_from(std::io::stdin().lock(), "standard input").map(Some),
+        (None, false) => Ok(None),
+    }
 }
 
 fn secret_from_file(path: &Path) -> Result<Secret, Failure> {

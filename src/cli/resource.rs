@@ -11,7 +11,7 @@ use super::{Failure, Shell, duration};
 use crate::audit::Origin;
 use crate::model::{Resource, ResourceId, Status};
 use crate::store::resources;
-use crate::tenancy::resources::{self as api, NewResource, ResourceError};
+use crate::tenancy::resources::{self as api, NewResource, ResourceChange, ResourceError};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -21,6 +21,8 @@ pub enum Command {
     List,
     /// Show a resource
     Show(Which),
+    /// Change a resource; scopes that are given replace the former ones
+    Set(Set),
     /// Disable a resource: no token for it is issued
     Disable(Which),
     /// Enable a disabled resource
@@ -40,6 +42,20 @@ pub struct Add {
     #[arg(long = "scope", value_name = "NAME[=DESCRIPTION]")]
     scopes: Vec<String>,
     /// How long an access token for it lives, at most 24h; unset, as `lifetimes.access` says
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    access_ttl: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct Set {
+    #[command(flatten)]
+    which: Which,
+    #[arg(long)]
+    name: Option<String>,
+    /// A scope, and what the consent page says of it; repeat for more
+    #[arg(long = "scope", value_name = "NAME[=DESCRIPTION]")]
+    scopes: Option<Vec<String>>,
+    /// How long an access token for it lives, at most 24h; 0s: as `lifetimes.access` says
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     access_ttl: Option<Duration>,
 }
@@ -113,6 +129,16 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
             facts.extend(one.scopes.iter().map(|(scope, text)| ("scope", format!("{scope}  {text}"))));
             shell.out.facts(&facts, &one)
         }
+        Command::Set(set) => {
+            let change = ResourceChange {
+                name: set.name,
+                scopes: set.scopes.as_deref().map(described),
+                access_ttl: set.access_ttl.map(|ttl| Some(ttl).filter(|ttl| !ttl.is_zero())),
+            };
+            let changed = api::change(&app, &set.which.resource, change, &origin).await?;
+            let text = format!("{} is changed.", changed.identifier);
+            shell.out.answer(&text, &ResourceView::from(changed))
+        }
         Command::Disable(which) => {
             let found = api::set_status(&app, &which.resource, Status::Disabled, &origin).await?;
             done(shell, &found, "disabled")
@@ -128,15 +154,19 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     }
 }
 
-fn new_resource(add: Add) -> NewResource {
-    let described = |text: &String| match text.split_once('=') {
+fn described(scopes: &[String]) -> BTreeMap<String, String> {
+    let one = |text: &String| match text.split_once('=') {
         Some((scope, description)) => (scope.to_owned(), description.to_owned()),
         None => (text.clone(), String::new()),
     };
+    scopes.iter().map(one).collect()
+}
+
+fn new_resource(add: Add) -> NewResource {
     NewResource {
         identifier: add.identifier,
         name: add.name,
-        scopes: add.scopes.iter().map(described).collect(),
+        scopes: described(&add.scopes),
         access_ttl: add.access_ttl,
     }
 }

@@ -361,6 +361,46 @@ pub fn search(
     before: Option<ClientKey>,
     limit: i64,
 ) -> Result<Vec<Listed>, Error> {
+    let rows = rows_sought(db, sought, before, limit)?;
+    let keys: Vec<ClientKey> = rows.iter().map(|row| row.id).collect();
+    let mut values = values_of(db, &keys)?;
+    let listed = rows.into_iter().map(|row| {
+        let values = values.remove(&row.id).unwrap_or_default();
+        let client = row.into_client(values, Vec::new(), Vec::new())?;
+        Ok(Listed {
+            key: client.key,
+            client_id: client.client_id,
+            name: client.name,
+            status: client.status,
+            application_type: client.application_type,
+            auth_method: client.auth_method,
+            first_party: client.first_party,
+            created_at: client.created_at,
+            grant_types: client.grant_types,
+            redirect_uris: client.redirect_uris,
+            audiences: client.audiences,
+        })
+    });
+    listed.collect()
+}
+
+/// The same clients, each with everything that is stored of it.
+pub fn search_whole(
+    db: &mut Conn,
+    sought: &Sought,
+    before: Option<ClientKey>,
+    limit: i64,
+) -> Result<Vec<Client>, Error> {
+    let rows = rows_sought(db, sought, before, limit)?;
+    complete_all(db, rows)
+}
+
+fn rows_sought(
+    db: &mut Conn,
+    sought: &Sought,
+    before: Option<ClientKey>,
+    limit: i64,
+) -> Result<Vec<Row>, Error> {
     let mut query = clients::table.select(Row::as_select()).into_boxed();
     for word in &sought.words {
         let pattern = contains(word);
@@ -382,27 +422,7 @@ pub fn search(
     if let Some(before) = before {
         query = query.filter(clients::id.lt(before));
     }
-    let rows: Vec<Row> = query.order(clients::id.desc()).limit(limit).load(db)?;
-    let keys: Vec<ClientKey> = rows.iter().map(|row| row.id).collect();
-    let mut values = values_of(db, &keys)?;
-    let listed = rows.into_iter().map(|row| {
-        let values = values.remove(&row.id).unwrap_or_default();
-        let client = row.into_client(values, Vec::new(), Vec::new())?;
-        Ok(Listed {
-            key: client.key,
-            client_id: client.client_id,
-            name: client.name,
-            status: client.status,
-            application_type: client.application_type,
-            auth_method: client.auth_method,
-            first_party: client.first_party,
-            created_at: client.created_at,
-            grant_types: client.grant_types,
-            redirect_uris: client.redirect_uris,
-            audiences: client.audiences,
-        })
-    });
-    listed.collect()
+    Ok(query.order(clients::id.desc()).limit(limit).load(db)?)
 }
 
 /// The pattern of texts that have this one in them. SQLite lowers the letters of ASCII alone, so any other letter

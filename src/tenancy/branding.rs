@@ -33,12 +33,12 @@ pub struct Brand {
     pub hash: String,
 }
 
-/// What an organisation says of itself besides its logo. Empty is nothing.
+/// What an organisation says of itself besides its logo. `None` leaves as it is, empty is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
-    pub accent: String,
-    pub message: String,
-    pub support: String,
+    pub accent: Option<String>,
+    pub message: Option<String>,
+    pub support: Option<String>,
 }
 
 /// Why a look was not changed.
@@ -84,28 +84,44 @@ pub async fn change(
     words: Words,
     origin: &Origin,
 ) -> Result<(), BrandingError> {
-    let accent = match words.accent.trim() {
-        "" => None,
-        text => {
-            let colour = Colour::parse(text).ok_or(BrandingError::BadColour)?;
-            Palette::of(colour).map_err(BrandingError::Pale)?;
-            Some(colour.to_string())
-        }
-    };
-    let message = words.message.split_whitespace().collect::<Vec<_>>().join(" ");
-    if message.chars().count() > MAX_MESSAGE || message.chars().any(char::is_control) {
-        return Err(BrandingError::BadMessage);
-    }
-    let support = match words.support.trim() {
-        "" => String::new(),
-        text => EmailAddress::parse(text).map_err(|_| BrandingError::BadSupport)?.as_str().to_owned(),
-    };
+    let accent = words.accent.as_deref().map(check_accent).transpose()?;
+    let message = words.message.as_deref().map(check_message).transpose()?;
+    let support = words.support.as_deref().map(check_support).transpose()?;
     store_changed(app, actor, organisation, origin, move |look| {
-        look.accent.clone_from(&accent);
-        look.message.clone_from(&message);
-        look.support.clone_from(&support);
+        if let Some(accent) = &accent {
+            look.accent.clone_from(accent);
+        }
+        if let Some(message) = &message {
+            look.message.clone_from(message);
+        }
+        if let Some(support) = &support {
+            look.support.clone_from(support);
+        }
     })
     .await
+}
+
+fn check_accent(typed: &str) -> Result<Option<String>, BrandingError> {
+    let text = typed.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let colour = Colour::parse(text).ok_or(BrandingError::BadColour)?;
+    Palette::of(colour).map_err(BrandingError::Pale)?;
+    Ok(Some(colour.to_string()))
+}
+
+fn check_message(typed: &str) -> Result<String, BrandingError> {
+    let message = typed.split_whitespace().collect::<Vec<_>>().join(" ");
+    let good = message.chars().count() <= MAX_MESSAGE && !message.chars().any(char::is_control);
+    if good { Ok(message) } else { Err(BrandingError::BadMessage) }
+}
+
+fn check_support(typed: &str) -> Result<String, BrandingError> {
+    match typed.trim() {
+        "" => Ok(String::new()),
+        text => Ok(EmailAddress::parse(text).map_err(|_| BrandingError::BadSupport)?.as_str().to_owned()),
+    }
 }
 
 /// Takes this picture as the logo, or takes it away.

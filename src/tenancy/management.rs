@@ -44,14 +44,21 @@ scopes! {
     UsersWrite = "admin.users:write", "Make, change and end accounts here";
     OrganizationsRead = "admin.organizations:read", "See all organizations and their members";
     OrganizationsWrite = "admin.organizations:write", "Make and change organizations and their members";
+    ApiKeysRead = "admin.api_keys:read", "See the API keys of all organizations";
+    ApiKeysWrite = "admin.api_keys:write", "Make, replace and revoke API keys of all organizations";
     ClientsRead = "admin.clients:read", "See the applications and APIs that are registered";
     ClientsWrite = "admin.clients:write", "Register, change and remove applications and APIs";
+    ProvidersRead = "admin.providers:read", "See the identity providers that people sign in with";
+    ProvidersWrite = "admin.providers:write", "Set up, change and remove identity providers";
+    SessionsRead = "admin.sessions:read", "See who is signed in and what applications hold";
+    SessionsWrite = "admin.sessions:write", "End sign-ins, and take back what applications hold";
     KeysRead = "admin.keys:read", "See the signing keys";
     KeysWrite = "admin.keys:write", "Rotate and revoke signing keys";
     MailRead = "admin.mail:read", "See which mail waits or failed";
-    MailWrite = "admin.mail:write", "Send mail again";
+    MailWrite = "admin.mail:write", "Send mail again, and test mail";
     AuditRead = "admin.audit:read", "Read the audit log and why sign-ins were refused";
     SettingsRead = "admin.settings:read", "See how this service is set up";
+    OverviewRead = "admin.overview:read", "See how this service does, and what is wrong with it";
 }
 
 impl Scope {

@@ -25,12 +25,14 @@ pub struct NewResource {
     pub access_ttl: Option<Duration>,
 }
 
-/// What to change about a resource; its identifier stays, for tokens name it. The scopes replace the former ones.
-#[derive(Clone, Debug)]
+/// What to change about a resource; `None` leaves as it is. Its identifier stays, for tokens name it.
+#[derive(Clone, Debug, Default)]
 pub struct ResourceChange {
-    pub name: String,
-    pub scopes: BTreeMap<String, String>,
-    pub access_ttl: Option<Duration>,
+    pub name: Option<String>,
+    /// Instead of the former ones.
+    pub scopes: Option<BTreeMap<String, String>>,
+    /// `Some(None)`: as `lifetimes.access` says.
+    pub access_ttl: Option<Option<Duration>>,
 }
 
 /// Why a resource was not made or changed.
@@ -111,7 +113,12 @@ pub async fn change(
     let outcome = app.db.write(move |db| {
         let Some(found) = find(db, &which)? else { return Ok(Err(ResourceError::NoSuchResource)) };
         let ResourceChange { name, scopes, access_ttl } = change.clone();
-        let wanted = NewResource { identifier: found.identifier.clone(), name, scopes, access_ttl };
+        let wanted = NewResource {
+            identifier: found.identifier.clone(),
+            name: name.unwrap_or_else(|| found.name.clone()),
+            scopes: scopes.unwrap_or_else(|| found.scopes.clone()),
+            access_ttl: access_ttl.unwrap_or(found.access_ttl),
+        };
         if let Err(refused) = check(&wanted, &issuer) {
             return Ok(Err(refused));
         }

@@ -15,9 +15,9 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnothing more";
 
 async fn brand(app: &TestApp, of: &TestOrganisation, accent: &str) {
     let words = Words {
-        accent: accent.to_owned(),
-        message: "Staff only".to_owned(),
-        support: "help@acme.example".to_owned(),
+        accent: Some(accent.to_owned()),
+        message: Some("Staff only".to_owned()),
+        support: Some("help@acme.example".to_owned()),
     };
     branding::change(&app.app, Actor::Operator, of.id, words, &Origin::command_line())
         .await

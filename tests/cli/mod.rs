@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod audit;
+mod changes;
 mod dialects;
 mod organisations;
 mod serving;

@@ -233,6 +233,22 @@ pub async fn set(app: &App, settings: Provider, origin: &Origin) -> Result<(), P
     .await
 }
 
+/// Changes a stored provider in what `change` says of it; the rest stays. The secret that it has is not shown to `change`.
+///
+/// # Errors
+/// As [`set`].
+pub async fn alter(
+    app: &App,
+    id: &str,
+    change: impl FnOnce(&mut Provider),
+    origin: &Origin,
+) -> Result<(), ProviderError> {
+    let found = find(app, id).await?.ok_or(ProviderError::NoSuchProvider)?;
+    let mut settings = Provider { client_secret: None, ..found.settings };
+    change(&mut settings);
+    set(app, Provider { id: id.to_owned(), ..settings }, origin).await
+}
+
 /// What a provider said of itself.
 #[derive(Clone, Debug)]
 pub struct Found {

@@ -91,11 +91,11 @@ pub struct Change {
     pub id_token_alg: Option<SigningAlg>,
     /// Where a client that has secrets sends them.
     pub auth_method: Option<ClientAuthMethod>,
-    pub links: Option<Links>,
+    pub links: Links,
     pub keys: Option<Keys>,
 }
 
-/// Where an application and what it says of itself are found.
+/// Where an application and what it says of itself are found. `None` leaves as it is, an empty text takes it away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
     pub logo_uri: Option<String>,
@@ -188,6 +188,16 @@ pub async fn search(
     limit: i64,
 ) -> Result<Vec<Listed>, store::Error> {
     app.db.read(move |db| clients::search(db, &sought, before, limit)).await
+}
+
+/// The same clients, with everything that is stored of each.
+pub async fn search_whole(
+    app: &App,
+    sought: Sought,
+    before: Option<ClientKey>,
+    limit: i64,
+) -> Result<Vec<Client>, store::Error> {
+    app.db.read(move |db| clients::search_whole(db, &sought, before, limit)).await
 }
 
 /// A client that has to do with a resource.
@@ -481,11 +491,16 @@ fn changed(old: Client, change: &Change) -> Result<Client, ClientError> {
         }
         metadata.token_endpoint_auth_method = Some(method.to_string());
     }
-    if let Some(links) = &change.links {
-        let Links { logo_uri, client_uri, policy_uri, tos_uri, initiate_login_uri } = links.clone();
-        metadata =
-            ClientMetadata { logo_uri, client_uri, policy_uri, tos_uri, initiate_login_uri, ..metadata };
-    }
+    let link = |own: &mut Option<String>, changed: &Option<String>| {
+        if let Some(uri) = changed {
+            *own = Some(uri.trim().to_owned()).filter(|uri| !uri.is_empty());
+        }
+    };
+    link(&mut metadata.logo_uri, &change.links.logo_uri);
+    link(&mut metadata.client_uri, &change.links.client_uri);
+    link(&mut metadata.policy_uri, &change.links.policy_uri);
+    link(&mut metadata.tos_uri, &change.links.tos_uri);
+    link(&mut metadata.initiate_login_uri, &change.links.initiate_login_uri);
     if let Some(keys) = &change.keys {
         (metadata.jwks, metadata.jwks_uri) = match keys {
             Keys::These(jwks) => (Some(jwks.clone()), None),

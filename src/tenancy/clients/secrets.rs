@@ -41,7 +41,7 @@ pub async fn rotate_secret(
     let (scribe, client_id) = (app.scribe(origin), client_id.to_owned());
     let outcome = app.db.write(move |db| {
         clients::hold(db, &client_id)?;
-        let Some(mut client) = clients::find_by_client_id(db, &client_id)? else {
+        let Some(client) = clients::find_by_client_id(db, &client_id)? else {
             return Ok(Err(ClientError::NoSuchClient));
         };
         if !uses_secret(client.auth_method) {
@@ -57,8 +57,9 @@ pub async fn rotate_secret(
             .detail("secret_rotated", true)
             .detail("overlap_seconds", overlap.as_secs());
         scribe.write(db, event)?;
-        client.secrets.push(row);
-        Ok(Ok(Created { client, secret: Some(secret) }))
+        // With the end of the present ones.
+        let changed = clients::find_by_client_id(db, &client_id)?;
+        Ok(changed.map(|client| Created { client, secret: Some(secret) }).ok_or(ClientError::NoSuchClient))
     });
     let created = outcome.await??;
     app.registry.forget(Topic::Clients);

@@ -1,6 +1,7 @@
 //! `/admin/resources`: the APIs that access tokens are for, their scopes, and how such an API verifies a token.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 
@@ -150,8 +151,15 @@ fn with_common(ui: &Ui<'_>, form: Form) -> Form {
     .field(Field::text("access_ttl", ui.t("resources.life")).hint(ui.t("resources.life_hint")))
 }
 
-/// What is typed in the fields that can change. `None` for a life that is none.
-fn wanted(change: &Change) -> Option<ResourceChange> {
+/// What is typed in the fields that can change.
+struct Wanted {
+    name: String,
+    scopes: BTreeMap<String, String>,
+    access_ttl: Option<Duration>,
+}
+
+/// `None` for a life that is none.
+fn wanted(change: &Change) -> Option<Wanted> {
     let access_ttl = match change.text("access_ttl").trim() {
         "" => None,
         text => Some(duration::parse(text)?),
@@ -163,7 +171,7 @@ fn wanted(change: &Change) -> Option<ResourceChange> {
         .map(|(scope, description)| (scope.trim().to_owned(), description.trim().to_owned()))
         .filter(|(scope, description)| !scope.is_empty() || !description.is_empty())
         .collect();
-    Some(ResourceChange { name: change.text("name").to_owned(), scopes, access_ttl })
+    Some(Wanted { name: change.text("name").to_owned(), scopes, access_ttl })
 }
 
 /// The field that an error is about, and what is said of it.
@@ -187,7 +195,7 @@ fn wrong(ui: &Ui<'_>, error: &ResourceError) -> Option<(&'static str, String)> {
 /// `POST /admin/resources/new`.
 async fn create(change: Change) -> Result<HttpResponse, PageFailure> {
     let made = match wanted(&change) {
-        Some(ResourceChange { name, scopes, access_ttl }) => {
+        Some(Wanted { name, scopes, access_ttl }) => {
             let identifier = change.text("identifier").trim().to_owned();
             let new = NewResource { identifier, name, scopes, access_ttl };
             resources::create(change.app(), new, &change.origin).await
@@ -224,7 +232,7 @@ async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
     }))
 }
 
-fn overview(ui: &Ui<'_>, resource: &Resource, usual: std::time::Duration, may: bool) -> Card {
+fn overview(ui: &Ui<'_>, resource: &Resource, usual: Duration, may: bool) -> Card {
     let life = match resource.access_ttl {
         Some(life) => ui.span(life),
         None => ui.with("resources.life_usual", &[("span", ui.span(usual))]),
@@ -334,7 +342,11 @@ async fn save(change: Change) -> Result<HttpResponse, PageFailure> {
     let resource = found(&change).await?;
     let which = resource.id.to_string();
     let saved = match wanted(&change) {
-        Some(wanted) => resources::change(change.app(), &which, wanted, &change.origin).await,
+        Some(Wanted { name, scopes, access_ttl }) => {
+            let wanted =
+                ResourceChange { name: Some(name), scopes: Some(scopes), access_ttl: Some(access_ttl) };
+            resources::change(change.app(), &which, wanted, &change.origin).await
+        }
         None => Err(ResourceError::BadLifetime),
     };
     match saved {

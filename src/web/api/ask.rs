@@ -27,18 +27,20 @@ use crate::web::fault::{Fault, Refused};
 use crate::web::json;
 use crate::web::visit::app;
 
-/// The longest body. Nothing here needs more.
+/// The longest body, where nothing else is said.
 const LONGEST: usize = 64 * 1024;
+/// Where a picture is sent: 64 KiB of it, in base64, and what stands around it.
+pub const WITH_PICTURE: usize = 96 * 1024;
 
 /// Who calls, and then what they send: a body is not read before it is known whose it is.
-pub struct Sent<C, T> {
+pub struct Sent<C, T, const MOST: usize = LONGEST> {
     pub by: C,
     pub asked: T,
     /// For what is made once however often it is asked for.
     pub once: Once,
 }
 
-impl<C, T> FromRequest for Sent<C, T>
+impl<C, T, const MOST: usize> FromRequest for Sent<C, T, MOST>
 where
     C: FromRequest<Error = Refused>,
     C::Future: 'static,
@@ -55,7 +57,7 @@ where
             if !is_json(request.headers()) {
                 return Err(Fault::UnsupportedMediaType.into());
             }
-            let body = json::collect(payload, LONGEST).await?;
+            let body = json::collect(payload, MOST).await?;
             Ok(Self { by, asked: read(&body)?, once: Once::of(&request, &body) })
         })
     }

@@ -145,7 +145,7 @@ const fn meaning(status: u16) -> &'static str {
         404 => "There is nothing here.",
         408 => "The body took too long.",
         409 => "This cannot be done as things stand.",
-        413 => "The body is longer than 64 KiB.",
+        413 => "The body is longer than 64 KiB, or 96 KiB with a picture.",
         414 => "The address is too long.",
         415 => "The body is not JSON.",
         422 => "The request can be read, but a value cannot be taken.",
@@ -198,6 +198,7 @@ fn pattern(name: &str) -> &'static str {
         "session" => "^ses_[0-9a-f]{32}$",
         "invitation" => "^inv_[0-9a-f]{32}$",
         "key" => "^key_[0-9a-f]{32}$",
+        "domain" => "^[a-z0-9][a-z0-9.-]{0,252}$",
         _ => ID_OR_SLUG,
     }
 }

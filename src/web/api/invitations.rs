@@ -14,12 +14,12 @@ use super::tell::Named;
 use super::typed::{Integer, asked, told};
 use crate::crypto::Secret;
 use crate::identity::invitation::{self, Reference};
-use crate::model::{EmailAddress, InvitationId, Permission};
+use crate::model::{EmailAddress, InvitationId, Language, Permission};
 use crate::tenancy::invitations::{self, Guest};
 use crate::web::fault::{Fault, Refused};
 
 /// How long an invitation lasts if nothing is said.
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
+pub const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 asked! {
     /// `POST …/invitations`.
@@ -67,7 +67,12 @@ pub async fn list(here: Here) -> Result<HttpResponse, Refused> {
     let (after, limit) = (page.after, page.limit);
     let found = here.app().db.read(move |db| invitations::list(db, of, after, limit + 1)).await?;
     let (found, next) = list.cut(found, limit, |described| described.invitation.id);
-    let items = found.into_iter().map(|invitations::Described { invitation, roles }| InvitationTold {
+    Ok(ok(&Invitations { items: found.into_iter().map(told).collect(), next }))
+}
+
+pub fn told(described: invitations::Described) -> InvitationTold {
+    let invitations::Described { invitation, roles } = described;
+    InvitationTold {
         id: invitation.id.to_string(),
         email: invitation.address,
         roles: roles.into_iter().map(|role| role.key).collect(),
@@ -76,27 +81,35 @@ pub async fn list(here: Here) -> Result<HttpResponse, Refused> {
         expires_at: invitation.expires_at.rfc3339(),
         accepted_at: invitation.accepted_at.map(|at| at.rfc3339()),
         revoked_at: invitation.revoked_at.map(|at| at.rfc3339()),
-    });
-    Ok(ok(&Invitations { items: items.collect(), next }))
+    }
+}
+
+/// Who is to be invited, by a mail in this language.
+pub fn guest(asked: NewInvitation, language: Language) -> Result<Guest, Refused> {
+    let why = "`email` must be an e-mail address.";
+    Ok(Guest {
+        email: EmailAddress::parse(&asked.email)
+            .map_err(|_| Refused::with_detail(Fault::InvalidValue, why))?,
+        workspace: workspace(asked.workspace.as_deref())?,
+        roles: asked.roles,
+        language,
+        lifetime: asked.expires_in.map_or(WEEK, Integer::seconds),
+    })
+}
+
+impl From<invitations::Sent> for Invited {
+    fn from(sent: invitations::Sent) -> Self {
+        Self { id: sent.id.to_string(), expires_at: sent.expires_at.rfc3339() }
+    }
 }
 
 pub async fn create(
     Sent { by: here, asked, once }: Sent<Here, NewInvitation>,
 ) -> Result<HttpResponse, Refused> {
-    let why = "`email` must be an e-mail address.";
-    let guest = Guest {
-        email: EmailAddress::parse(&asked.email)
-            .map_err(|_| Refused::with_detail(Fault::InvalidValue, why))?,
-        workspace: workspace(asked.workspace.as_deref())?,
-        roles: asked.roles,
-        language: here.call().language,
-        lifetime: asked.expires_in.map_or(WEEK, Integer::seconds),
-    };
+    let guest = guest(asked, here.call().language)?;
     let (app, actor, of) = (here.call().app.clone(), here.actor(), here.organisation);
-    let make = async move |origin| {
-        let sent = invitations::send(&app, actor, of, guest, &origin).await?;
-        Ok(Invited { id: sent.id.to_string(), expires_at: sent.expires_at.rfc3339() })
-    };
+    let make =
+        async move |origin| Ok(Invited::from(invitations::send(&app, actor, of, guest, &origin).await?));
     once.make(here.call(), &here.identity(), make).await
 }
 

@@ -68,7 +68,7 @@ impl Made for KeyMade {
     }
 }
 
-fn told(key: &ApiKey, scopes: &[String]) -> KeyTold {
+pub fn told(key: &ApiKey, scopes: &[String]) -> KeyTold {
     KeyTold {
         id: key.id.to_string(),
         name: key.name.clone(),
@@ -89,6 +89,25 @@ impl From<Created> for KeyMade {
         let described = told(&created.key, &created.scopes);
         Self { key: Some(created.text.expose().to_owned()), described }
     }
+}
+
+/// The key that is asked for.
+pub fn wanted(asked: NewApiKey) -> Result<NewKey, Refused> {
+    Ok(NewKey {
+        name: asked.name,
+        workspace: workspace(asked.workspace.as_deref())?,
+        scopes: asked.scopes,
+        lasts: asked.expires_in.map(Integer::seconds),
+        prefix: None,
+    })
+}
+
+/// How long the present key lives on.
+pub fn overlap(asked: &Rotate) -> Result<Duration, Refused> {
+    let overlap = asked.overlap.map(Integer::seconds).unwrap_or_default();
+    let why = "`overlap` must be at most 30 days.";
+    let short = overlap <= LONGEST_OVERLAP;
+    short.then_some(overlap).ok_or_else(|| Refused::with_detail(Fault::InvalidValue, why))
 }
 
 /// Whoever makes or ends keys has signed in within the last minutes (SE-7).
@@ -116,13 +135,7 @@ pub async fn list(here: Here) -> Result<HttpResponse, Refused> {
 
 pub async fn create(Sent { by: here, asked, once }: Sent<Here, NewApiKey>) -> Result<HttpResponse, Refused> {
     check_recent(&here).await?;
-    let new = NewKey {
-        name: asked.name,
-        workspace: workspace(asked.workspace.as_deref())?,
-        scopes: asked.scopes,
-        lasts: asked.expires_in.map(Integer::seconds),
-        prefix: None,
-    };
+    let new = wanted(asked)?;
     let (app, actor, of) = (here.call().app.clone(), here.actor(), here.organisation);
     let make = async move |origin| Ok(KeyMade::from(manage::create(&app, actor, of, new, &origin).await?));
     once.make(here.call(), &here.identity(), make).await
@@ -130,11 +143,7 @@ pub async fn create(Sent { by: here, asked, once }: Sent<Here, NewApiKey>) -> Re
 
 pub async fn rotate(Sent { by: here, asked, once }: Sent<Here, Rotate>) -> Result<HttpResponse, Refused> {
     check_recent(&here).await?;
-    let overlap = asked.overlap.map(Integer::seconds).unwrap_or_default();
-    if overlap > LONGEST_OVERLAP {
-        let why = "`overlap` must be at most 30 days.";
-        return Err(Refused::with_detail(Fault::InvalidValue, why));
-    }
+    let overlap = overlap(&asked)?;
     let (app, actor, of) = (here.call().app.clone(), here.actor(), here.organisation);
     let id = here.named("key")?;
     let make =

@@ -41,7 +41,7 @@ told! {
     }
 }
 
-pub fn told(email: Option<users::Email>, described: Described) -> MemberTold {
+pub fn told(email: Option<String>, described: Described) -> MemberTold {
     let Described { member, user, roles } = described;
     let held = |held: &store::memberships::Held| Held {
         role: held.role.key.clone(),
@@ -50,11 +50,15 @@ pub fn told(email: Option<users::Email>, described: Described) -> MemberTold {
     MemberTold {
         user: user.id.to_string(),
         name: user.name,
-        email: email.map(|email| email.address),
+        email,
         status: member.status.as_str().to_owned(),
         roles: roles.iter().map(held).collect(),
         joined_at: member.created_at.rfc3339(),
     }
+}
+
+fn address(db: &mut store::Conn, user: UserId) -> Result<Option<String>, store::Error> {
+    Ok(users::primary_email(db, user)?.map(|email| email.address))
 }
 
 pub async fn list(here: Here) -> Result<HttpResponse, Refused> {
@@ -65,7 +69,7 @@ pub async fn list(here: Here) -> Result<HttpResponse, Refused> {
     let found = here.app().db.read(move |db| {
         members::list(db, of, after, limit + 1)?
             .into_iter()
-            .map(|described| Ok((users::primary_email(db, described.user.id)?, described)))
+            .map(|described| Ok((address(db, described.user.id)?, described)))
             .collect::<Result<Vec<_>, store::Error>>()
     });
     let (found, next) = list.cut(found.await?, limit, |(_, described)| described.member.id);
@@ -78,7 +82,7 @@ pub async fn show(here: Here) -> Result<HttpResponse, Refused> {
     let (of, user): (_, UserId) = (here.organisation, here.named("user")?);
     let found = here.app().db.read(move |db| {
         let described = members::describe(db, of, user)?;
-        let email = users::primary_email(db, user)?;
+        let email = address(db, user)?;
         Ok(described.map(|described| told(email.clone(), described)))
     });
     Ok(ok(&found.await?.ok_or(Fault::NotFound)?))

@@ -9,8 +9,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::ask::Sent;
 use super::caller::{Here, Member};
 use super::once::Made;
+use super::page::List;
 use super::tell::{Belongs, Named};
 use super::typed::{asked, told};
+use crate::app::App;
 use crate::model::slug::PATTERN as SLUG;
 use crate::model::{OrganisationId, Permission, WorkspaceId};
 use crate::store;
@@ -131,11 +133,19 @@ pub async fn change(
 
 pub async fn workspaces(here: Here) -> Result<HttpResponse, Refused> {
     here.check_may(Permission::OrganisationRead)?;
-    let (list, of) = (here.list("workspaces"), here.organisation);
-    let page = list.page::<WorkspaceId>(here.request())?;
+    listed_workspaces(here.app(), &here.list("workspaces"), here.request(), here.organisation).await
+}
+
+/// A page of the organisation's workspaces.
+pub async fn listed_workspaces(
+    app: &App,
+    list: &List<'_>,
+    request: &HttpRequest,
+    of: OrganisationId,
+) -> Result<HttpResponse, Refused> {
+    let page = list.page::<WorkspaceId>(request)?;
     let (after, limit) = (page.after, page.limit);
-    let found =
-        here.app().db.read(move |db| store::organisations::workspaces(db, of, after, limit + 1)).await?;
+    let found = app.db.read(move |db| store::organisations::workspaces(db, of, after, limit + 1)).await?;
     let (found, next) = list.cut(found, limit, |workspace| workspace.id);
     Ok(ok(&Workspaces { items: found.iter().map(Named::from).collect(), next }))
 }

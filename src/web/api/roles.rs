@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::ask::Sent;
 use super::caller::Here;
 use super::once::Made;
 use super::organizations::ok;
+use super::page::List;
 use super::session::done;
 use super::typed::{Integer, asked, told};
-use crate::model::Permission;
+use crate::app::App;
 use crate::model::slug::PATTERN as SLUG;
+use crate::model::{OrganisationId, Permission};
 use crate::tenancy::roles::{self, Description};
 use crate::web::fault::Refused;
 
@@ -56,6 +58,14 @@ told! {
 
 impl Made for RoleMade {}
 
+impl NewRole {
+    /// Its key, and what it is to be.
+    pub fn parts(self) -> (String, Description) {
+        let Self { key, name, rank, permissions, require_mfa } = self;
+        (key, described(RoleDescribed { name, rank, permissions, require_mfa }))
+    }
+}
+
 /// Where a role stands in the list: the highest rank first, and by key within one.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Standing(std::cmp::Reverse<i64>, String);
@@ -81,9 +91,18 @@ fn standing(described: &roles::Described) -> Standing {
 
 pub async fn list(here: Here) -> Result<HttpResponse, Refused> {
     here.check_may(Permission::OrganisationRead)?;
-    let (list, of) = (here.list("roles"), here.organisation);
-    let page = list.page::<Standing>(here.request())?;
-    let mut all = here.app().db.read(move |db| roles::list(db, of)).await?;
+    listed(here.app(), &here.list("roles"), here.request(), here.organisation).await
+}
+
+/// A page of the roles that can be given in the organisation.
+pub async fn listed(
+    app: &App,
+    list: &List<'_>,
+    request: &HttpRequest,
+    of: OrganisationId,
+) -> Result<HttpResponse, Refused> {
+    let page = list.page::<Standing>(request)?;
+    let mut all = app.db.read(move |db| roles::list(db, of)).await?;
     all.sort_by_key(standing);
     all.retain(|described| page.after.as_ref().is_none_or(|after| standing(described) > *after));
     let (found, next) = list.cut(all, page.limit, standing);
@@ -101,8 +120,7 @@ pub async fn list(here: Here) -> Result<HttpResponse, Refused> {
 pub async fn create(Sent { by: here, asked, once }: Sent<Here, NewRole>) -> Result<HttpResponse, Refused> {
     let (app, actor, of) = (here.call().app.clone(), here.actor(), here.organisation);
     let make = async move |origin| {
-        let NewRole { key, name, rank, permissions, require_mfa } = asked;
-        let description = described(RoleDescribed { name, rank, permissions, require_mfa });
+        let (key, description) = asked.parts();
         let id = roles::define(&app, actor, of, &key, description, &origin).await?;
         Ok(RoleMade { id: id.to_string(), key })
     };
@@ -124,7 +142,7 @@ pub async fn remove(here: Here) -> Result<HttpResponse, Refused> {
     Ok(done())
 }
 
-fn described(asked: RoleDescribed) -> Description {
+pub fn described(asked: RoleDescribed) -> Description {
     Description {
         name: asked.name,
         rank: asked.rank.0,

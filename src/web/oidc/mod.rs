@@ -7,12 +7,13 @@ mod discovery;
 mod end_session;
 mod introspect;
 mod par;
+pub mod rehearsal;
 mod revocations;
 mod revoke;
 mod token;
 mod userinfo;
 
-pub(in crate::web) use authorize::validate;
+use authorize::validate;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};

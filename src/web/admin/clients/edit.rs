@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::fields::{self, Wrong, lines, optional};
+use super::fields::{self, Wrong, lines};
 use super::{about, failure, found, has_secrets, path_of};
 use crate::model::{Client, ClientAuthMethod, GrantType, Resource, SigningAlg};
 use crate::tenancy::clients::{self, Change as Wanted, Keys, Links};
@@ -158,13 +158,13 @@ fn wanted(change: &Change, client: &Client) -> Result<Wanted, ()> {
         pkce_required: client.is_confidential().then(|| change.is_checked("pkce")),
         require_par: Some(change.is_checked("require_par")),
         id_token_alg: SigningAlg::parse(change.text("id_token_alg")),
-        links: Some(Links {
-            logo_uri: optional(change.text("logo")),
-            client_uri: optional(change.text("home")),
-            policy_uri: optional(change.text("policy")),
-            tos_uri: optional(change.text("terms")),
-            initiate_login_uri: optional(change.text("initiate")),
-        }),
+        links: Links {
+            logo_uri: Some(change.text("logo").to_owned()),
+            client_uri: Some(change.text("home").to_owned()),
+            policy_uri: Some(change.text("policy").to_owned()),
+            tos_uri: Some(change.text("terms").to_owned()),
+            initiate_login_uri: Some(change.text("initiate").to_owned()),
+        },
         ..common
     })
 }

@@ -5,21 +5,17 @@ use actix_web::HttpResponse;
 
 use super::fields::optional;
 use super::{about, found};
-use crate::grants::rehearsal::{self, Issued, Scene, Step};
+use crate::grants::rehearsal::{Issued, Step};
 use crate::model::{Client, GrantType};
-use crate::protocol::authorize::{AuthorizationRequest, AuthorizeFailure, Channel, Prompt};
+use crate::protocol::OAuthError;
+use crate::protocol::authorize::{AuthorizationRequest, AuthorizeFailure, Prompt};
 use crate::protocol::next_step::Allowed;
 use crate::protocol::scope::{EMAIL, OPENID, PROFILE, ScopeSet};
-use crate::protocol::{OAuthError, Params};
-use crate::store::users;
 use crate::web::admin::access::Console;
 use crate::web::failure::PageFailure;
-use crate::web::oidc;
+use crate::web::oidc::rehearsal::{self, Trial, TrialError, Tried};
 use crate::web::page::admin::{Card, Cell, Field, Form, Item, Kind, Pick, Sheet, Table, Tone};
 use crate::web::ui::Ui;
-
-/// Of RFC 7636, appendix B: nobody redeems the code.
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// `GET /admin/clients/{client}/test`.
 pub(super) async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
@@ -31,34 +27,31 @@ pub(super) async fn show(console: Console) -> Result<HttpResponse, PageFailure> 
     if query.get("scope").is_none() {
         return Ok(console.show(|ui| sheet(ui, &client, form(ui, &client), issuer(&console))));
     }
-    let user = match optional(query.get("user").unwrap_or_default()) {
-        None => None,
-        Some(login) => {
-            let found = console.app().db.read(move |db| users::find_by_login(db, &login)).await?;
-            if found.is_none() {
-                return Ok(console.show(|ui| {
-                    let wrong = [("user", ui.t("clients.try.no_such_user").to_owned())];
-                    sheet(ui, &client, form(ui, &client).typed(Some(&query), &wrong), issuer(&console))
-                }));
-            }
-            found
-        }
+    let text = |name: &str| query.get(name).and_then(optional);
+    let trial = Trial {
+        user: text("user"),
+        is_signed_in: query.get("signed_in").is_some(),
+        scope: text("scope").unwrap_or_default(),
+        redirect_uri: query.get("redirect_uri").map(str::to_owned),
+        prompt: text("prompt"),
+        organisation: text("organization"),
     };
-    let asked = asked(&client, &query)?;
-    // A client that must push its requests would do so.
-    let channel = if client.require_par { Channel::Pushed } else { Channel::Browser };
-    let validated = oidc::validate(console.app(), &asked, Some(&client), channel).await?;
-    let steps = match &validated {
-        Ok(request) => {
-            let scene = Scene { user, is_signed_in: query.get("signed_in").is_some() };
-            rehearsal::rehearse(console.app(), &client, request, scene).await?
+    let tried = match rehearsal::try_out(console.app(), &client, trial).await {
+        Ok(tried) => tried,
+        Err(TrialError::NoSuchUser) => {
+            return Ok(console.show(|ui| {
+                let wrong = [("user", ui.t("clients.try.no_such_user").to_owned())];
+                sheet(ui, &client, form(ui, &client).typed(Some(&query), &wrong), issuer(&console))
+            }));
         }
-        Err(_) => Vec::new(),
+        Err(TrialError::NoUsers) => return Err(PageFailure::NotFound),
+        Err(TrialError::Unwritable(why)) => return Err(PageFailure::Internal(why)),
+        Err(TrialError::Store(error)) => return Err(error.into()),
     };
     Ok(console.show(|ui| {
-        let result = match &validated {
-            Ok(request) => result(ui, &client, &asked, request, &steps),
-            Err(failure) => refused(ui, failure),
+        let result = match &tried {
+            Tried::Played { request, steps, dropped } => result(ui, &client, request, steps, dropped),
+            Tried::Refused(failure) => refused(ui, failure),
         };
         sheet(ui, &client, form(ui, &client).typed(Some(&query), &[]), issuer(&console)).card(result)
     }))
@@ -111,25 +104,6 @@ fn form(ui: &Ui<'_>, client: &Client) -> Form {
         )
 }
 
-/// The request as a good application would send it.
-fn asked(client: &Client, query: &Params) -> Result<Params, PageFailure> {
-    let first = client.redirect_uris.first().map_or("", String::as_str);
-    let mut sent = url::form_urlencoded::Serializer::new(String::new());
-    sent.append_pair("client_id", &client.client_id)
-        .append_pair("response_type", "code")
-        .append_pair("redirect_uri", query.get("redirect_uri").unwrap_or(first))
-        .append_pair("state", "rehearsal")
-        .append_pair("nonce", "rehearsal")
-        .append_pair("code_challenge", CHALLENGE)
-        .append_pair("code_challenge_method", "S256");
-    for name in ["scope", "prompt", "organization"] {
-        if let Some(value) = query.get(name).map(str::trim).filter(|value| !value.is_empty()) {
-            sent.append_pair(name, value);
-        }
-    }
-    Params::parse(sent.finish().as_bytes()).map_err(|error| PageFailure::Internal(error.to_string()))
-}
-
 fn refused(ui: &Ui<'_>, failure: &AuthorizeFailure) -> Card {
     let (error, text) = match failure {
         AuthorizeFailure::Page(error) => (error, ui.t("clients.try.refused_page")),
@@ -150,9 +124,9 @@ fn error_facts(ui: &Ui<'_>, error: &OAuthError) -> Vec<(String, Cell)> {
 fn result(
     ui: &Ui<'_>,
     client: &Client,
-    asked: &Params,
     request: &AuthorizationRequest,
     steps: &[Step],
+    dropped: &ScopeSet,
 ) -> Card {
     let head = [ui.t("clients.try.step"), ui.t("clients.try.why")];
     let rows = steps.iter().enumerate().map(|(at, step)| {
@@ -161,8 +135,7 @@ fn result(
     });
     let card = Card::new("result", ui.t("clients.try.result"))
         .table(Table::new(ui.t("clients.try.result"), head).rows(rows));
-    let wanted = ScopeSet::parse(asked.get("scope").unwrap_or_default()).unwrap_or_default();
-    let dropped: Vec<Cell> = wanted.without(&request.scope).iter().map(Cell::code).collect();
+    let dropped: Vec<Cell> = dropped.iter().map(Cell::code).collect();
     let card = match dropped.is_empty() {
         true => card,
         false => card

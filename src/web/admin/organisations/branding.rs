@@ -192,7 +192,7 @@ impl Complaint {
 async fn save(change: Change) -> Result<HttpResponse, PageFailure> {
     let of = change.entered().organisation();
     let at = Tab::Branding.path(of.id);
-    let typed = |name: &str| change.text(name).to_owned();
+    let typed = |name: &str| Some(change.text(name).to_owned());
     let words = Words { accent: typed("accent"), message: typed("message"), support: typed("support") };
     match looks::change(change.app(), change.actor(), of.id, words, &change.origin).await {
         Ok(()) => Ok(change.done(&at, "saved")),

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::manager::Manager;
-use crate::model::{AuditEventId, OrganisationId, UserId};
+use super::users::word;
+use crate::model::{AuditEventId, OrganisationId, Outcome, UserId};
 use crate::store::audit::{self, Event, Sought};
 use crate::web::api::organizations::ok;
 use crate::web::api::page::query_without_page;
@@ -40,6 +41,7 @@ struct Looked {
     user: Option<String>,
     organization: Option<String>,
     action: Option<String>,
+    outcome: Option<String>,
     request: Option<String>,
 }
 
@@ -68,19 +70,27 @@ pub(super) fn id<Id: std::str::FromStr>(name: &str, text: Option<&str>) -> Resul
 
 pub async fn list(manager: Manager) -> Result<HttpResponse, Refused> {
     let list = manager.list("audit");
-    let page =
-        list.page_beside::<AuditEventId>(manager.request(), &["user", "organization", "action", "request"])?;
+    let page = list.page_beside::<AuditEventId>(
+        manager.request(),
+        &["user", "organization", "action", "outcome", "request"],
+    )?;
     let Query(looked) = query_without_page::<Looked>(manager.request())?;
     let sought = Sought {
         user: id::<UserId>("user", looked.user.as_deref())?,
         organisation: id::<OrganisationId>("organization", looked.organization.as_deref())?,
         action: looked.action,
         request: looked.request,
-        outcome: None,
+        outcome: word::<Outcome>("outcome", looked.outcome.as_deref())?,
         before: page.after,
     };
     let limit = page.limit;
     let found = manager.app().db.read(move |db| audit::search(db, &sought, limit + 1)).await?;
     let (found, next) = list.cut(found, limit, |event| event.id);
     Ok(ok(&Events { items: found.iter().map(told).collect(), next }))
+}
+
+pub async fn show(manager: Manager) -> Result<HttpResponse, Refused> {
+    let event: AuditEventId = manager.named("event")?;
+    let found = manager.app().db.read(move |db| audit::find(db, event)).await?;
+    Ok(ok(&told(&found.ok_or(Fault::NotFound)?)))
 }

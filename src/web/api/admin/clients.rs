@@ -1,20 +1,22 @@
-//! Applications and APIs, by the management API. Names are those of RFC 7591 where it has one.
-
-use std::collections::BTreeMap;
-use std::time::Duration;
+//! Applications, by the management API. Names are those of RFC 7591 where it has one.
 
 use actix_web::HttpResponse;
+use actix_web::web::Query;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::manager::Manager;
-use crate::model::{Client, ClientKey, GrantType, Resource, Status};
+use super::users::word;
+use crate::clock::Timestamp;
+use crate::model::{Client, ClientAuthMethod, ClientKey, ClientSecretId, GrantType, SigningAlg, Status};
 use crate::protocol::registration::ClientMetadata;
-use crate::store;
-use crate::tenancy::clients::{self, Change, ClientError, Created, NewClient, Terms};
-use crate::tenancy::resources::{self, NewResource, ResourceError};
+use crate::store::clients::Sought;
+use crate::tenancy::clients::secrets::{LONGEST_OVERLAP, is_live};
+use crate::tenancy::clients::{self, Change, ClientError, Created, Keys, Links, NewClient, Terms};
 use crate::web::api::ask::Sent;
 use crate::web::api::once::Made;
 use crate::web::api::organizations::ok;
+use crate::web::api::page::query_without_page;
 use crate::web::api::refuse::sentence;
 use crate::web::api::session::done;
 use crate::web::api::typed::{Integer, asked, told};
@@ -32,7 +34,11 @@ asked! {
         post_logout_redirect_uris: Option<Vec<String>>,
         /// Separated by spaces.
         scope: Option<String>,
+        /// Its public keys, a JWK Set.
+        jwks: Option<Value> where { "type": "object" },
         jwks_uri: Option<String>,
+        /// Taken over from another server; one is made if it is left out.
+        client_id: Option<String> where { "minLength": 1, "maxLength": 200 },
         first_party: Option<bool>,
         require_mfa: Option<bool>,
         require_organization: Option<bool>,
@@ -50,25 +56,27 @@ asked! {
         require_mfa: Option<bool>,
         require_organization: Option<bool>,
         require_pushed_authorization_requests: Option<bool>,
+        /// Whether its requests must have PKCE: only an application that authenticates may do without.
+        pkce_required: Option<bool>,
         audiences: Option<Vec<String>>,
+        /// Of an application that has secrets.
+        token_endpoint_auth_method: Option<String>
+            where { "enum": ["client_secret_basic", "client_secret_post"] },
+        id_token_signed_response_alg: Option<String> where { "enum": ["RS256", "ES256", "EdDSA"] },
+        /// Where it and what it says of itself are found. An empty text takes a value away.
+        logo_uri: Option<String>,
+        client_uri: Option<String>,
+        policy_uri: Option<String>,
+        tos_uri: Option<String>,
+        initiate_login_uri: Option<String>,
+        /// Its public keys: by value, or where they are.
+        jwks: Option<Value> where { "type": "object" },
+        jwks_uri: Option<String>,
     }
     /// `POST …/secret`.
     NewSecretAsked {
         /// Seconds that the present secret lives on.
         overlap: Option<Integer> where { "minimum": 0, "maximum": 2592000 },
-    }
-    /// `POST /resources`.
-    NewResourceAsked {
-        /// The `aud` of its tokens.
-        identifier: String where { "minLength": 1, "maxLength": 2000 },
-        name: String where { "minLength": 1, "maxLength": 200 },
-        scopes: Vec<ScopeAsked> where { "maxItems": 200 },
-        /// Seconds that an access token lives.
-        access_ttl: Option<Integer> where { "minimum": 1, "maximum": 86400 },
-    }
-    ScopeAsked {
-        scope: String where { "minLength": 1, "maxLength": 200 },
-        description: String where { "maxLength": 200 },
     }
 }
 
@@ -78,6 +86,7 @@ told! {
         next: Option<String>,
     }
     ClientTold {
+        id: String,
         client_id: String,
         client_name: String,
         status: String,
@@ -92,27 +101,29 @@ told! {
         require_mfa: bool,
         require_organization: bool,
         require_pushed_authorization_requests: bool,
+        pkce_required: bool,
+        id_token_signed_response_alg: String,
+        logo_uri: Option<String>,
+        client_uri: Option<String>,
+        policy_uri: Option<String>,
+        tos_uri: Option<String>,
+        initiate_login_uri: Option<String>,
+        jwks: Option<Value>,
+        jwks_uri: Option<String>,
+        secrets: Vec<SecretTold>,
         created_at: String,
+    }
+    /// Without its text, which nobody knows.
+    SecretTold {
+        id: String,
+        created_at: String,
+        expires_at: Option<String>,
+        is_live: bool,
     }
     /// With the secret, which is shown this once: asked for again with an idempotency key, it is null.
     ClientMade {
         client_secret: Option<String>,
         client: ClientTold,
-    }
-    Resources {
-        items: Vec<ResourceTold>,
-    }
-    ResourceTold {
-        id: String,
-        identifier: String,
-        name: String,
-        status: String,
-        access_ttl: Option<u64>,
-        scopes: Vec<ScopeTold>,
-    }
-    ScopeTold {
-        scope: String,
-        description: String,
     }
 }
 
@@ -122,10 +133,17 @@ impl Made for ClientMade {
     }
 }
 
-impl Made for ResourceTold {}
-
-fn told(client: &Client) -> ClientTold {
+fn told(client: &Client, now: Timestamp) -> ClientTold {
+    let secrets = client.secrets.iter().map(|secret| SecretTold {
+        id: secret.id.to_string(),
+        created_at: secret.created_at.rfc3339(),
+        expires_at: secret.expires_at.map(|at| at.rfc3339()),
+        is_live: is_live(secret, now),
+    });
+    // What is stored was checked when it came in.
+    let jwks = client.jwks.as_deref().and_then(|jwks| serde_json::from_str(jwks).ok());
     ClientTold {
+        id: client.key.to_string(),
         client_id: client.client_id.clone(),
         client_name: client.name.clone(),
         status: client.status.to_string(),
@@ -140,14 +158,24 @@ fn told(client: &Client) -> ClientTold {
         require_mfa: client.require_mfa,
         require_organization: client.require_organization,
         require_pushed_authorization_requests: client.require_par,
+        pkce_required: client.pkce_required,
+        id_token_signed_response_alg: client.id_token_alg.to_string(),
+        logo_uri: client.logo_uri.clone(),
+        client_uri: client.client_uri.clone(),
+        policy_uri: client.policy_uri.clone(),
+        tos_uri: client.tos_uri.clone(),
+        initiate_login_uri: client.initiate_login_uri.clone(),
+        jwks,
+        jwks_uri: client.jwks_uri.clone(),
+        secrets: secrets.collect(),
         created_at: client.created_at.rfc3339(),
     }
 }
 
-impl From<Created> for ClientMade {
-    fn from(created: Created) -> Self {
+impl ClientMade {
+    fn of(created: &Created, now: Timestamp) -> Self {
         let client_secret = created.secret.as_ref().map(|secret| secret.expose().to_owned());
-        Self { client_secret, client: told(&created.client) }
+        Self { client_secret, client: told(&created.client, now) }
     }
 }
 
@@ -156,6 +184,13 @@ impl From<ClientError> for Refused {
         match error {
             ClientError::Store(error) => error.into(),
             ClientError::NoSuchClient => Fault::NotFound.into(),
+            ClientError::NoSuchSecret => {
+                Self::with_detail(Fault::NotFound, "The application has no such secret, or it has ended.")
+            }
+            ClientError::LastSecret => Self::with_detail(
+                Fault::Conflict,
+                "It is the only secret: make a new one first, or disable the application.",
+            ),
             ClientError::Taken => Self::with_detail(Fault::Conflict, sentence(&error)),
             ClientError::TwoSecrets(at) => {
                 let why = format!(
@@ -173,34 +208,36 @@ impl From<ClientError> for Refused {
     }
 }
 
-impl From<ResourceError> for Refused {
-    fn from(error: ResourceError) -> Self {
-        match error {
-            ResourceError::Store(error) => error.into(),
-            ResourceError::NoSuchResource => Fault::NotFound.into(),
-            ResourceError::Taken => Self::with_detail(Fault::Conflict, sentence(&error)),
-            other => Self::with_detail(Fault::InvalidValue, sentence(&other)),
-        }
-    }
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Looked {
+    q: Option<String>,
+    status: Option<String>,
 }
 
 pub async fn list(manager: Manager) -> Result<HttpResponse, Refused> {
     let list = manager.list("clients");
-    let page = list.page::<ClientKey>(manager.request())?;
-    let (after, limit) = (page.after, page.limit);
-    let found = manager.app().db.read(move |db| store::clients::list(db, after, limit + 1)).await?;
-    let (found, next) = list.cut(found, limit, |client| client.key);
-    Ok(ok(&Clients { items: found.iter().map(told).collect(), next }))
+    let page = list.page_beside::<ClientKey>(manager.request(), &["q", "status"])?;
+    let Query(looked) = query_without_page::<Looked>(manager.request())?;
+    let sought = Sought {
+        words: Sought::words_of(looked.q.as_deref().unwrap_or_default()),
+        status: word::<Status>("status", looked.status.as_deref())?,
+    };
+    let now = manager.app().clock.now();
+    let found = clients::search_whole(manager.app(), sought, page.after, page.limit + 1).await?;
+    let (found, next) = list.cut(found, page.limit, |client| client.key);
+    Ok(ok(&Clients { items: found.iter().map(|client| told(client, now)).collect(), next }))
 }
 
-async fn find(manager: &Manager) -> Result<Client, Refused> {
-    let client_id = manager.named::<String>("client")?;
-    let found = manager.app().db.read(move |db| store::clients::find_by_client_id(db, &client_id)).await?;
-    found.ok_or_else(|| Fault::NotFound.into())
+/// The application in the path, by its `client_id` or `id`.
+pub(super) async fn find(manager: &Manager) -> Result<Client, Refused> {
+    let which = manager.named::<String>("client")?;
+    clients::find(manager.app(), &which).await?.ok_or_else(|| Fault::NotFound.into())
 }
 
 pub async fn show(manager: Manager) -> Result<HttpResponse, Refused> {
-    Ok(ok(&told(&find(&manager).await?)))
+    let client = find(&manager).await?;
+    Ok(ok(&told(&client, manager.app().clock.now())))
 }
 
 pub async fn create(
@@ -214,6 +251,7 @@ pub async fn create(
         redirect_uris: asked.redirect_uris.unwrap_or_default(),
         post_logout_redirect_uris: asked.post_logout_redirect_uris.unwrap_or_default(),
         scope: asked.scope,
+        jwks: asked.jwks,
         jwks_uri: asked.jwks_uri,
         ..ClientMetadata::default()
     };
@@ -224,9 +262,10 @@ pub async fn create(
         audiences: asked.audiences.unwrap_or_default(),
         ..Terms::default()
     };
-    let new = NewClient { metadata, client_id: None, secret: None, terms };
+    let new = NewClient { metadata, client_id: asked.client_id, secret: None, terms };
     let app = manager.call.app.clone();
-    let make = async move |origin| Ok(ClientMade::from(clients::create(&app, new, &origin).await?));
+    let make =
+        async move |origin| Ok(ClientMade::of(&clients::create(&app, new, &origin).await?, app.clock.now()));
     once.make(&manager.call, &manager.identity(), make).await
 }
 
@@ -240,6 +279,13 @@ pub async fn change(
     let grant_types = grant_types
         .transpose()
         .map_err(|why| Refused::with_detail(Fault::InvalidValue, format!("`grant_types`: {why}.")))?;
+    let keys = match (asked.jwks, asked.jwks_uri) {
+        (Some(_), Some(_)) => {
+            return Err(Refused::with_detail(Fault::InvalidValue, "Send `jwks` or `jwks_uri`, not both."));
+        }
+        (Some(jwks), None) => Some(Keys::These(jwks)),
+        (None, uri) => uri.map(Keys::At),
+    };
     let change = Change {
         name: asked.client_name,
         redirect_uris: asked.redirect_uris,
@@ -250,33 +296,55 @@ pub async fn change(
         first_party: asked.first_party,
         require_mfa: asked.require_mfa,
         require_organization: asked.require_organization,
-        pkce_required: None,
+        pkce_required: asked.pkce_required,
         require_par: asked.require_pushed_authorization_requests,
-        ..Change::default()
+        id_token_alg: word::<SigningAlg>(
+            "id_token_signed_response_alg",
+            asked.id_token_signed_response_alg.as_deref(),
+        )?,
+        auth_method: word::<ClientAuthMethod>(
+            "token_endpoint_auth_method",
+            asked.token_endpoint_auth_method.as_deref(),
+        )?,
+        links: Links {
+            logo_uri: asked.logo_uri,
+            client_uri: asked.client_uri,
+            policy_uri: asked.policy_uri,
+            tos_uri: asked.tos_uri,
+            initiate_login_uri: asked.initiate_login_uri,
+        },
+        keys,
     };
-    let client_id = manager.named::<String>("client")?;
+    let client_id = find(&manager).await?.client_id;
     let changed = clients::change(manager.app(), &client_id, change, manager.origin()).await?;
-    Ok(ok(&told(&changed)))
+    Ok(ok(&told(&changed, manager.app().clock.now())))
 }
 
 pub async fn new_secret(
     Sent { by: manager, asked, once }: Sent<Manager, NewSecretAsked>,
 ) -> Result<HttpResponse, Refused> {
-    const LONGEST: Duration = Duration::from_secs(30 * 86_400);
     let overlap = asked.overlap.map(Integer::seconds).unwrap_or_default();
-    if overlap > LONGEST {
+    if overlap > LONGEST_OVERLAP {
         return Err(Refused::with_detail(Fault::InvalidValue, "`overlap` must be at most 30 days."));
     }
-    let client_id = manager.named::<String>("client")?;
+    let client_id = find(&manager).await?.client_id;
     let app = manager.call.app.clone();
     let make = async move |origin| {
-        Ok(ClientMade::from(clients::rotate_secret(&app, &client_id, overlap, &origin).await?))
+        let made = clients::rotate_secret(&app, &client_id, overlap, &origin).await?;
+        Ok(ClientMade::of(&made, app.clock.now()))
     };
     once.make(&manager.call, &manager.identity(), make).await
 }
 
+pub async fn end_secret(manager: Manager) -> Result<HttpResponse, Refused> {
+    let client_id = find(&manager).await?.client_id;
+    let secret = manager.named::<ClientSecretId>("secret")?;
+    clients::end_secret(manager.app(), &client_id, secret, manager.origin()).await?;
+    Ok(done())
+}
+
 async fn set_status(manager: &Manager, status: Status) -> Result<HttpResponse, Refused> {
-    let client_id = manager.named::<String>("client")?;
+    let client_id = find(manager).await?.client_id;
     clients::set_status(manager.app(), &client_id, status, manager.origin()).await?;
     Ok(done())
 }
@@ -290,60 +358,7 @@ pub async fn enable(manager: Manager) -> Result<HttpResponse, Refused> {
 }
 
 pub async fn remove(manager: Manager) -> Result<HttpResponse, Refused> {
-    let client_id = manager.named::<String>("client")?;
+    let client_id = find(&manager).await?.client_id;
     clients::remove(manager.app(), &client_id, manager.origin()).await?;
-    Ok(done())
-}
-
-fn told_resource(resource: &Resource) -> ResourceTold {
-    let scope = |(scope, description): (&String, &String)| ScopeTold {
-        scope: scope.clone(),
-        description: description.clone(),
-    };
-    ResourceTold {
-        id: resource.id.to_string(),
-        identifier: resource.identifier.clone(),
-        name: resource.name.clone(),
-        status: resource.status.to_string(),
-        access_ttl: resource.access_ttl.map(|ttl| ttl.as_secs()),
-        scopes: resource.scopes.iter().map(scope).collect(),
-    }
-}
-
-/// All of them: an instance has few.
-pub async fn resources(manager: Manager) -> Result<HttpResponse, Refused> {
-    let found = manager.app().db.read(store::resources::all).await?;
-    Ok(ok(&Resources { items: found.iter().map(told_resource).collect() }))
-}
-
-pub async fn new_resource(
-    Sent { by: manager, asked, once }: Sent<Manager, NewResourceAsked>,
-) -> Result<HttpResponse, Refused> {
-    let scopes: BTreeMap<String, String> =
-        asked.scopes.into_iter().map(|asked| (asked.scope, asked.description)).collect();
-    let access_ttl = asked.access_ttl.map(Integer::seconds);
-    let new = NewResource { identifier: asked.identifier, name: asked.name, scopes, access_ttl };
-    let app = manager.call.app.clone();
-    let make = async move |origin| Ok(told_resource(&resources::create(&app, new, &origin).await?));
-    once.make(&manager.call, &manager.identity(), make).await
-}
-
-async fn set_resource_status(manager: &Manager, status: Status) -> Result<HttpResponse, Refused> {
-    let which = manager.named::<String>("resource")?;
-    resources::set_status(manager.app(), &which, status, manager.origin()).await?;
-    Ok(done())
-}
-
-pub async fn disable_resource(manager: Manager) -> Result<HttpResponse, Refused> {
-    set_resource_status(&manager, Status::Disabled).await
-}
-
-pub async fn enable_resource(manager: Manager) -> Result<HttpResponse, Refused> {
-    set_resource_status(&manager, Status::Active).await
-}
-
-pub async fn remove_resource(manager: Manager) -> Result<HttpResponse, Refused> {
-    let which = manager.named::<String>("resource")?;
-    resources::remove(manager.app(), &which, manager.origin()).await?;
     Ok(done())
 }

@@ -8,6 +8,7 @@ use super::table;
 use crate::app::App;
 use crate::audit::{By, Origin};
 use crate::grants::introspection::{self, Examined};
+use crate::model::OrganisationId;
 use crate::tenancy::actor::Actor;
 use crate::tenancy::management::{self, PATH, Presented, Refusal};
 use crate::web::api::ask::Call;
@@ -109,6 +110,11 @@ impl Manager {
     /// A list of the instance: a cursor is good for whoever may see it.
     pub fn list(&self, kind: &'static str) -> List<'_> {
         List { master: &self.call.app.master, kind, of: "instance".to_owned() }
+    }
+
+    /// A list of one organisation.
+    pub fn list_of(&self, kind: &'static str, of: OrganisationId) -> List<'_> {
+        List { of: of.to_string(), ..self.list(kind) }
     }
 
     /// What the path names. Malformed is as unknown.

@@ -3,15 +3,28 @@
 //! `table` is all there is; each operation names its scope ([`crate::tenancy::management::Scope`]), and no handler is
 //! reached without a token that has it (`manager::Manager`).
 
+mod api_keys;
 mod audit;
+mod branding;
 mod clients;
+mod domains;
+mod invitations;
+mod mail;
 mod manager;
+mod members;
 mod operation;
 mod organizations;
+mod overview;
+mod providers;
 mod refusals;
+mod rehearsal;
+mod resources;
+mod roles;
 mod sessions;
+mod signed_in;
 mod table;
 mod users;
+mod workspaces;
 
 use actix_web::HttpResponse;
 use actix_web::middleware::from_fn;

@@ -1,12 +1,12 @@
-//! What runs the service, by the management API: signing keys, mail that waits, settings in force.
+//! What runs the service, by the management API: signing keys and who fetches them, settings in force, login APIs.
 
 use actix_web::HttpResponse;
 
 use super::manager::Manager;
-use crate::model::{MessageId, SigningAlg};
+use crate::model::SigningAlg;
 use crate::signing::{ALGORITHMS, KeySummary, SigningError, summarise};
-use crate::store::{outbox, signing_keys};
-use crate::tenancy::post;
+use crate::store::signing_keys;
+use crate::usage::{Range, Span};
 use crate::web::api::ask::Sent;
 use crate::web::api::organizations::ok;
 use crate::web::api::session::done;
@@ -35,21 +35,33 @@ told! {
         retired_at: Option<String>,
         revoked_at: Option<String>,
     }
-    Messages {
-        items: Vec<MessageTold>,
-        next: Option<String>,
+    Readers {
+        items: Vec<ReaderTold>,
     }
-    MessageTold {
-        id: String,
-        recipient: String,
-        subject: String,
-        /// `waiting`, `sent` or `failed`.
-        state: String,
-        attempts: i64,
-        last_error: Option<String>,
-        created_at: String,
-        sent_at: Option<String>,
-        failed_at: Option<String>,
+    ReaderTold {
+        /// As it calls itself, or `other`.
+        program: String,
+        /// Within the last month.
+        fetches: i64,
+        /// When the hour began in which it was last here.
+        last_at: String,
+    }
+    Dialects {
+        items: Vec<DialectTold>,
+    }
+    DialectTold {
+        name: String,
+        /// A path or a host.
+        place: String,
+        /// The `aud` of its tokens.
+        audience: String,
+        client: String,
+        endpoints: Vec<EndpointTold>,
+    }
+    EndpointTold {
+        method: String,
+        path: String,
+        action: String,
     }
     Settings {
         items: Vec<SettingTold>,
@@ -118,41 +130,6 @@ pub async fn revoke(manager: Manager) -> Result<HttpResponse, Refused> {
     Ok(done())
 }
 
-fn told_message(message: &outbox::Message) -> MessageTold {
-    MessageTold {
-        id: message.id.to_string(),
-        recipient: message.recipient.clone(),
-        subject: message.subject.clone(),
-        state: post::state(message).as_str().to_owned(),
-        attempts: message.attempts,
-        last_error: message.last_error.clone(),
-        created_at: message.created_at.rfc3339(),
-        sent_at: message.sent_at.map(|at| at.rfc3339()),
-        failed_at: message.failed_at.map(|at| at.rfc3339()),
-    }
-}
-
-pub async fn mail(manager: Manager) -> Result<HttpResponse, Refused> {
-    let list = manager.list("mail");
-    let page = list.page_beside::<MessageId>(manager.request(), &["state"])?;
-    let looked = crate::web::api::page::query_without_page::<Looked>(manager.request())?;
-    let state = super::users::word::<post::State>("state", looked.state.as_deref())?;
-    let found = post::list(manager.app(), state, page.after, page.limit + 1).await?;
-    let (found, next) = list.cut(found, page.limit, |message| message.id);
-    Ok(ok(&Messages { items: found.iter().map(told_message).collect(), next }))
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Looked {
-    state: Option<String>,
-}
-
-pub async fn send_again(manager: Manager) -> Result<HttpResponse, Refused> {
-    let again = post::send_again(manager.app(), manager.named("message")?, manager.origin()).await?;
-    if again { Ok(done()) } else { Err(Fault::NotFound.into()) }
-}
-
 pub async fn settings(manager: Manager) -> Result<HttpResponse, Refused> {
     let items = manager.app().settings().into_iter().map(|one| SettingTold {
         key: one.key,
@@ -160,4 +137,36 @@ pub async fn settings(manager: Manager) -> Result<HttpResponse, Refused> {
         source: one.source.to_string(),
     });
     Ok(ok(&Settings { items: items.collect() }))
+}
+
+pub async fn readers(manager: Manager) -> Result<HttpResponse, Refused> {
+    let app = manager.app();
+    let span = Span::last(Range::Month, app.clock.now(), None);
+    let readers = app.usage.key_readers(&app.db, &span).await?;
+    let items = readers.into_iter().map(|reader| ReaderTold {
+        fetches: reader.amounts.iter().sum(),
+        last_at: reader.last.rfc3339(),
+        program: reader.program,
+    });
+    Ok(ok(&Readers { items: items.collect() }))
+}
+
+pub async fn dialects(manager: Manager) -> Result<HttpResponse, Refused> {
+    let items = manager.app().dialects.iter().map(|mounted| DialectTold {
+        name: mounted.dialect.name.clone(),
+        place: mounted.place().to_owned(),
+        audience: mounted.audience.clone(),
+        client: mounted.client_id.clone(),
+        endpoints: mounted
+            .dialect
+            .endpoints
+            .iter()
+            .map(|endpoint| EndpointTold {
+                method: endpoint.method.as_str().to_owned(),
+                path: endpoint.route.text(),
+                action: endpoint.action.as_str().to_owned(),
+            })
+            .collect(),
+    });
+    Ok(ok(&Dialects { items: items.collect() }))
 }

@@ -1,4 +1,4 @@
-//! Organisations and their members, by the management API: any of them, by whoever runs the instance.
+//! Organisations, by the management API: any of them, by whoever runs the instance.
 
 use actix_web::HttpResponse;
 use actix_web::web::Query;
@@ -6,15 +6,13 @@ use serde::Deserialize;
 
 use super::manager::Manager;
 use super::users::word;
-use crate::model::{MembershipId, OrganisationId, Standing, UserId};
+use crate::model::{OrganisationId, Standing};
 use crate::store::organisations::Organisation;
 use crate::store::{self, users};
-use crate::tenancy::members::{self, Assignment};
 use crate::tenancy::organisations::{self, Change};
 use crate::web::api::ask::Sent;
-use crate::web::api::members::{Members, told as told_member};
 use crate::web::api::once::Made;
-use crate::web::api::organizations::{ok, workspace};
+use crate::web::api::organizations::ok;
 use crate::web::api::page::query_without_page;
 use crate::web::api::session::done;
 use crate::web::api::typed::{asked, told};
@@ -32,19 +30,6 @@ asked! {
         require_mfa: Option<bool>,
         password_login_allowed: Option<bool>,
     }
-    /// `POST …/members`.
-    NewMember {
-        /// The id of a user.
-        user: String where { "pattern": "^usr_[0-9a-f]{32}$" },
-        /// Keys of roles.
-        roles: Vec<String> where { "minItems": 1, "maxItems": 3 },
-        workspace: Option<String>,
-    }
-    /// `PUT …/members/{user}/roles`: instead of those that the member has there.
-    RolesAsked {
-        roles: Vec<String> where { "maxItems": 3 },
-        workspace: Option<String>,
-    }
 }
 
 told! {
@@ -61,14 +46,9 @@ told! {
         password_login_allowed: bool,
         created_at: String,
     }
-    MemberMade {
-        user: String,
-        organization: String,
-    }
 }
 
 impl Made for OrganizationTold {}
-impl Made for MemberMade {}
 
 fn told(found: &Organisation) -> OrganizationTold {
     OrganizationTold {
@@ -82,11 +62,14 @@ fn told(found: &Organisation) -> OrganizationTold {
     }
 }
 
-/// The organisation in the path: an id or a short name.
-async fn of(manager: &Manager) -> Result<Organisation, Refused> {
-    let which = manager.named::<String>("organization")?;
-    let found = manager.app().db.read(move |db| organisations::find(db, &which)).await?;
-    found.ok_or_else(|| Fault::NotFound.into())
+/// The organisation that is named by an id or a short name.
+pub(super) async fn known(manager: &Manager, which: String) -> Result<Option<Organisation>, Refused> {
+    Ok(manager.app().db.read(move |db| organisations::find(db, &which)).await?)
+}
+
+/// The organisation in the path.
+pub(super) async fn of(manager: &Manager) -> Result<Organisation, Refused> {
+    known(manager, manager.named("organization")?).await?.ok_or_else(|| Fault::NotFound.into())
 }
 
 #[derive(Deserialize)]
@@ -147,55 +130,5 @@ pub async fn suspend(manager: Manager) -> Result<HttpResponse, Refused> {
 pub async fn resume(manager: Manager) -> Result<HttpResponse, Refused> {
     let found = of(&manager).await?;
     organisations::resume(manager.app(), found.id, manager.origin()).await?;
-    Ok(done())
-}
-
-pub async fn members(manager: Manager) -> Result<HttpResponse, Refused> {
-    let found = of(&manager).await?;
-    let mut list = manager.list("members of any");
-    list.of = found.id.to_string();
-    let page = list.page::<MembershipId>(manager.request())?;
-    let (after, limit) = (page.after, page.limit);
-    let members = manager.app().db.read(move |db| {
-        members::list(db, found.id, after, limit + 1)?
-            .into_iter()
-            .map(|described| Ok((users::primary_email(db, described.user.id)?, described)))
-            .collect::<Result<Vec<_>, store::Error>>()
-    });
-    let (members, next) = list.cut(members.await?, limit, |(_, described)| described.member.id);
-    let items = members.into_iter().map(|(email, described)| told_member(email, described));
-    Ok(ok(&Members { items: items.collect(), next }))
-}
-
-pub async fn add_member(
-    Sent { by: manager, asked, once }: Sent<Manager, NewMember>,
-) -> Result<HttpResponse, Refused> {
-    let found = of(&manager).await?;
-    let why = "`user` must be the id of a user.";
-    let user: UserId = asked.user.parse().map_err(|_| Refused::with_detail(Fault::InvalidValue, why))?;
-    let workspace = workspace(asked.workspace.as_deref())?;
-    let (app, actor) = (manager.call.app.clone(), manager.actor());
-    let make = async move |origin| {
-        let assignment = Assignment { user, workspace, roles: asked.roles };
-        members::add(&app, actor, found.id, assignment, &origin).await?;
-        Ok(MemberMade { user: user.to_string(), organization: found.id.to_string() })
-    };
-    once.make(&manager.call, &manager.identity(), make).await
-}
-
-pub async fn set_roles(
-    Sent { by: manager, asked, .. }: Sent<Manager, RolesAsked>,
-) -> Result<HttpResponse, Refused> {
-    let found = of(&manager).await?;
-    let workspace = workspace(asked.workspace.as_deref())?;
-    let assignment = Assignment { user: manager.named("user")?, workspace, roles: asked.roles };
-    members::set_roles(manager.app(), manager.actor(), found.id, assignment, manager.origin()).await?;
-    Ok(done())
-}
-
-pub async fn remove_member(manager: Manager) -> Result<HttpResponse, Refused> {
-    let found = of(&manager).await?;
-    let user = manager.named("user")?;
-    members::remove(manager.app(), manager.actor(), found.id, user, manager.origin()).await?;
     Ok(done())
 }

@@ -44,6 +44,7 @@ told! {
 #[serde(deny_unknown_fields)]
 struct Looked {
     kind: Option<String>,
+    rule: Option<String>,
     client: Option<String>,
     user: Option<String>,
     organization: Option<String>,
@@ -70,7 +71,7 @@ fn told_refusal(told: &Told) -> RefusalTold {
 
 pub async fn list(manager: Manager) -> Result<HttpResponse, Refused> {
     let list = manager.list("refusals");
-    let beside = ["kind", "client", "user", "organization"];
+    let beside = ["kind", "rule", "client", "user", "organization"];
     let page = list.page_beside::<After>(manager.request(), &beside)?;
     let Query(looked) = query_without_page::<Looked>(manager.request())?;
     let client = match &looked.client {
@@ -82,7 +83,7 @@ pub async fn list(manager: Manager) -> Result<HttpResponse, Refused> {
     };
     let sought = Sought {
         kind: super::users::word::<RefusalKind>("kind", looked.kind.as_deref())?,
-        rule: None,
+        rule: looked.rule,
         client,
         user: id::<UserId>("user", looked.user.as_deref())?,
         organisation: id::<OrganisationId>("organization", looked.organization.as_deref())?,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::manager::Manager;
+use crate::identity::account::export;
 use crate::identity::account::profile::{self, Profile};
 use crate::identity::factor::manage;
 use crate::identity::link::AskError;
@@ -199,7 +200,7 @@ pub async fn list(manager: Manager) -> Result<HttpResponse, Refused> {
     Ok(ok(&Users { items: items.collect(), next }))
 }
 
-fn email_of(text: &str) -> Result<EmailAddress, Refused> {
+pub(super) fn email_of(text: &str) -> Result<EmailAddress, Refused> {
     let why = "`email` must be an e-mail address.";
     EmailAddress::parse(text).map_err(|_| Refused::with_detail(Fault::InvalidValue, why))
 }
@@ -364,4 +365,10 @@ pub async fn invite(
         })
     };
     once.make(&manager.call, &manager.identity(), make).await
+}
+
+/// Everything that is stored about the user, as they get it themselves.
+pub async fn export(manager: Manager) -> Result<HttpResponse, Refused> {
+    let copy = export::export(manager.app(), manager.named("user")?, manager.origin()).await?;
+    Ok(ok(&copy.ok_or(Fault::NotFound)?))
 }

@@ -1,19 +1,27 @@
 //! `/api/v1/admin`: who may call, and what is done.
 
-use std::collections::BTreeMap;
+mod applications;
+mod operation;
+mod providers;
+mod tenants;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use countersign::config::Config;
 use countersign::model::InstanceRole;
 use countersign::tenancy::management::{PATH, Scope};
 use serde_json::{Value, json};
 
 use super::user_with_role;
 use crate::on_both_databases;
-use crate::support::{Database, TestApp, TestClient, python};
+use crate::support::{Database, NameServer, Settings, TestApp, TestClient, python};
 
 /// A server whose management API is called by a client of its own.
 struct Api {
     app: TestApp,
     client: TestClient,
+    dns: NameServer,
 }
 
 struct Answer {
@@ -24,7 +32,17 @@ struct Answer {
 
 impl Api {
     async fn start(database: Database) -> Self {
-        let app = TestApp::start(database).await;
+        Self::start_with(database, |_| {}).await
+    }
+
+    async fn start_with(database: Database, change: impl FnOnce(&mut Config) + Send + 'static) -> Self {
+        let dns = NameServer::start().await;
+        let server = dns.address;
+        let settings = Settings::with(move |config| {
+            config.outbound.dns_server = Some(server);
+            change(config);
+        });
+        let app = TestApp::start_with(database, settings).await;
         user_with_role(&app, "root", InstanceRole::Administrator).await;
         let all: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
         let client = TestClient::register(&app, "manager", |registration| {
@@ -33,7 +51,7 @@ impl Api {
             registration.set("scope", json!(all.join(" ")));
         })
         .await;
-        Self { app, client }
+        Self { app, client, dns }
     }
 
     /// A token with these scopes, separated by spaces.
@@ -62,6 +80,8 @@ impl Api {
         body: Value,
         key: Option<&str>,
     ) -> Answer {
+        // Ids begin with their time: what is made later stands after what was made before.
+        self.app.advance(Duration::from_millis(2));
         let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
         let mut request = self.app.http.request(method, self.app.url(&format!("{PATH}{path}")));
         if !token.is_empty() {
@@ -80,10 +100,66 @@ impl Api {
         Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null), replayed }
     }
 
+    async fn get(&self, path: &str, token: &str) -> Answer {
+        self.call("get", path, token, Value::Null).await
+    }
+
+    /// Makes something, asking for it twice with one key: the second time it is answered again.
+    async fn make(&self, path: &str, token: &str, body: &Value) -> Value {
+        let key = format!("once:{path}:{body}").replace(' ', "");
+        let key = countersign::crypto::Digest::of(key.as_bytes()).as_bytes()[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
+        let made = self.call_once("post", path, token, body.clone(), Some(&key)).await;
+        assert_eq!((made.status, made.replayed), (201, false), "{path}: {}", made.body);
+        let again = self.call_once("post", path, token, body.clone(), Some(&key)).await;
+        assert_eq!((again.status, again.replayed), (201, true), "{path}: {}", again.body);
+        made.body
+    }
+
+    /// Every item of a list, in pages of one.
+    async fn pages(&self, path: &str, token: &str) -> Vec<Value> {
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let (mut seen, mut next) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("{path}{sign}limit=1{next}"), token).await;
+            assert_eq!(page.status, 200, "{path}: {}", page.body);
+            let items = page.body["items"].as_array().expect("items");
+            assert!(items.len() <= 1, "{}", page.body);
+            seen.extend(items.iter().cloned());
+            match page.body["next"].as_str() {
+                Some(cursor) => next = format!("&cursor={cursor}"),
+                None => return seen,
+            }
+        }
+    }
+
     async fn description(&self) -> Value {
         let url = self.app.url(&format!("{PATH}/openapi.json"));
         self.app.http.get(url).send().await.expect("an answer").json().await.expect("JSON")
     }
+}
+
+impl Answer {
+    /// Refused with this status, and this in the detail.
+    #[track_caller]
+    fn refused(&self, status: u16, says: &str) {
+        assert_eq!(self.status, status, "{}", self.body);
+        let detail = self.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(says), "`{says}` is not in: {}", self.body);
+    }
+
+    #[track_caller]
+    fn is(&self, status: u16) -> &Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        &self.body
+    }
+}
+
+/// Of each, what stands in this field.
+fn each(items: &[Value], field: &str) -> Vec<String> {
+    items.iter().map(|item| item[field].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 /// Every operation: its method, its path with something in each place, and the scope that it names.
@@ -118,7 +194,7 @@ async fn ad_3_each_operation_needs_a_token_of_this_api_with_its_scope() {
         tokens.insert(scope.as_str(), api.token(scope.as_str()).await);
     }
     let operations = operations(&api.description().await);
-    assert!(operations.len() > 40, "{}", operations.len());
+    assert!(operations.len() > 100, "{}", operations.len());
     for (method, path, scope) in &operations {
         let body = || if matches!(method.as_str(), "get" | "delete") { Value::Null } else { json!({}) };
         let case = format!("{method} {path}");
@@ -373,11 +449,34 @@ on_both_databases! {
         let acme = api.app.organisation("acme").await;
         let mia = api.app.user("mia").await;
         api.app.member(&acme, mia, &["member"]).await;
-        let path = json!({ "organization": acme.id, "user": mia, "client": api.client.client_id });
-        // What would end the client, or the key that signed the token, is called apart.
+        let origin = countersign::audit::Origin::command_line();
+        let actor = countersign::tenancy::actor::Actor::Operator;
+        for (path, body) in [
+            ("/clients", json!({ "client_name": "Calendar", "client_id": "calendar", "redirect_uris": ["https://calendar.example.com/back"] })),
+            ("/organizations/acme/workspaces", json!({ "slug": "north", "name": "North" })),
+            ("/organizations/acme/roles", json!({ "key": "technician", "name": "Technician", "rank": 5, "permissions": [] })),
+            ("/providers", json!({ "id": "corp", "kind": "oidc", "client_id": "ours", "issuer": "https://127.0.0.1:1" })),
+        ] {
+            api.make(path, &token, &body).await;
+        }
+        countersign::tenancy::domains::claim(&api.app.app, actor, acme.id, "example.com", &origin).await.expect("claimed");
+        api.dns.set("example.com", &["v=spf1 -all"]);
+        let resource = json!({ "identifier": "https://api.example.com", "name": "API", "scopes": [] });
+        let resource = api.make("/resources", &token, &resource).await;
+        let key = json!({ "name": "Robot", "scopes": ["org:read"] });
+        let key = api.make("/organizations/acme/api-keys", &token, &key).await;
+        let invitation = json!({ "email": "ada@example.org", "roles": ["member"] });
+        let invitation = api.make("/organizations/acme/invitations", &token, &invitation).await;
+        let path = json!({
+            "organization": acme.id, "user": mia, "client": "calendar", "workspace": "north", "role": "technician",
+            "provider": "corp", "domain": "example.com", "resource": resource["id"], "key": key["described"]["id"],
+            "invitation": invitation["id"],
+        });
+        // What would end the key that signed the token, or whoever is asked about, is called apart, and so is what asks
+        // others by HTTP.
         let job = json!({
             "url": api.app.url(&format!("{PATH}/openapi.json")), "examples": 3, "path": path, "token": token,
-            "without": "removeClient|disableClient|newClientSecret|changeClient|revokeKey|rotateKeys|removeUser|disableUser",
+            "without": "removeClient|revokeKey|rotateKeys|removeUser|disableUser|discoverProvider",
             "stateful": false,
         });
         let report = python("described.py", &job).await;
