@@ -107,6 +107,39 @@ pub enum Refusal {
     Store(#[from] store::Error),
 }
 
+/// What the scopes of a token reach. Nobody gives to others what they do not hold themselves: else one area would open all
+/// of them.
+#[derive(Clone, Debug)]
+pub struct Reach(Vec<Scope>);
+
+impl Reach {
+    fn of(claims: &AccessClaims) -> Self {
+        Self(Scope::ALL.iter().copied().filter(|scope| claims.scope.contains(scope.as_str())).collect())
+    }
+
+    /// Whether an application with these scopes can do no more here: else with the first scope beyond.
+    pub fn covers<'s>(&self, scopes: impl IntoIterator<Item = &'s str>) -> Result<(), &'s str> {
+        let held = |scope: &str| self.0.iter().any(|held| held.as_str() == scope);
+        scopes.into_iter().find(|scope| is_own_scope(scope) && !held(scope)).map_or(Ok(()), Err)
+    }
+
+    /// Whether somebody of this role can do no more here.
+    pub fn covers_role(&self, role: InstanceRole) -> Result<(), &'static str> {
+        let all = Scope::ALL.iter().filter(|scope| match role {
+            InstanceRole::Administrator => true,
+            InstanceRole::Support => scope.is_read(),
+        });
+        self.covers(all.map(|scope| scope.as_str()))
+    }
+}
+
+/// Who was let in, and how far.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    pub actor: Actor,
+    pub reach: Reach,
+}
+
 /// A token that is good now, as it was presented.
 #[derive(Clone, Copy, Debug)]
 pub struct Presented<'a> {
@@ -118,7 +151,7 @@ pub struct Presented<'a> {
 }
 
 /// In whose name the holder of this token does what the scope is for.
-pub async fn admit(app: &App, presented: Presented<'_>, scope: Scope) -> Result<Actor, Refusal> {
+pub async fn admit(app: &App, presented: Presented<'_>, scope: Scope) -> Result<Admitted, Refusal> {
     let Presented { claims, of_user, is_of_key } = presented;
     if is_of_key || claims.passed_on || !claims.aud.contains(&app.config.issuer.at(PATH)) {
         return Err(Refusal::OtherAudience);
@@ -128,7 +161,7 @@ pub async fn admit(app: &App, presented: Presented<'_>, scope: Scope) -> Result<
     }
     let Some((user, grant)) = of_user else {
         let client = app.client(&claims.client_id).await?.ok_or(Refusal::OtherAudience)?;
-        return Ok(Actor::Service(client.key));
+        return Ok(Admitted { actor: Actor::Service(client.key), reach: Reach::of(claims) });
     };
     let actor = match user.instance_role {
         Some(InstanceRole::Administrator) => Actor::Administrator(user.id),
@@ -144,5 +177,5 @@ pub async fn admit(app: &App, presented: Presented<'_>, scope: Scope) -> Result<
         admission::admit_instance(db, session, &proven, &user, rules, now)
     });
     admitted.await?.map_err(|_| Refusal::NotSignedIn)?;
-    Ok(actor)
+    Ok(Admitted { actor, reach: Reach::of(claims) })
 }

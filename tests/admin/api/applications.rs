@@ -37,6 +37,40 @@ on_both_databases! {
         api.call("patch", &format!("/clients/{client_id}"), &token, both).await.refused(422, "not both");
     }
 
+    async fn te_4_nobody_gives_what_they_do_not_have(database) {
+        let api = Api::start(database).await;
+        let token = api.token("admin.clients:read admin.clients:write").await;
+        let new = |scope: &str| json!({ "client_name": "Reports", "grant_types": ["client_credentials"], "scope": scope });
+        let beyond = "lacks the scope `admin.users:write`";
+        api.call("post", "/clients", &token, new("admin.users:write")).await.refused(403, beyond);
+        let made = api.call("post", "/clients", &token, new("admin.clients:write")).await;
+        let own = format!("/clients/{}", made.is(201)["client"]["client_id"].as_str().unwrap());
+        let more = json!({ "scope": "admin.clients:write admin.users:write" });
+        api.call("patch", &own, &token, more.clone()).await.refused(403, beyond);
+        api.call("post", &format!("{own}/secret"), &token, json!({})).await.is(201);
+        // Who gets a secret of an application, or its answers, can do what it can.
+        let theirs = format!("/clients/{}", api.client.client_id);
+        api.call("post", &format!("{theirs}/secret"), &token, json!({})).await.refused(403, "nobody gives");
+        let elsewhere = json!({ "redirect_uris": ["https://evil.example.com/back"] });
+        api.call("patch", &theirs, &token, elsewhere).await.refused(403, "nobody gives");
+        let all = api.everything().await;
+        api.call("patch", &own, &all, more).await.is(200);
+        api.call("post", &format!("{own}/secret"), &token, json!({})).await.refused(403, beyond);
+
+        let token = api.token("admin.users:read admin.users:write").await;
+        let ada = api.app.user("ada").await;
+        let role = |of: &str| format!("/users/{of}/instance-role");
+        for given in ["administrator", "support"] {
+            let asked = json!({ "instance_role": given });
+            api.call("put", &role(&ada.to_string()), &token, asked).await.refused(403, "nobody gives");
+        }
+        let root = api.get("/users?role=administrator", &token).await.body["items"][0]["id"].as_str().unwrap().to_owned();
+        let taken = json!({ "instance_role": null });
+        api.call("put", &role(&root), &token, taken.clone()).await.refused(403, "nobody gives");
+        api.call("put", &role(&ada.to_string()), &all, json!({ "instance_role": "administrator" })).await.is(204);
+        api.call("put", &role(&ada.to_string()), &all, taken).await.is(204);
+    }
+
     async fn ca_2_one_secret_is_ended_and_the_last_one_stays(database) {
         let api = Api::start(database).await;
         let token = api.everything().await;

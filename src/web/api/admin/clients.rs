@@ -235,6 +235,17 @@ pub(super) async fn find(manager: &Manager) -> Result<Client, Refused> {
     clients::find(manager.app(), &which).await?.ok_or_else(|| Fault::NotFound.into())
 }
 
+/// The same, if whoever gets hold of it can do no more with it than this caller.
+async fn found_within_reach(manager: &Manager) -> Result<Client, Refused> {
+    let client = find(manager).await?;
+    manager.may_give(client.scopes.iter().map(String::as_str))?;
+    Ok(client)
+}
+
+fn words_of(scope: Option<&str>) -> impl Iterator<Item = &str> {
+    scope.unwrap_or_default().split_whitespace()
+}
+
 pub async fn show(manager: Manager) -> Result<HttpResponse, Refused> {
     let client = find(&manager).await?;
     Ok(ok(&told(&client, manager.app().clock.now())))
@@ -243,6 +254,7 @@ pub async fn show(manager: Manager) -> Result<HttpResponse, Refused> {
 pub async fn create(
     Sent { by: manager, asked, once }: Sent<Manager, NewClientAsked>,
 ) -> Result<HttpResponse, Refused> {
+    manager.may_give(words_of(asked.scope.as_deref()))?;
     let metadata = ClientMetadata {
         client_name: Some(asked.client_name),
         application_type: asked.application_type,
@@ -286,6 +298,8 @@ pub async fn change(
         (Some(jwks), None) => Some(Keys::These(jwks)),
         (None, uri) => uri.map(Keys::At),
     };
+    let client = found_within_reach(&manager).await?;
+    manager.may_give(words_of(asked.scope.as_deref()))?;
     let change = Change {
         name: asked.client_name,
         redirect_uris: asked.redirect_uris,
@@ -315,8 +329,7 @@ pub async fn change(
         },
         keys,
     };
-    let client_id = find(&manager).await?.client_id;
-    let changed = clients::change(manager.app(), &client_id, change, manager.origin()).await?;
+    let changed = clients::change(manager.app(), &client.client_id, change, manager.origin()).await?;
     Ok(ok(&told(&changed, manager.app().clock.now())))
 }
 
@@ -327,7 +340,7 @@ pub async fn new_secret(
     if overlap > LONGEST_OVERLAP {
         return Err(Refused::with_detail(Fault::InvalidValue, "`overlap` must be at most 30 days."));
     }
-    let client_id = find(&manager).await?.client_id;
+    let client_id = found_within_reach(&manager).await?.client_id;
     let app = manager.call.app.clone();
     let make = async move |origin| {
         let made = clients::rotate_secret(&app, &client_id, overlap, &origin).await?;

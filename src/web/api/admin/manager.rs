@@ -8,9 +8,9 @@ use super::table;
 use crate::app::App;
 use crate::audit::{By, Origin};
 use crate::grants::introspection::{self, Examined};
-use crate::model::OrganisationId;
+use crate::model::{InstanceRole, OrganisationId};
 use crate::tenancy::actor::Actor;
-use crate::tenancy::management::{self, PATH, Presented, Refusal};
+use crate::tenancy::management::{self, Admitted, PATH, Presented, Reach, Refusal};
 use crate::web::api::ask::Call;
 use crate::web::api::page::List;
 use crate::web::api::table::Who;
@@ -21,6 +21,7 @@ pub struct Manager {
     /// With who acts, for every event of the audit.
     pub call: Call,
     actor: Actor,
+    reach: Reach,
     request: HttpRequest,
 }
 
@@ -55,11 +56,16 @@ impl FromRequest for Manager {
                 of_user: live.of_user.as_ref(),
                 is_of_key: live.of_key.is_some(),
             };
-            let actor = management::admit(&call.app, presented, scope).await?;
+            let Admitted { actor, reach } = management::admit(&call.app, presented, scope).await?;
             call.origin = Origin { by: By::from(actor), ..call.origin };
-            Ok(Self { call, actor, request })
+            Ok(Self { call, actor, reach, request })
         })
     }
+}
+
+fn beyond(scope: &str) -> Refused {
+    let why = format!("The token lacks the scope `{scope}`, and nobody gives what they do not have.");
+    Refused::with_detail(Fault::Forbidden, why)
 }
 
 impl From<Refusal> for Refused {
@@ -93,6 +99,16 @@ impl Manager {
     /// On whose behalf it is done.
     pub fn actor(&self) -> Actor {
         self.actor
+    }
+
+    /// Whether an application with these scopes may be made, changed or given a secret by this caller.
+    pub fn may_give<'s>(&self, scopes: impl IntoIterator<Item = &'s str>) -> Result<(), Refused> {
+        self.reach.covers(scopes).map_err(beyond)
+    }
+
+    /// Whether this caller may give the role to somebody, or take it from them.
+    pub fn may_give_role(&self, role: Option<InstanceRole>) -> Result<(), Refused> {
+        role.map_or(Ok(()), |role| self.reach.covers_role(role).map_err(beyond))
     }
 
     /// Whose calls are counted as the same caller's.

@@ -311,7 +311,11 @@ pub async fn set_role(
     Sent { by: manager, asked, .. }: Sent<Manager, InstanceRoleAsked>,
 ) -> Result<HttpResponse, Refused> {
     let role = word::<InstanceRole>("instance_role", asked.instance_role.as_deref())?;
-    users::set_instance_role(manager.app(), manager.named("user")?, role, manager.origin()).await?;
+    let id = manager.named("user")?;
+    let dossier = directory::dossier(manager.app(), id).await?.ok_or(Fault::NotFound)?;
+    manager.may_give_role(role)?;
+    manager.may_give_role(dossier.user.instance_role)?;
+    users::set_instance_role(manager.app(), id, role, manager.origin()).await?;
     Ok(done())
 }
 
