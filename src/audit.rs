@@ -44,7 +44,7 @@ pub struct Claim {
 }
 
 /// Who did something, when that is not the one it is about.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct By {
     /// The person, or whose key it was.
     pub user: Option<UserId>,

@@ -35,7 +35,8 @@ pub async fn run(shell: &Shell) -> Result<(), Failure> {
     providers::end_of_removed(&app, &Origin::system()).await?;
     let link = links::first_administrator(&app).await?;
     let link = link.map(|secret| app.config.issuer.at(&format!("/setup/{}", secret.expose())));
-    match show_banner(shell, &app, listener.local_addr()?, link) {
+    let at = (listener.local_addr()?, console.as_ref().map(TcpListener::local_addr).transpose()?);
+    match show_banner(shell, &app, at, link) {
         // Started by something that does not read: the server is what was asked for.
         Ok(()) | Err(Failure::ReaderGone) => {}
         Err(failure) => return Err(failure),
@@ -84,7 +85,12 @@ fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// What somebody who started the server by hand needs next. The set-up link is shown here and nowhere else: the log
 /// never has it (LO-2).
-fn show_banner(shell: &Shell, app: &App, listen: SocketAddr, link: Option<String>) -> Result<(), Failure> {
+fn show_banner(
+    shell: &Shell,
+    app: &App,
+    (listen, console): (SocketAddr, Option<SocketAddr>),
+    link: Option<String>,
+) -> Result<(), Failure> {
     let config = &app.config;
     let demonstration = config.has_dev_pages().then(|| config.issuer.at("/dev/app"));
     let keys = match config.keys.master_key {
@@ -94,6 +100,7 @@ fn show_banner(shell: &Shell, app: &App, listen: SocketAddr, link: Option<String
     let value = json!({
         "issuer": config.issuer.as_str(),
         "listen": listen.to_string(),
+        "console_listen": console.map(|at| at.to_string()),
         "database": config.database.label(),
         "keys": keys,
         "setup_link": link,
@@ -108,6 +115,9 @@ fn show_banner(shell: &Shell, app: &App, listen: SocketAddr, link: Option<String
         ("Database", config.database.label()),
         ("Master key", keys),
     ];
+    if let Some(console) = console {
+        facts.insert(2, ("Console on", console.to_string()));
+    }
     if let Some(demonstration) = demonstration {
         facts.push(("Demonstration", demonstration));
     }

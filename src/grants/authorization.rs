@@ -173,8 +173,8 @@ pub(super) fn organisations(
 }
 
 /// A remembered item is a scope, a claim asked for by name, or an organisation that the client may know of.
-const CLAIM: &str = "claim:";
-const ORGANISATION: &str = "organization:";
+pub(super) const CLAIM: &str = "claim:";
+pub(super) const ORGANISATION: &str = "organization:";
 
 /// Since when the login counts: a provider that does not say when it asked is believed to have asked long ago, although
 /// the session began just now.

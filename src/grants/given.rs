@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::app::App;
 use crate::audit::{Event, Origin};
 use crate::clock::Timestamp;
-use crate::model::{AuditAction, ClientKey, SessionId, UserId};
+use crate::model::{AuditAction, ClientKey, OrganisationId, SessionId, UserId};
 use crate::protocol::scope::{OFFLINE_ACCESS, STANDARD, ScopeSet};
 use crate::store::grants::Grant;
 use crate::store::{self, Conn, clients, consents, grants, personal, sessions};
 
 use super::Detail;
+use super::authorization::{CLAIM, ORGANISATION};
 
 /// An application that has something of the user's.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Given {
     pub scopes: ScopeSet,
     /// Claims allowed by name.
     pub claims: BTreeSet<String>,
+    /// What the organisations are called that it may know of.
+    pub organisations: Vec<String>,
     pub since: Timestamp,
     /// When it last got a token; `None` if it can get none now without asking.
     pub last_used: Option<Timestamp>,
@@ -31,6 +34,7 @@ pub struct Given {
 struct Gathered {
     scopes: Vec<String>,
     claims: BTreeSet<String>,
+    organisations: BTreeSet<OrganisationId>,
     since: Timestamp,
     last_used: Option<Timestamp>,
     offline: bool,
@@ -38,14 +42,24 @@ struct Gathered {
 
 impl Gathered {
     fn since(since: Timestamp) -> Self {
-        Self { scopes: Vec::new(), claims: BTreeSet::new(), since, last_used: None, offline: false }
+        Self {
+            scopes: Vec::new(),
+            claims: BTreeSet::new(),
+            organisations: BTreeSet::new(),
+            since,
+            last_used: None,
+            offline: false,
+        }
     }
 
     fn consented(&mut self, item: String, at: Timestamp) {
         self.since = self.since.min(at);
-        match item.strip_prefix("claim:") {
-            Some(claim) => drop(self.claims.insert(claim.to_owned())),
-            None => self.scopes.push(item),
+        if let Some(claim) = item.strip_prefix(CLAIM) {
+            self.claims.insert(claim.to_owned());
+        } else if let Some(organisation) = item.strip_prefix(ORGANISATION) {
+            self.organisations.extend(organisation.parse::<OrganisationId>());
+        } else {
+            self.scopes.push(item);
         }
     }
 
@@ -82,16 +96,22 @@ fn gather(db: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Given>, sto
         gathered.or_insert_with(|| Gathered::since(grant.created_at)).granted(grant, used)?;
     }
     let keys: Vec<ClientKey> = by_client.keys().copied().collect();
-    let mut given: Vec<Given> = personal::clients(db, &keys)?
-        .into_iter()
-        .filter_map(|(key, client_id, name)| Some(of(by_client.remove(&key)?, client_id, name)))
-        .collect();
+    let mut given = Vec::new();
+    for (key, client_id, name) in personal::clients(db, &keys)? {
+        if let Some(gathered) = by_client.remove(&key) {
+            given.push(of(db, gathered, client_id, name)?);
+        }
+    }
     given.sort_by_cached_key(|given| (given.name.to_lowercase(), given.client_id.clone()));
     Ok(given)
 }
 
-fn of(gathered: Gathered, client_id: String, name: String) -> Given {
-    let Gathered { scopes, claims, since, last_used, offline } = gathered;
+fn of(db: &mut Conn, gathered: Gathered, client_id: String, name: String) -> Result<Given, store::Error> {
+    let Gathered { scopes, claims, organisations: of, since, last_used, offline } = gathered;
+    let mut organisations = Vec::new();
+    for id in of {
+        organisations.extend(store::organisations::find(db, id)?.map(|organisation| organisation.name));
+    }
     let mut scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
     // The standard ones first, in their own order.
     scopes.sort_by_key(|scope| {
@@ -99,15 +119,16 @@ fn of(gathered: Gathered, client_id: String, name: String) -> Given {
     });
     let scopes: ScopeSet = scopes.into_iter().collect();
     // Whether it goes on while the user is away is said by the grants, not by what was once allowed.
-    Given {
+    Ok(Given {
         client_id,
         name,
         scopes: scopes.filtered(|s| s != OFFLINE_ACCESS),
         claims,
+        organisations,
         since,
         last_used,
         offline,
-    }
+    })
 }
 
 /// Takes back what the user allowed this client, and everything that it got by that. `false` if there was nothing.

@@ -14,7 +14,7 @@ use super::notice::Notices;
 use super::password::{Busy, Weak};
 use super::{magic, sign_in};
 use crate::app::App;
-use crate::audit::{Event, Origin, Scribe};
+use crate::audit::{By, Event, Origin, Scribe};
 use crate::config::{Issuer, Limits};
 use crate::crypto::Secret;
 use crate::mail::message::Happened;
@@ -114,6 +114,7 @@ pub async fn request(app: &App, asked: Asked, origin: &Origin) -> Result<(), Ask
         product: app.config.branding.product_name.clone(),
         issuer: app.config.issuer.clone(),
         lasts: app.config.lifetimes.reset,
+        lasts_for_new: app.config.lifetimes.verify,
         limits: app.limits(origin).clone(),
         scribe: app.scribe(origin),
     };
@@ -209,6 +210,8 @@ struct Posting {
     product: String,
     issuer: Issuer,
     lasts: Duration,
+    /// How long the link to a first password is good that somebody else asked for.
+    lasts_for_new: Duration,
     limits: Limits,
     scribe: Scribe,
 }
@@ -245,7 +248,11 @@ impl Posting {
     }
 
     fn send_link(&self, db: &mut Conn, owner: &User, to: &EmailAddress) -> Result<(), store::Error> {
-        let (now, expires_at) = (self.scribe.now, self.scribe.now.plus(self.lasts));
+        // Whoever did not ask for it is told so, and may read it the next day where there is no password to take over.
+        let is_own_wish = self.scribe.origin.by == By::default();
+        let is_first = users::password(db, owner.id)?.is_none();
+        let lasts = if is_first && !is_own_wish { self.lasts_for_new } else { self.lasts };
+        let (now, expires_at) = (self.scribe.now, self.scribe.now.plus(lasts));
         let detail = Detail { request: self.asked.request, return_to: self.asked.return_to.clone() };
         let link = Link {
             digest: self.secret.digest(),
@@ -258,13 +265,13 @@ impl Posting {
             consumed_at: None,
         };
         links::insert(db, &link)?;
-        let mail = message::ResetPassword {
-            language: owner.locale.as_deref().and_then(Language::of_tag).unwrap_or(self.asked.language),
-            product: &self.product,
-            name: &owner.name,
-            link: &self.issuer.at(&format!("/recover/{}", self.secret.expose())),
-            lasts: self.lasts,
+        let language = owner.locale.as_deref().and_then(Language::of_tag).unwrap_or(self.asked.language);
+        let (product, name) = (self.product.as_str(), owner.name.as_str());
+        let link = &self.issuer.at(&format!("/recover/{}", self.secret.expose()));
+        let message = match is_own_wish {
+            true => message::ResetPassword { language, product, name, link, lasts }.message(),
+            false => message::ChoosePassword { language, product, name, link, lasts }.message(),
         };
-        mail::enqueue(db, &self.scribe, to, &mail.message(), Some(expires_at))
+        mail::enqueue(db, &self.scribe, to, &message, Some(expires_at))
     }
 }

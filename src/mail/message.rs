@@ -86,6 +86,18 @@ pub struct ResetPassword<'a> {
     pub lasts: Duration,
 }
 
+/// Lets somebody choose a password because whoever looks after the instance wants it: maybe the first, of a new account.
+#[derive(Clone, Copy, Debug)]
+pub struct ChoosePassword<'a> {
+    pub language: Language,
+    pub product: &'a str,
+    /// May be empty.
+    pub name: &'a str,
+    /// The page behind the link asks before it acts (PW-7).
+    pub link: &'a str,
+    pub lasts: Duration,
+}
+
 /// Asks somebody with an account to confirm a new address, or one that is not verified.
 #[derive(Clone, Copy, Debug)]
 pub struct VerifyEmail<'a> {
@@ -175,6 +187,10 @@ templates! {
     "mail/reset_password/subject.txt" "mail/reset_password/body.txt" "mail/reset_password/body.html"
 }
 templates! {
+    ChoosePassword { language: Language, product: &'a str, name: &'a str, link: &'a str, lasts: Duration }
+    "mail/choose_password/subject.txt" "mail/choose_password/body.txt" "mail/choose_password/body.html"
+}
+templates! {
     VerifyEmail { language: Language, product: &'a str, link: &'a str, lasts: Duration; name = "" }
     "mail/verify_email/subject.txt" "mail/verify_email/body.txt" "mail/verify_email/body.html"
 }
@@ -215,6 +231,7 @@ mod tests {
             NoAccount { language, product, link: LINK }.message(),
             Test { language, product, link: LINK }.message(),
             ResetPassword { language, product, name, link: LINK, lasts }.message(),
+            ChoosePassword { language, product, name, link: LINK, lasts }.message(),
             VerifyEmail { language, product, link: LINK, lasts }.message(),
             notice(language, product, name, Happened::NewDevice),
             notice(language, product, name, Happened::PasswordChanged),

@@ -121,6 +121,7 @@ rules! {
     // Signing in.
     AccountUnknown: SignIn, "account_unknown", "explain.rule.account_unknown", "explain.rule.account_unknown.do";
     PasswordWrong: SignIn, "password_wrong", "explain.rule.password_wrong", "explain.rule.password_wrong.do";
+    CredentialsMissing: SignIn, "credentials_missing", "explain.rule.credentials_missing", "explain.rule.credentials_missing.do";
     PasswordUnset: SignIn, "password_unset", "explain.rule.password_unset", "explain.rule.password_unset.do";
     WayClosed: SignIn, "way_closed", "explain.rule.way_closed", "explain.rule.way_closed.do";
     Link: SignIn, "link", "explain.rule.link", "explain.rule.link.do";
@@ -133,6 +134,7 @@ rules! {
     ProviderDenied: SignIn, "provider_denied", "explain.rule.provider_denied", "explain.rule.provider_denied.do";
     ProviderAway: SignIn, "provider_away", "explain.rule.provider_away", "explain.rule.provider_away.do";
     ProviderToken: SignIn, "provider_token", "explain.rule.provider_token", "explain.rule.provider_token.do";
+    ProviderClient: SignIn, "provider_client", "explain.rule.provider_client", "explain.rule.provider_client.do";
     ProviderAccount: SignIn, "provider_account", "explain.rule.provider_account", "explain.rule.provider_account.do";
     // Whatever it is.
     Throttled: Any, "throttled", "explain.rule.throttled", "explain.rule.throttled.do";

@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::factor::Enrolled;
-use crate::model::{AuditAction, Client, ClientKey, UserId};
+use crate::model::{AuditAction, Client, ClientKey, Outcome, UserId};
 use crate::store::audit::Sought;
 use crate::store::organisations::Organisation;
 use crate::store::outbox::Message;
@@ -13,7 +13,9 @@ use crate::store::{self, Conn, audit, organisations, outbox, personal};
 use crate::tenancy::clients;
 
 /// Sign-ins that are shown.
-const EVENTS: i64 = 5;
+const SHOWN: usize = 5;
+/// Events among which they are looked for: services get tokens as well.
+const LOOKED_AT: i64 = 200;
 
 /// What there is.
 #[derive(Clone)]
@@ -26,7 +28,7 @@ pub struct Beginning {
     pub mail: Option<Message>,
     /// The first application that is not part of this program.
     pub client: Option<Client>,
-    /// Codes that applications were given, the newest first: each is a person who came in.
+    /// Tokens that applications were given for a person, the newest first.
     pub sign_ins: Vec<SignIn>,
 }
 
@@ -56,8 +58,15 @@ pub async fn look(app: &App, administrator: UserId) -> Result<Beginning, store::
 }
 
 fn sign_ins(db: &mut Conn) -> Result<Vec<SignIn>, store::Error> {
-    let sought = Sought { action: Some(AuditAction::CodeIssued.as_str().to_owned()), ..Sought::default() };
-    let events = audit::search(db, &sought, EVENTS)?;
+    // A code says that somebody was sent back to the application, tokens that the application took it from there.
+    let sought = Sought {
+        action: Some(AuditAction::TokenIssued.as_str().to_owned()),
+        outcome: Some(Outcome::Success),
+        ..Sought::default()
+    };
+    let mut events = audit::search(db, &sought, LOOKED_AT)?;
+    events.retain(|event| event.user_id.is_some());
+    events.truncate(SHOWN);
     let ids: Vec<UserId> = events.iter().filter_map(|event| event.user_id).collect();
     let keys: Vec<ClientKey> = events.iter().filter_map(|event| event.client_id).collect();
     let (people, clients) = (users::named(db, &ids)?, personal::clients(db, &keys)?);

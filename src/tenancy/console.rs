@@ -153,10 +153,11 @@ pub async fn enter(
         }
     };
     let two_are_needed = !app.config.issuer.is_loopback() || entered.demands_mfa;
-    if two_are_needed && acr_for(&account.methods) < Acr::TwoFactors {
-        return Ok(Err(Refusal::Due(Due::Factor)));
-    }
     let due = reauthentication::due(app, &account).await?;
+    if two_are_needed && acr_for(&account.methods) < Acr::TwoFactors {
+        // Whoever has no factor yet gets one after a sign-in of just now, and not before (SE-7).
+        return Ok(Err(Refusal::Due(due.unwrap_or(Due::Factor))));
+    }
     let now = app.clock.now();
     match visit.filter(|visit| now < visit.seen_at.plus(IDLE)) {
         Some(visit) => {

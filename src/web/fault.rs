@@ -102,7 +102,9 @@ impl Fault {
     /// Which rule it is, where nobody has said more.
     pub const fn rule(self) -> Rule {
         match self {
-            Self::InvalidCredentials | Self::WrongPassword => Rule::PasswordWrong,
+            // Who judged a password has said so.
+            Self::InvalidCredentials => Rule::CredentialsMissing,
+            Self::WrongPassword => Rule::PasswordWrong,
             Self::FactorRequired => Rule::FactorMissing,
             Self::TokenMissing => Rule::TokenMissing,
             Self::TokenInvalid => Rule::TokenRevoked,
@@ -278,6 +280,7 @@ impl From<FederationError> for Refused {
             | FederationError::Stale
             | FederationError::Denied(_)
             | FederationError::Refused(_)
+            | FederationError::ClientRefused(_)
             | FederationError::NoAccount
             | FederationError::NotInvited => Fault::ProviderRefused.into(),
         }

@@ -213,6 +213,26 @@ on_both_databases! {
         browser.sign_in("ada").await;
         let page = browser.get("/admin").await;
         assert!(page.url.contains("/login/enrol"), "{}", page.url);
+        // An old sign-in gets no factor (SE-7): first who it is, then the factor.
+        app.advance(Duration::from_secs(16 * 60));
+        let page = proving(&mut browser, "/admin", "ada").await;
+        assert!(page.url.contains("/login/enrol") && page.has_id("totp-start-form"), "{}", page.url);
+    }
+
+    async fn se_7_the_first_steps_lead_to_a_factor_after_an_old_sign_in_too(database) {
+        let (app, mut browser) = console(database).await;
+        browser.get("/admin/setup").await;
+        app.advance(Duration::from_secs(6 * 60));
+        for _ in 0..2 {
+            let page = browser.get("/admin/setup").await;
+            let enrol = page.links().into_iter().find(|link| link.contains("/login/enrol?")).expect("a way to a factor");
+            let page = browser.get(&enrol).await;
+            if page.has_id("totp-start-form") { return; }
+            assert!(page.has_id("login-form"), "who it is first: {}", page.url);
+            let page = browser.answer_login(&page, "root", crate::support::PASSWORD).await;
+            assert!(page.url.ends_with("/admin/setup"), "{}", page.url);
+        }
+        panic!("no factor can be added");
     }
 
     async fn ad_3_whoever_loses_the_role_is_out_at_once(database) {

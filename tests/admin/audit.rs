@@ -129,7 +129,7 @@ on_both_databases! {
         let one = world.browser.get(&format!("{at}/{}", removed.id)).await;
         assert!(one.has_id("event") && one.text().contains("member.removed"), "{}", one.text());
         let nobody = world.browser.get(&format!("{at}?user=somebody")).await;
-        assert!(nobody.text().contains("That is no id"), "{}", nobody.text());
+        assert!(nobody.text().contains("Nobody here has this id"), "{}", nobody.text());
 
         let member = world.app.user("often").await;
         for _ in 0..30 {

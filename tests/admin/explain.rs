@@ -59,6 +59,32 @@ on_both_databases! {
         assert_eq!(fact.value, english[1]);
     }
 
+    async fn refusals_are_found_by_what_people_and_applications_are_called(database) {
+        let (app, mut browser) = console(database).await;
+        app.user("ada").await;
+        let client = app.client("calendar").await;
+        app.client("diary").await;
+        let wrong = client.flow("openid").with("redirect_uri", "https://calendar.example.org/elsewhere");
+        app.browser().get(&wrong.path()).await;
+        let mut theirs = app.browser();
+        let page = theirs.get("/login").await;
+        theirs.answer_login(&page, "ada", "wrong").await;
+        for (asked, count) in [
+            ("client=calendar", 1),
+            ("client=Diary", 0),
+            ("user=ada@example.com", 1),
+            ("user=root@example.com", 0),
+        ] {
+            let page = browser.get(&format!("/admin/explain?{asked}")).await;
+            assert_eq!(page.html.matches("<th scope=\"row\"").count(), count, "{asked}: {}", page.text());
+            assert!(!page.text().contains("Nobody, or nothing"), "{asked}");
+        }
+        for asked in ["client=nonsense", "user=nobody", "organization=nowhere"] {
+            let page = browser.get(&format!("/admin/explain?{asked}")).await.text();
+            assert!(page.contains("Nobody, or nothing"), "{asked}: {page}");
+        }
+    }
+
     async fn ad_3_support_may_look_and_nobody_else(database) {
         let app = TestApp::start(database).await;
         user_with_role(&app, "support", InstanceRole::Support).await;

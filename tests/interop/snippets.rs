@@ -55,6 +55,7 @@ on_both_databases! {
                 });
                 let report = ecosystem.expect("snippet", &job).await;
                 assert_eq!(report["claims"]["sub"], ada.as_str(), "{title}: {report:#}");
+                assert_eq!(report["claims"]["email"], "ada@example.com", "{title}: {report:#}");
             }
         }
     }

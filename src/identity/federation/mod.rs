@@ -66,6 +66,9 @@ pub enum FederationError {
     /// It answered, but what it said does not prove who somebody is (FE-4).
     #[error("the provider's answer was refused: {0}")]
     Refused(String),
+    /// It does not take us for who we say we are: the client id or the secret is not the one that it knows.
+    #[error("the provider does not know us: {0}")]
+    ClientRefused(String),
     /// The provider's people do not become users by signing in.
     #[error("there is no account for this identity")]
     NoAccount,
@@ -94,6 +97,7 @@ impl FederationError {
             Self::Denied(error) => (Rule::ProviderDenied, Some(error.clone())),
             Self::Unavailable(why) => (Rule::ProviderAway, Some(why.clone())),
             Self::Refused(why) => (Rule::ProviderToken, Some(why.clone())),
+            Self::ClientRefused(why) => (Rule::ProviderClient, Some(why.clone())),
             Self::NoAccount | Self::NotInvited | Self::LinkedElsewhere | Self::AccountExists => {
                 (Rule::ProviderAccount, Some(self.to_string()))
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
-use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreErrorResponseType};
 use openidconnect::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, IssuerUrl,
     JsonWebKeySet, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
@@ -170,7 +170,13 @@ pub(super) async fn exchange(
         .map_err(|error| match error {
             RequestTokenError::Request(error) => error.into(),
             RequestTokenError::ServerResponse(answer) => {
-                FederationError::Refused(format!("the token endpoint said {}", answer.error()))
+                let said = format!("the token endpoint said {}", answer.error());
+                match answer.error() {
+                    CoreErrorResponseType::InvalidClient | CoreErrorResponseType::UnauthorizedClient => {
+                        FederationError::ClientRefused(said)
+                    }
+                    _ => FederationError::Refused(said),
+                }
             }
             RequestTokenError::Parse(error, _) => {
                 FederationError::Unavailable(format!("the token endpoint's answer: {error}"))

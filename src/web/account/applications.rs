@@ -44,10 +44,11 @@ pub async fn remove(visitor: Visitor, PageForm(params): PageForm) -> Result<Http
 fn row<'a>(given: &'a Given, resources: &'a [Resource]) -> AccountApplication<'a> {
     let scopes = given.scopes.iter().map(|scope| Permission::of_scope(scope, &[], resources));
     let claims = given.claims.iter().map(|claim| Permission::Claim(claim));
+    let organisations = given.organisations.iter().map(|name| Permission::Organisation(name));
     AccountApplication {
         client_id: &given.client_id,
         name: &given.name,
-        permissions: scopes.chain(claims).collect(),
+        permissions: scopes.chain(claims).chain(organisations).collect(),
         since: given.since,
         used_at: given.last_used,
         offline: given.offline,

@@ -5,6 +5,7 @@ use actix_web::HttpResponse;
 
 use super::access::Console;
 use super::list::{LIMIT, List};
+use super::named;
 use super::organisations::Tab;
 use super::within::Within;
 use super::{Route, table, words};
@@ -37,7 +38,9 @@ async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
     let path = within.path();
     let list = List::new(&path, &query, SOUGHT);
     let after = list.after::<After>()?;
-    let mut found = match sought(&console, &within, &query).await? {
+    let sought = sought(&console, &within, &query).await?;
+    let is_known = sought.is_some();
+    let mut found = match sought {
         Some(sought) => explain::recent(console.app(), sought, after, LIMIT).await?,
         None => Vec::new(),
     };
@@ -46,6 +49,7 @@ async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
         let card =
             Card::new("latest", ui.t("explain.latest")).form(seek(ui, &within).typed(Some(&query), &[]));
         let card = match found.is_empty() {
+            true if !is_known => card.empty(ui.t("explain.nobody"), None),
             true => card.empty(ui.t("explain.none"), None),
             false => card.table(latest(ui, &within, &found).pages(next, first)),
         };
@@ -78,15 +82,22 @@ fn by_reference(ui: &Ui<'_>, within: &Within, unknown: Option<&str>) -> Card {
 /// What is looked for; `None` for what nobody can have.
 async fn sought(console: &Console, within: &Within, query: &Params) -> Result<Option<Sought>, PageFailure> {
     let text = |name: &str| query.get(name).map(str::trim).filter(|text| !text.is_empty());
+    let app = console.app();
     let client = match text("client") {
-        Some(client_id) => match console.app().client(client_id).await? {
-            Some(client) => Some(client.key),
-            None => return Ok(None),
-        },
-        None => None,
+        Some(typed) => named::client(app, typed).await?.map(Some),
+        None => Some(None),
     };
-    let (user, organisation) = (text("user").map(str::parse::<UserId>), text("organization").map(str::parse));
-    let (Ok(user), Ok(organisation)) = (user.transpose(), organisation.transpose()) else { return Ok(None) };
+    let user = match text("user") {
+        Some(typed) => named::user(app, typed).await?.map(Some),
+        None => Some(None),
+    };
+    let organisation = match text("organization") {
+        Some(typed) => named::organisation(app, typed).await?.map(Some),
+        None => Some(None),
+    };
+    let (Some(client), Some(user), Some(organisation)) = (client, user, organisation) else {
+        return Ok(None);
+    };
     Ok(Some(Sought {
         kind: text("kind").and_then(RefusalKind::parse),
         rule: text("rule").map(str::to_owned),
@@ -107,11 +118,14 @@ fn seek(ui: &Ui<'_>, within: &Within) -> Form {
     let form = Form::search("seek", within.path(), ui.t("console.search"))
         .field(Field::new(Kind::Select(kinds), "kind", ui.t("explain.wanted")))
         .field(Field::new(Kind::Select(rules), "rule", ui.t("explain.rule_word")))
-        .field(Field::new(Kind::Search, "client", ui.t("explain.client")))
-        .field(Field::new(Kind::Search, "user", ui.t("explain.user")));
+        .field(Field::new(Kind::Search, "client", ui.t("explain.client")).hint(ui.t("explain.client_hint")))
+        .field(Field::new(Kind::Search, "user", ui.t("explain.user")).hint(ui.t("explain.user_hint")));
     match within.only() {
         Some(_) => form,
-        None => form.field(Field::new(Kind::Search, "organization", ui.t("explain.organisation"))),
+        None => form.field(
+            Field::new(Kind::Search, "organization", ui.t("explain.organisation"))
+                .hint(ui.t("explain.organisation_hint")),
+        ),
     }
 }
 

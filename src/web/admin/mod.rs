@@ -13,6 +13,7 @@ mod front;
 mod keys;
 mod list;
 mod mail;
+mod named;
 mod organisations;
 mod providers;
 mod resources;

@@ -127,7 +127,8 @@ fn watch(ui: &Ui<'_>, begun: &Beginning) -> Card {
             card.table(Table::new(ui.t("setup_guide.watch"), head).rows(begun.sign_ins.iter().map(came_in)))
         }
     };
-    card.text(ui.t("setup_guide.watch_text")).links(vec![
+    let card = if begun.sign_ins.is_empty() { card.text(ui.t("setup_guide.watch_text")) } else { card };
+    card.links(vec![
         Link::new(ui.t("mail_console.look_again"), format!("{PATH}#step-watch")),
         Link::new(ui.t("console.place.explain"), Place::Explain.path()),
     ])

@@ -11,6 +11,7 @@ use crate::identity::factor::enrol::{self, Secured};
 use crate::identity::factor::passkey::{self, PasskeyError};
 use crate::identity::factor::second::{Asked, Claimant, FactorError};
 use crate::identity::factor::totp;
+use crate::identity::reauthentication;
 use crate::web::extract::PageForm;
 use crate::web::failure::PageFailure;
 use crate::web::page::{EnrolPage, FactorProblem, QrPicture, TotpPage};
@@ -18,7 +19,7 @@ use crate::web::page::{EnrolPage, FactorProblem, QrPicture, TotpPage};
 use super::Visitor;
 use super::ceremony::{answer_of, challenge};
 use super::claim::Claim;
-use super::visitor::{Welcome, person_of, retry_after};
+use super::visitor::{Welcome, person_of, proof_page, retry_after};
 
 /// `GET /login/enrol`.
 pub async fn show(visitor: Visitor) -> Result<HttpResponse, PageFailure> {
@@ -32,7 +33,7 @@ async fn choice(
     status: StatusCode,
     passkey_refused: bool,
 ) -> Result<HttpResponse, PageFailure> {
-    let Some(asked) = may_enrol(visitor, claim).await? else { return Ok(back(visitor, claim)) };
+    let Some(asked) = may_enrol(visitor, claim).await? else { return back(visitor, claim).await };
     let frame = visitor.frame(claim.underway.as_ref());
     let ui = frame.ui(None);
     let page = EnrolPage {
@@ -47,12 +48,19 @@ async fn choice(
     Ok(visitor.show(&ui, status, &page, claim.csp()))
 }
 
-/// No factor is to be added from here. A sign-in that waits shows the one that its account has.
-fn back(visitor: &Visitor, claim: &Claim) -> HttpResponse {
-    match claim.claimant {
+/// No factor is to be added from here. A sign-in that waits shows the one that its account has; who is signed in, and was
+/// not asked for long, proves first who they are (SE-7).
+async fn back(visitor: &Visitor, claim: &Claim) -> Result<HttpResponse, PageFailure> {
+    Ok(match &claim.claimant {
         Some(Claimant::Pending(_)) => visitor.go(&claim.at("/login/factor")),
+        Some(Claimant::SignedIn(account)) if claim.underway.is_none() => {
+            match reauthentication::due(&visitor.app, account).await? {
+                Some(due) => visitor.go(&proof_page(due, account, claim.next())),
+                None => claim.start_over(visitor),
+            }
+        }
         _ => claim.start_over(visitor),
-    }
+    })
 }
 
 /// Who may add a factor here now.
@@ -66,9 +74,9 @@ async fn may_enrol(visitor: &Visitor, claim: &Claim) -> Result<Option<Asked>, Pa
 /// `POST /login/enrol/totp/start`: a secret is made.
 pub async fn start_totp(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
     let claim = Claim::of(&visitor, &params).await?;
-    let Some(claimant) = &claim.claimant else { return Ok(back(&visitor, &claim)) };
+    let Some(claimant) = &claim.claimant else { return back(&visitor, &claim).await };
     if !totp::propose(&visitor.app, claimant).await? {
-        return Ok(back(&visitor, &claim));
+        return back(&visitor, &claim).await;
     }
     Ok(visitor.go(&claim.at("/login/enrol/totp")))
 }
@@ -89,7 +97,7 @@ async fn proposed(
         Some(claimant) => totp::proposed(&visitor.app, claimant).await?,
         None => None,
     };
-    let Some(enrolment) = proposed else { return Ok(back(visitor, claim)) };
+    let Some(enrolment) = proposed else { return back(visitor, claim).await };
     let qr = QrPicture::of(enrolment.uri.expose()).ok_or_else(|| {
         PageFailure::Internal("an authenticator's address is too long for a QR code".into())
     })?;
@@ -109,12 +117,12 @@ fn grouped(key: &str) -> String {
 /// `POST /login/enrol/totp`: the first code.
 pub async fn confirm_totp(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
     let claim = Claim::of(&visitor, &params).await?;
-    let Some(claimant) = &claim.claimant else { return Ok(back(&visitor, &claim)) };
+    let Some(claimant) = &claim.claimant else { return back(&visitor, &claim).await };
     let code = Secret::from_text(params.get("code").unwrap_or_default());
     match enrol::confirm_totp(&visitor.app, claimant, code, visitor.arrival(), &visitor.origin).await {
         Ok(secured) => Ok(added(&visitor, &claim, &secured).await),
         Err(FactorError::Store(error)) => Err(error.into()),
-        Err(FactorError::Gone) => Ok(back(&visitor, &claim)),
+        Err(FactorError::Gone) => back(&visitor, &claim).await,
         Err(FactorError::Wrong) => {
             proposed(&visitor, &claim, StatusCode::UNAUTHORIZED, Some(FactorProblem::Wrong)).await
         }
@@ -139,14 +147,14 @@ pub async fn passkey_options(
 /// `POST /login/enrol/passkey`: the new passkey.
 pub async fn add_passkey(visitor: Visitor, PageForm(params): PageForm) -> Result<HttpResponse, PageFailure> {
     let claim = Claim::of(&visitor, &params).await?;
-    let Some(claimant) = &claim.claimant else { return Ok(back(&visitor, &claim)) };
+    let Some(claimant) = &claim.claimant else { return back(&visitor, &claim).await };
     let (answer, name) = (answer_of(&visitor, &params), params.get("name").unwrap_or_default());
     match passkey::register(&visitor.app, claimant, &answer, name, &visitor.arrival(), &visitor.origin).await
     {
         Ok(secured) => Ok(added(&visitor, &claim, &secured).await),
         Err(PasskeyError::Store(error)) => Err(error.into()),
         Err(PasskeyError::Throttled(throttled)) => Err(throttled.into()),
-        Err(PasskeyError::Gone) => Ok(back(&visitor, &claim)),
+        Err(PasskeyError::Gone) => back(&visitor, &claim).await,
         Err(PasskeyError::Refused | PasskeyError::Unavailable) => {
             choice(&visitor, &claim, StatusCode::UNAUTHORIZED, true).await
         }

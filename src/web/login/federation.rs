@@ -160,7 +160,9 @@ pub fn trouble(failed: Failed) -> Result<Trouble, PageFailure> {
         FederationError::Stale => (StatusCode::BAD_REQUEST, ProviderProblem::Stale, None),
         FederationError::Denied(_) => (StatusCode::FORBIDDEN, ProviderProblem::Denied, None),
         FederationError::Unavailable(_) => (StatusCode::BAD_GATEWAY, ProviderProblem::Unavailable, None),
-        FederationError::Refused(_) => (StatusCode::FORBIDDEN, ProviderProblem::Refused, None),
+        FederationError::Refused(_) | FederationError::ClientRefused(_) => {
+            (StatusCode::FORBIDDEN, ProviderProblem::Refused, None)
+        }
         FederationError::NoAccount => (StatusCode::FORBIDDEN, ProviderProblem::NoAccount, None),
         FederationError::NotInvited => (StatusCode::FORBIDDEN, ProviderProblem::NotInvited, None),
         FederationError::LinkedElsewhere | FederationError::AccountExists => {

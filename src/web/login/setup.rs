@@ -21,7 +21,13 @@ use super::ceremony::{answer_of, challenge};
 use super::joining::{Complaint, Setback, link_expired};
 use super::visitor::{Welcome, no_referrer, retry_after};
 
-const NEXT: &str = "/admin/setup";
+/// The first steps; where the console has a listener of its own, the one step that is not in it.
+fn next(visitor: &Visitor) -> &'static str {
+    match visitor.app.config.server.console_listen {
+        None => "/admin/setup",
+        Some(_) => "/account/security",
+    }
+}
 
 /// `GET /setup/{token}`.
 pub async fn show(visitor: Visitor, token: Path<String>) -> Result<HttpResponse, PageFailure> {
@@ -104,7 +110,7 @@ fn person(params: &Params) -> Person<'_> {
 async fn welcome(visitor: &Visitor, installed: &Installed) -> Result<HttpResponse, PageFailure> {
     let others = visitor.accounts().await?;
     let welcome = Welcome { begun: &installed.begun, others: &others, remember: false, underway: None };
-    Ok(visitor.welcome_with_codes(welcome, &installed.recovery_codes, NEXT).await)
+    Ok(visitor.welcome_with_codes(welcome, &installed.recovery_codes, next(visitor)).await)
 }
 
 fn come_back(

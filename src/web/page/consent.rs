@@ -37,6 +37,8 @@ pub enum Permission<'a> {
     Resource { scope: &'a str, description: &'a str, api: &'a str },
     /// A single claim beyond the scopes (Core §5.5).
     Claim(&'a str),
+    /// To know of this organisation of the person's.
+    Organisation(&'a str),
 }
 
 /// How long the application keeps what it gets.
@@ -91,6 +93,7 @@ impl Permission<'_> {
             Self::Resource { description, .. } if !description.trim().is_empty() => {
                 return description.to_owned();
             }
+            Self::Organisation(name) => return ui.with("consent.organisation", &[("organisation", name)]),
             Self::Standard(name) | Self::Claim(name) | Self::Resource { scope: name, .. } => {
                 return ui.with("consent.other", &[("name", name)]);
             }

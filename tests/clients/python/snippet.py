@@ -24,7 +24,8 @@ def act(job, report):
     django.setup()
     views = {}
     # What the snippet returns to the application is the page; whom it found is read from its callback.
-    text = job["snippet"].replace('    user = token["userinfo"]\n', '    return token["userinfo"]\n')
+    found = "    user = oauth.countersign.userinfo(token=token)\n"
+    text = job["snippet"].replace(found, found + "    return user\n")
     if text == job["snippet"]:
         raise ValueError("another text than expected")
     exec(compile(text, "the snippet", "exec"), views)

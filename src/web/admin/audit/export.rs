@@ -37,7 +37,7 @@ const COLUMNS: [&str; 12] = [
 /// `GET …/export`: everything that the filter lets through, the newest first, as it is read.
 pub(super) async fn send(console: Console) -> Result<HttpResponse, PageFailure> {
     let query = console.query()?;
-    let sought = sought(&within(&console), &query)?;
+    let sought = sought(&console, &within(&console), &query).await?;
     let is_csv = match query.get("format") {
         Some("csv") => true,
         Some("jsonl") => false,

@@ -11,9 +11,9 @@ use super::access::Console;
 use super::list::{LIMIT, List};
 use super::organisations::Tab;
 use super::within::Within;
-use super::{Route, table, words};
+use super::{Route, named, table, words};
 use crate::audit::told;
-use crate::model::{AuditEventId, OrganisationId, Outcome, UserId};
+use crate::model::{AuditEventId, Outcome, UserId};
 use crate::protocol::Params;
 use crate::store::audit::{self, Event, Sought};
 use crate::web::failure::PageFailure;
@@ -35,16 +35,18 @@ fn within(console: &Console) -> Within {
     Within::of(console, Place::Audit, Tab::Audit)
 }
 
-/// What the address asks for, of what may be seen here.
-fn sought(within: &Within, query: &Params) -> Result<Sought, PageFailure> {
+/// What the address asks for, of what may be seen here. Whom nobody knows did nothing: the list is empty, and says so.
+async fn sought(console: &Console, within: &Within, query: &Params) -> Result<Sought, PageFailure> {
     let text = |name: &str| query.get(name).map(str::trim).filter(|text| !text.is_empty());
-    // What is no id is nobody's: the list is empty, and says so.
-    let user = text("user").map(|id| id.parse::<UserId>().map_err(|_| PageFailure::NotFound)).transpose()?;
-    let organisation = match within.only() {
-        Some(only) => Some(only),
-        None => text("organization")
-            .map(|id| id.parse::<OrganisationId>().map_err(|_| PageFailure::NotFound))
-            .transpose()?,
+    let app = console.app();
+    let user = match text("user") {
+        Some(typed) => Some(named::user(app, typed).await?.ok_or(PageFailure::NotFound)?),
+        None => None,
+    };
+    let organisation = match (within.only(), text("organization")) {
+        (Some(only), _) => Some(only),
+        (None, Some(typed)) => Some(named::organisation(app, typed).await?.ok_or(PageFailure::NotFound)?),
+        (None, None) => None,
     };
     Ok(Sought {
         user,
@@ -60,14 +62,16 @@ async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
     let (within, query) = (within(&console), console.query()?);
     let path = within.path();
     let list = List::new(&path, &query, SOUGHT);
-    let found = match (sought(&within, &query), list.after::<AuditEventId>()?) {
-        (Ok(sought), before) => {
+    let before = list.after::<AuditEventId>()?;
+    let found = match sought(&console, &within, &query).await {
+        Ok(sought) => {
             let sought = Sought { before, ..sought };
-            Ok(console.app().db.read(move |db| audit::search(db, &sought, LIMIT)).await?)
+            Some(console.app().db.read(move |db| audit::search(db, &sought, LIMIT)).await?)
         }
-        (Err(error), _) => Err(error),
+        Err(PageFailure::NotFound) => None,
+        Err(other) => return Err(other),
     };
-    let wrong = found.is_err();
+    let wrong = found.is_none();
     let mut found = found.unwrap_or_default();
     let (next, first) = list.cut(&mut found, |event| event.id);
     let kept = SOUGHT.iter().filter_map(|name| Some((name, query.get(name)?)));
@@ -112,10 +116,13 @@ fn seek(ui: &Ui<'_>, within: &Within) -> Form {
         .field(Field::new(Kind::Search, "request", ui.t("events.request")).hint(ui.t("audit.request_hint")))
         .field(Field::new(Kind::Search, "action", ui.t("events.action")).hint(ui.t("audit.action_hint")))
         .field(Field::new(Kind::Select(outcomes), "outcome", ui.t("events.outcome")))
-        .field(Field::new(Kind::Search, "user", ui.t("audit.user")));
+        .field(Field::new(Kind::Search, "user", ui.t("audit.user")).hint(ui.t("explain.user_hint")));
     match within.one() {
         Some(_) => form,
-        None => form.field(Field::new(Kind::Search, "organization", ui.t("audit.organisation"))),
+        None => form.field(
+            Field::new(Kind::Search, "organization", ui.t("audit.organisation"))
+                .hint(ui.t("explain.organisation_hint")),
+        ),
     }
 }
 

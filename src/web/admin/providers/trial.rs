@@ -164,6 +164,7 @@ fn said(ui: &Ui<'_>, error: &FederationError) -> Option<String> {
         FederationError::Denied(why) => ui.with("upstream_console.failed.denied", &[("why", why)]),
         FederationError::Unavailable(why) => ui.with("upstream_console.no_answer", &[("why", why)]),
         FederationError::Refused(why) => ui.with("upstream_console.failed.refused", &[("why", why)]),
+        FederationError::ClientRefused(why) => ui.with("upstream_console.failed.client", &[("why", why)]),
         FederationError::Throttled(throttled) => {
             ui.with("upstream_console.failed.throttled", &[("span", ui.span(throttled.retry_after))])
         }

@@ -57,6 +57,7 @@ mod tests {
                     permissions: vec![
                         Permission::Standard("profile"),
                         Permission::Claim(text),
+                        Permission::Organisation(text),
                         Permission::Resource { scope: text, description: text, api: text },
                     ],
                     since: Timestamp(0),
