@@ -101,11 +101,9 @@ impl Seen {
         let of_api = api::refuse(request, &app.config.issuer, status)
             .or_else(|| app.dialects.refuse(request, &app.config.issuer, status));
         let is_for_people = self.wants_html && refusal == Refusal::LargeBody;
-        match of_api.or_else(|| is_for_people.then(|| self.page(&PageFailure::TooLarge))) {
-            Some(mut answer) => {
-                answer.head_mut().set_connection_type(ConnectionType::Close);
-                with_headers_of(&usual, answer)
-            }
+        let of_page = || is_for_people.then(|| HttpResponse::from_error(PageFailure::TooLarge));
+        match of_api.or_else(of_page) {
+            Some(answer) => with_headers_of(&usual, answer),
             None => usual,
         }
     }
@@ -250,8 +248,11 @@ impl Seen {
     }
 }
 
-/// `answer`, with what an earlier form of it said in headers: `Allow`, cookies, CORS.
+/// `answer`, with what an earlier form of it said in headers: `Allow`, cookies, CORS, the end of the connection.
 fn with_headers_of(earlier: &HttpResponse, mut answer: HttpResponse) -> HttpResponse {
+    if earlier.head().connection_type() == ConnectionType::Close {
+        answer.head_mut().set_connection_type(ConnectionType::Close);
+    }
     let missing: Vec<_> =
         earlier.headers().iter().filter(|(name, _)| !answer.headers().contains_key(*name)).collect();
     for (name, value) in missing {
