@@ -12,6 +12,9 @@ use crate::model::{FirstSignIn, ProviderKind};
 /// The word in `tenants` that admits every tenant.
 pub const ANY: &str = "any";
 
+/// No provider's id: the console sets a provider up where the page of this one would be.
+const RESERVED: &str = "new";
+
 /// One of `[[providers]]`, or one that the command line stored: the same settings.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +82,11 @@ impl Provider {
             !is_id(&self.id),
             "id",
             "must have 1 to 32 small letters, digits or `-`, and begin with a letter or digit",
+        );
+        refuse_if(
+            self.id == RESERVED,
+            "id",
+            "is reserved: at this address the console sets a provider up; choose another, such as `corp`",
         );
         let is_label =
             |name: &String| !name.trim().is_empty() && name.chars().count() <= 60 && !has_control(name);
@@ -223,11 +231,13 @@ mod tests {
         use ProviderKind::{Google, Microsoft, Oidc};
         type Change = fn(&mut Provider);
         let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
-        let cases: [(ProviderKind, Change, &[&str]); 22] = [
+        let cases: [(ProviderKind, Change, &[&str]); 24] = [
             (Google, |_| {}, &[]),
             (Microsoft, |_| {}, &[]),
             (Oidc, |_| {}, &[]),
             (Google, |p| p.issuer = None, &[]),
+            (Google, |p| p.id = "new".to_owned(), &["id"]),
+            (Google, |p| p.id = "new-corp".to_owned(), &[]),
             (Oidc, |p| p.issuer = None, &["issuer"]),
             (Oidc, |p| p.client_secret = None, &[]),
             (Google, |p| p.client_secret = None, &["client_secret"]),

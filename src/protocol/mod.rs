@@ -36,5 +36,5 @@ pub mod token;
 pub mod tokens;
 
 pub use error::{ErrorCode, OAuthError};
-pub use params::Params;
+pub use params::{Bounds, ParamError, Params};
 pub use scope::ScopeSet;

@@ -16,7 +16,7 @@ pub struct Params(Vec<(String, String)>);
 /// Why a query or body is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamError {
-    #[error("the parameters are longer than 64 KiB together, or too many")]
+    #[error("the parameters are too long together, or too many")]
     TooMuch,
     #[error("the parameters are not valid application/x-www-form-urlencoded UTF-8")]
     Malformed,
@@ -34,18 +34,40 @@ impl From<ParamError> for OAuthError {
     }
 }
 
+/// How much of a query or body is taken, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The whole of it.
+    pub total: usize,
+    /// Parameters, with those that have no value.
+    count: usize,
+    name: usize,
+    value: fn(&str) -> usize,
+}
+
+impl Bounds {
+    /// What strangers may send: as long as each parameter can be of use (HL-1, AZ-13).
+    pub const STRICT: Self = Self { total: Params::MAX_TOTAL, count: 100, name: 128, value: max_len };
+    /// Forms of the console, from somebody who was let in: so long that each field's own check answers, beside what was
+    /// typed. A box to tick may have an identifier of up to 2 KiB in its name.
+    pub const GENEROUS: Self = Self { total: 256 * 1024, count: 1_000, name: 2_100, value: |_| 64 * 1024 };
+}
+
 impl Params {
     /// The longest query or body (HL-1).
     pub const MAX_TOTAL: usize = 64 * 1024;
-    const MAX_COUNT: usize = 100;
-    const MAX_NAME: usize = 128;
     /// The one parameter that may be repeated (RFC 8707 §2).
     const REPEATABLE: &str = "resource";
     const MAX_REPEATS: usize = 16;
 
-    /// Decodes `application/x-www-form-urlencoded` text.
+    /// Decodes `application/x-www-form-urlencoded` text of a stranger.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParamError> {
-        if bytes.len() > Self::MAX_TOTAL {
+        Self::parse_within(bytes, &Bounds::STRICT)
+    }
+
+    /// Decodes `application/x-www-form-urlencoded` text.
+    pub fn parse_within(bytes: &[u8], bounds: &Bounds) -> Result<Self, ParamError> {
+        if bytes.len() > bounds.total {
             return Err(ParamError::TooMuch);
         }
         let mut seen: Vec<(String, String)> = Vec::new();
@@ -54,17 +76,19 @@ impl Params {
                 Some(at) => (&piece[..at], &piece[at + 1..]),
                 None => (piece, &[][..]),
             };
-            let name =
-                form_decode(name).filter(|n| n.len() <= Self::MAX_NAME).ok_or(ParamError::Malformed)?;
+            let name = form_decode(name).ok_or(ParamError::Malformed)?;
+            if name.len() > bounds.name {
+                return Err(ParamError::TooMuch);
+            }
             let Some(value) = form_decode(value) else { return Err(ParamError::BadValue(name)) };
-            if value.len() > max_len(&name) {
+            if value.len() > (bounds.value)(&name) {
                 return Err(ParamError::TooLong(name));
             }
             let before = seen.iter().filter(|(known, _)| *known == name).count();
             if before >= if name == Self::REPEATABLE { Self::MAX_REPEATS } else { 1 } {
                 return Err(ParamError::Repeated(name));
             }
-            if seen.len() >= Self::MAX_COUNT {
+            if seen.len() >= bounds.count {
                 return Err(ParamError::TooMuch);
             }
             seen.push((name, value));
@@ -204,6 +228,22 @@ mod tests {
         assert_eq!(parse(&many), Err(ParamError::TooMuch));
         assert!(parse(&"resource=x&".repeat(16)).is_ok());
         assert_eq!(parse(&"resource=x&".repeat(17)), Err(ParamError::Repeated("resource".into())));
+    }
+
+    #[test]
+    fn the_console_takes_more_and_has_bounds_too() {
+        let parse = |text: &str| Params::parse_within(text.as_bytes(), &Bounds::GENEROUS);
+        let of = |name: usize, value: usize| format!("{}={}", "n".repeat(name), "x".repeat(value));
+        assert!(parse(&of(2_100, 64 * 1024)).is_ok());
+        assert!(matches!(parse(&of(1, 64 * 1024 + 1)), Err(ParamError::TooLong(_))));
+        assert_eq!(parse(&of(2_101, 1)), Err(ParamError::TooMuch));
+        let many = |count: usize| (0..count).map(|at| format!("p{at}=1&")).collect::<String>();
+        assert!(parse(&many(1_000)).is_ok());
+        assert_eq!(parse(&many(1_001)), Err(ParamError::TooMuch));
+        let full: String = (0..4).map(|at| format!("p{at}={}&", "x".repeat(64 * 1024))).collect();
+        assert_eq!(parse(&full), Err(ParamError::TooMuch));
+        assert_eq!(parse("a=%00"), Err(ParamError::BadValue("a".into())));
+        assert!(matches!(parse("a=1&a=2"), Err(ParamError::Repeated(_))));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Whoever chooses one makes it known that the organisation exists: its look is shown to anybody who comes to sign in for
 //! it, before they sign in. Others keep that to themselves (OR-1). A colour that could not be read is refused here; that
-//! a picture is one is seen from its bytes, and pictures that can hold scripts are none.
+//! a picture is one is seen from its head ([`super::picture`]), and pictures that can hold scripts are none.
 
 use crate::app::App;
 use crate::audit::{Event, Origin, Scribe};
@@ -12,6 +12,7 @@ use crate::model::{AuditAction, EmailAddress, OrganisationId, Permission};
 use crate::store::branding::{self, Branding};
 use crate::store::{self, Conn, domains, organisations};
 use crate::tenancy::actor::{Actor, NotPermitted, authority};
+use crate::tenancy::picture::{MAX_SIDE, kind_of};
 use crate::tenancy::{organisations as tenants, settle, use_case_errors};
 
 /// The largest logo.
@@ -52,7 +53,7 @@ pub enum BrandingError {
     BadMessage,
     #[error("this is no e-mail address")]
     BadSupport,
-    #[error("a logo is a PNG, JPEG or WebP picture")]
+    #[error("a logo is a PNG, JPEG or WebP picture of at most {MAX_SIDE} pixels each way")]
     NoPicture,
     #[error("a logo has at most 64 KiB")]
     TooLarge,
@@ -66,16 +67,6 @@ pub enum BrandingError {
 
 use_case_errors!(BrandingError);
 
-/// What kind of picture these bytes are, by how they begin. Whatever a browser could run is none.
-pub fn kind_of(picture: &[u8]) -> Option<&'static str> {
-    match picture {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        _ => None,
-    }
-}
-
 /// Changes colour, text and address.
 pub async fn change(
     app: &App,
@@ -84,21 +75,41 @@ pub async fn change(
     words: Words,
     origin: &Origin,
 ) -> Result<(), BrandingError> {
-    let accent = words.accent.as_deref().map(check_accent).transpose()?;
-    let message = words.message.as_deref().map(check_message).transpose()?;
-    let support = words.support.as_deref().map(check_support).transpose()?;
+    let judged = Judged::of(&words)?;
     store_changed(app, actor, organisation, origin, move |look| {
-        if let Some(accent) = &accent {
+        if let Some(accent) = &judged.accent {
             look.accent.clone_from(accent);
         }
-        if let Some(message) = &message {
+        if let Some(message) = &judged.message {
             look.message.clone_from(message);
         }
-        if let Some(support) = &support {
+        if let Some(support) = &judged.support {
             look.support.clone_from(support);
         }
     })
     .await
+}
+
+/// Whether these words would be stored, for somebody who looks first.
+pub fn check(words: &Words) -> Result<(), BrandingError> {
+    Judged::of(words).map(drop)
+}
+
+/// [`Words`] as they are stored.
+struct Judged {
+    accent: Option<Option<String>>,
+    message: Option<String>,
+    support: Option<String>,
+}
+
+impl Judged {
+    fn of(words: &Words) -> Result<Self, BrandingError> {
+        Ok(Self {
+            accent: words.accent.as_deref().map(check_accent).transpose()?,
+            message: words.message.as_deref().map(check_message).transpose()?,
+            support: words.support.as_deref().map(check_support).transpose()?,
+        })
+    }
 }
 
 fn check_accent(typed: &str) -> Result<Option<String>, BrandingError> {
@@ -228,25 +239,4 @@ pub fn of_request(
         },
     };
     organisation.map_or(Ok(None), |organisation| of(db, organisation))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_picture_is_known_by_its_bytes_and_what_can_hold_a_script_is_none() {
-        for (bytes, kind) in [
-            (b"\x89PNG\r\n\x1a\nrest".as_slice(), Some("image/png")),
-            (b"\xff\xd8\xff\xe0", Some("image/jpeg")),
-            (b"RIFF\0\0\0\0WEBPVP8 ", Some("image/webp")),
-            (b"RIFF\0\0\0\0WAVE", None),
-            (b"<svg xmlns=\"http://www.w3.org/2000/svg\">", None),
-            (b"<html>", None),
-            (b"GIF89a", None),
-            (b"", None),
-        ] {
-            assert_eq!(kind_of(bytes), kind, "{bytes:?}");
-        }
-    }
 }

@@ -17,6 +17,7 @@ pub mod management;
 pub mod members;
 pub mod membership;
 pub mod organisations;
+pub mod picture;
 pub mod post;
 pub mod resources;
 pub mod roles;

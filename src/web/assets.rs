@@ -23,7 +23,7 @@ pub struct Asset {
     pub etag: String,
 }
 
-static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 8]> = LazyLock::new(|| {
     const SVG: &str = "image/svg+xml";
     [
         embed("app.css", "text/css; charset=utf-8", include_bytes!("../../templates/assets/app.css")),
@@ -40,6 +40,7 @@ static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
             "text/javascript; charset=utf-8",
             include_bytes!("../../templates/assets/passkey.js"),
         ),
+        embed("look.js", "text/javascript; charset=utf-8", include_bytes!("../../templates/assets/look.js")),
         embed(
             "watch.js",
             "text/javascript; charset=utf-8",

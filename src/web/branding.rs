@@ -11,6 +11,7 @@ use crate::model::OrganisationId;
 use crate::model::colour::{Palette, Tones};
 use crate::store::branding;
 use crate::tenancy::branding::{self as looks, Brand};
+use crate::tenancy::picture::kind_of;
 
 use super::failure::PageFailure;
 
@@ -51,7 +52,7 @@ async fn logo(app: Data<App>, path: Path<(String, String)>) -> Result<HttpRespon
     }
     let picture = stored.and_then(|stored| stored.logo).ok_or(PageFailure::NotFound)?;
     // Of what was stored only what is still a picture is served as one.
-    let kind = looks::kind_of(&picture).ok_or(PageFailure::NotFound)?;
+    let kind = kind_of(&picture).ok_or(PageFailure::NotFound)?;
     Ok(kept(kind).body(picture))
 }
 

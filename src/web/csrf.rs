@@ -32,17 +32,22 @@ pub fn is_sent_by(ours: &str, headers: &HeaderMap) -> bool {
     let (Ok(origin), Ok(site)) = (single(headers, &ORIGIN), single(headers, &SEC_FETCH_SITE)) else {
         return false;
     };
-    let site_is_ours = match site {
-        None => true,
-        // `none` is the person: a reload or a restored tab. No page can cause it.
-        Some(site) => matches!(site, "same-origin" | "none"),
-    };
-    site_is_ours
+    is_led_by_us(headers)
         && match origin {
             None => true,
             Some("null") => site == Some("same-origin"),
             Some(origin) => origin == ours,
         }
+}
+
+/// Whether no page of another site led here: for a GET that leaves a trace. Browsers that say nothing are believed.
+pub fn is_led_by_us(headers: &HeaderMap) -> bool {
+    match single(headers, &SEC_FETCH_SITE) {
+        Ok(None) => true,
+        // `none` is the person: a reload or a restored tab. No page can cause it.
+        Ok(Some(site)) => matches!(site, "same-origin" | "none"),
+        Err(()) => false,
+    }
 }
 
 /// The header's value; an error if it is there twice or no text.

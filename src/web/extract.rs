@@ -14,7 +14,7 @@ use crate::audit::{By, Origin};
 use crate::config::Issuer;
 use crate::crypto::{MasterKey, Random, Secret};
 use crate::identity::device::KnownDevice;
-use crate::protocol::{OAuthError, Params, bearer};
+use crate::protocol::{Bounds, OAuthError, ParamError, Params, bearer};
 
 use super::cookies::{self, Name};
 use super::csrf;
@@ -155,7 +155,7 @@ impl FromRequest for OAuthForm {
                 let error = OAuthError::invalid_request("parameters belong in the body, not in the address");
                 return Err(error.into());
             }
-            let body = read_form(&request, payload).await?;
+            let body = read_form(&request, payload, &Bounds::STRICT).await?;
             Ok(Self(Params::parse(&body).map_err(OAuthError::from)?))
         })
     }
@@ -171,21 +171,45 @@ impl FromRequest for PageForm {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let app = app(&request);
-            if !csrf::is_sent_by(&app.config.issuer.origin(), request.headers()) {
-                return Err(PageFailure::FormExpired);
-            }
-            let body = read_form(&request, payload).await?;
-            let params =
-                Params::parse(&body).map_err(|error| PageFailure::request(&OAuthError::from(error), None))?;
-            match (Browser::of(&request).binding, params.get(csrf::FIELD)) {
-                (Some(binding), Some(token)) if csrf::verify(&app.master, &binding, token) => {
-                    Ok(Self(params))
-                }
-                _ => Err(PageFailure::FormExpired),
-            }
-        })
+        Box::pin(async move { Ok(Self(read_own(&request, payload, &Bounds::STRICT).await?)) })
+    }
+}
+
+/// The same of the console, where a field may be as long as its own check is to see it.
+#[derive(Clone, Debug)]
+pub struct ConsoleForm(pub Params);
+
+impl FromRequest for ConsoleForm {
+    type Error = PageFailure;
+    type Future = LocalBoxFuture<'static, Result<Self, PageFailure>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move { Ok(Self(read_own(&request, payload, &Bounds::GENEROUS).await?)) })
+    }
+}
+
+async fn read_own(request: &HttpRequest, payload: Payload, bounds: &Bounds) -> Result<Params, PageFailure> {
+    let app = app(request);
+    if !csrf::is_sent_by(&app.config.issuer.origin(), request.headers()) {
+        return Err(PageFailure::FormExpired);
+    }
+    let body = read_form(request, payload, bounds).await.map_err(|error| match error {
+        BodyError::TooLarge => PageFailure::TooLarge,
+        other => PageFailure::Unreadable(other.description().to_owned()),
+    })?;
+    let params = Params::parse_within(&body, bounds).map_err(not_taken)?;
+    match (Browser::of(request).binding, params.get(csrf::FIELD)) {
+        (Some(binding), Some(token)) if csrf::verify(&app.master, &binding, token) => Ok(params),
+        _ => Err(PageFailure::FormExpired),
+    }
+}
+
+/// What a page of ours was sent and does not take: no application has a part in it.
+pub fn not_taken(error: ParamError) -> PageFailure {
+    match error {
+        ParamError::TooMuch | ParamError::TooLong(_) => PageFailure::TooLarge,
+        other => PageFailure::Unreadable(other.to_string()),
     }
 }
 
@@ -203,7 +227,7 @@ impl FromRequest for OptionalForm {
             if !request.headers().contains_key(CONTENT_TYPE) {
                 return Ok(Self(None));
             }
-            let body = read_form(&request, payload).await?;
+            let body = read_form(&request, payload, &Bounds::STRICT).await?;
             let params =
                 Params::parse(&body).map_err(|error| PageFailure::request(&OAuthError::from(error), None))?;
             Ok(Self(Some(params)))
@@ -222,7 +246,7 @@ impl FromRequest for BearerForm {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            match read_form(&request, payload).await {
+            match read_form(&request, payload, &Bounds::STRICT).await {
                 Ok(body) => Ok(Self(Some(Params::parse(&body).map_err(OAuthError::from)?))),
                 Err(BodyError::NotAForm) => Ok(Self(None)),
                 Err(error) => Err(error.into()),
@@ -273,19 +297,19 @@ impl From<BodyError> for PageFailure {
     }
 }
 
-async fn read_form(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, BodyError> {
+async fn read_form(request: &HttpRequest, payload: Payload, bounds: &Bounds) -> Result<Vec<u8>, BodyError> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(is_form) {
         return Err(BodyError::NotAForm);
     }
-    tokio::time::timeout(BODY_TIME, collect(payload)).await.map_err(|_| BodyError::TooSlow)?
+    tokio::time::timeout(BODY_TIME, collect(payload, bounds.total)).await.map_err(|_| BodyError::TooSlow)?
 }
 
-async fn collect(mut payload: Payload) -> Result<Vec<u8>, BodyError> {
+async fn collect(mut payload: Payload, limit: usize) -> Result<Vec<u8>, BodyError> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| BodyError::Broken)?;
-        if body.len() + chunk.len() > Params::MAX_TOTAL {
+        if body.len() + chunk.len() > limit {
             return Err(BodyError::TooLarge);
         }
         body.extend_from_slice(&chunk);

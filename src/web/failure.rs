@@ -46,6 +46,15 @@ pub enum PageFailure {
     /// The form is not from our page in this browser (CH-1).
     #[error("the form was refused")]
     FormExpired,
+    /// What a form of ours sent is larger than any of them takes.
+    #[error("what was sent is too large")]
+    TooLarge,
+    /// A form of ours arrived cut short, or with what is no text.
+    #[error("the form cannot be read: {0}")]
+    Unreadable(String),
+    /// Something is done at this address, and a page of another site led to it.
+    #[error("led here by another site")]
+    FromElsewhere,
     #[error("forbidden")]
     Forbidden,
     #[error("not found")]
@@ -81,6 +90,9 @@ impl PageFailure {
             },
             Self::RequestExpired => Problem::RequestExpired,
             Self::FormExpired => Problem::FormExpired,
+            Self::TooLarge => Problem::TooLarge,
+            Self::Unreadable(_) => Problem::Unreadable,
+            Self::FromElsewhere => Problem::FromElsewhere,
             Self::Forbidden => Problem::Forbidden,
             Self::NotFound => Problem::NotFound,
             Self::MethodNotAllowed => Problem::MethodNotAllowed,
@@ -98,7 +110,8 @@ impl PageFailure {
             Self::NotFound | Self::MethodNotAllowed => return None,
             Self::BadRequest { told, .. } => (**told).clone(),
             Self::RequestExpired => Rule::RequestOver.into(),
-            Self::FormExpired => Rule::FormExpired.into(),
+            Self::FormExpired | Self::FromElsewhere => Rule::FormExpired.into(),
+            Self::TooLarge | Self::Unreadable(_) => Rule::Parameter.into(),
             Self::Forbidden => Rule::Permission.into(),
             Self::Throttled { .. } => Rule::Throttled.into(),
             Self::Busy => Rule::Busy.into(),
@@ -373,6 +386,9 @@ mod tests {
             (request, 400, None),
             (PageFailure::RequestExpired, 400, None),
             (PageFailure::FormExpired, 403, None),
+            (PageFailure::TooLarge, 413, None),
+            (PageFailure::Unreadable(String::new()), 400, None),
+            (PageFailure::FromElsewhere, 403, None),
             (PageFailure::NotFound, 404, None),
             (PageFailure::Throttled { retry_after: wait }, 429, Some(wait)),
             (PageFailure::Internal("x".to_owned()), 500, None),

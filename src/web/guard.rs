@@ -15,7 +15,7 @@ const MAX_URL: usize = 8 * 1024;
 const MAX_HEADERS: usize = 32 * 1024;
 const MAX_FIELDS: usize = 100;
 /// The longest body of any endpoint.
-const MAX_BODY: u64 = 256 * 1024;
+pub const MAX_BODY: usize = 256 * 1024;
 
 /// Why a request goes no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.get_all(CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Refusal::Compressed);
     }
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > MAX_BODY) { Err(Refusal::LargeBody) } else { Ok(()) }
 }
 

@@ -56,7 +56,7 @@ pub async fn observe(
     let _in_flight = lifecycle.enter();
     let seen = Seen::of(&request, lifecycle.is_stopping());
     if let Err(refusal) = guard::check(request.request()) {
-        let answer = seen.finish(worded(&seen.app, request.request(), refusal), None);
+        let answer = seen.finish(seen.worded(request.request(), refusal), None);
         return Ok(request.into_response(answer));
     }
     if request.method() == Method::HEAD {
@@ -79,22 +79,6 @@ pub async fn observe(
     }
 }
 
-/// A refusal in the words of the API that was called, if one was.
-fn worded(app: &App, request: &HttpRequest, refusal: Refusal) -> HttpResponse {
-    let usual = refusal.answer();
-    if let Some(mut answer) = api::refuse(request, &app.config.issuer, usual.status().as_u16()) {
-        answer.head_mut().set_connection_type(ConnectionType::Close);
-        return with_headers_of(&usual, answer);
-    }
-    match app.dialects.refuse(request, &app.config.issuer, usual.status().as_u16()) {
-        Some(mut answer) => {
-            answer.head_mut().set_connection_type(ConnectionType::Close);
-            with_headers_of(&usual, answer)
-        }
-        None => usual,
-    }
-}
-
 impl Seen {
     fn of(request: &ServiceRequest, stopping: bool) -> Self {
         let app = super::visit::app(request.request()).clone();
@@ -107,6 +91,20 @@ impl Seen {
             wants_html: accept.is_some_and(accepts_html),
             accept_language: request.headers().get(ACCEPT_LANGUAGE).cloned(),
             stopping,
+        }
+    }
+
+    /// A refusal in the words of the API that was called, if one was; for a person a page, where they can do something.
+    fn worded(&self, request: &HttpRequest, refusal: Refusal) -> HttpResponse {
+        let (app, usual) = (&self.app, refusal.answer());
+        let status = usual.status().as_u16();
+        let of_api = api::refuse(request, &app.config.issuer, status)
+            .or_else(|| app.dialects.refuse(request, &app.config.issuer, status));
+        let is_for_people = self.wants_html && refusal == Refusal::LargeBody;
+        let of_page = || is_for_people.then(|| HttpResponse::from_error(PageFailure::TooLarge));
+        match of_api.or_else(of_page) {
+            Some(answer) => with_headers_of(&usual, answer),
+            None => usual,
         }
     }
 
@@ -250,8 +248,11 @@ impl Seen {
     }
 }
 
-/// `answer`, with what an earlier form of it said in headers: `Allow`, cookies, CORS.
+/// `answer`, with what an earlier form of it said in headers: `Allow`, cookies, CORS, the end of the connection.
 fn with_headers_of(earlier: &HttpResponse, mut answer: HttpResponse) -> HttpResponse {
+    if earlier.head().connection_type() == ConnectionType::Close {
+        answer.head_mut().set_connection_type(ConnectionType::Close);
+    }
     let missing: Vec<_> =
         earlier.headers().iter().filter(|(name, _)| !answer.headers().contains_key(*name)).collect();
     for (name, value) in missing {

@@ -164,6 +164,14 @@ async fn proving(browser: &mut Browser, path: &str, name: &str) -> crate::suppor
 }
 
 on_both_databases! {
+    async fn an_organisation_called_new_is_led_to_as_any(database) {
+        let app = TestApp::start(database).await;
+        let (new, ada) = (app.organisation("new").await, app.user("ada").await);
+        app.member(&new, ada, &["admin"]).await;
+        let page = app.signed_in("ada").await.get("/admin").await;
+        assert!(page.status == 200 && page.url.ends_with(&new.id.to_string()), "{}: {}", page.url, page.text());
+    }
+
     async fn ad_2_a_visit_needs_a_proof_and_ends_after_half_an_hour_unused(database) {
         let (app, mut browser) = console(database).await;
         // Signed in for longer than a proof is fresh, and never in the console.

@@ -158,6 +158,31 @@ on_both_databases! {
         assert_eq!(seen.len(), expected, "each once");
     }
 
+    async fn ch_1_a_link_elsewhere_takes_nothing_along_in_somebodys_name(database) {
+        let World { app, ours, mut browser, .. } = world(database).await;
+        user_with_role(&app, "root", InstanceRole::Administrator).await;
+        let mut root = app.signed_in("root").await;
+        let own = format!("/admin/organizations/{}/audit", ours.id);
+        let exports = async || {
+            let events = app.audit().await;
+            events.iter().filter(|event| event.starts_with("audit.exported")).count()
+        };
+        for (browser, at, before) in [(&mut browser, own.as_str(), 0), (&mut root, "/admin/audit", 1)] {
+            let address = format!("{at}/export?format=csv");
+            for site in ["cross-site", "same-site"] {
+                browser.headers = vec![("sec-fetch-site", site.to_owned()), ("accept", "text/html".to_owned())];
+                let page = browser.get(&address).await;
+                assert!(page.status == 403 && page.text().contains("Another site led you here"), "{}", page.text());
+                assert_eq!(browser.get(at).await.status, 200, "to look is no harm");
+            }
+            assert_eq!(exports().await, before, "{site}", site = at);
+            browser.headers = vec![("sec-fetch-site", "same-origin".to_owned())];
+            let file = browser.get(&address).await;
+            assert!(file.status == 200 && file.html.starts_with("id,at,action"), "{}", file.html);
+            assert_eq!(exports().await, before + 1);
+        }
+    }
+
     async fn lo_1_an_export_is_an_event_of_who_took_what_along(database) {
         let (app, mut browser) = console(database).await;
         let ada = app.user("ada").await;

@@ -10,8 +10,8 @@ use super::{console, press};
 use crate::on_both_databases;
 use crate::support::{Browser, Page, TestApp, TestClient, TestOrganisation};
 
-/// A picture as far as anybody looks.
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnothing more";
+/// A picture of 96 by 32 pixels, as far as anybody looks.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x60\0\0\0\x20\x08\x06\0\0\0crc!nothing more";
 
 async fn brand(app: &TestApp, of: &TestOrganisation, accent: &str) {
     let words = Words {
@@ -43,12 +43,19 @@ async fn upload(app: &TestApp, browser: &Browser, page: &Page, bytes: &[u8]) -> 
         .header(COOKIE, cookies.join("; "))
         .header("origin", app.issuer.as_str())
         .header("sec-fetch-site", "same-origin")
+        .header("accept", "text/html")
         .header("content-type", "multipart/form-data; boundary=XyZ")
         .body(body)
         .send()
         .await
         .expect("an answer");
     (answer.status().as_u16(), answer.text().await.expect("text"))
+}
+
+/// The address of the picture on the page.
+fn picture(page: &Page) -> String {
+    let rest = page.html.split("<img class=\"wide\" src=\"").nth(1).expect("a picture");
+    rest.split('"').next().expect("its address").replace("&#38;", "&")
 }
 
 /// The style sheet of the organisation that a page names.
@@ -75,14 +82,50 @@ on_both_databases! {
         assert!(page.has_id("done") && page.form("change-look").field("accent") == Some("#8a1c5b"), "{}", page.text());
         assert!(app.audit().await.contains(&"branding.changed success".to_owned()));
 
-        // Tried before it is stored.
-        let page = browser.get(&format!("{at}?colour=%231f3b8f")).await;
-        assert!(page.text().contains("#1f3b8f can be read") && page.html.contains("preview?colour=%231f3b8f"), "{}", page.text());
-        let page = browser.get(&format!("{at}?colour=%23ffee00")).await;
-        assert!(page.text().contains("cannot be read"), "{}", page.text());
-        let drawn = browser.get(&format!("{at}/preview?colour=%231f3b8f")).await;
+        let long = "x".repeat(600);
+        let page = browser.submit(&page, "change-look", &[("message", &long)], None).await;
+        assert!(page.status == 422 && page.has_id("message-error"), "{}", page.text());
+        assert_eq!(page.form("change-look").field("message"), Some(long.as_str()));
+    }
+
+    async fn what_is_typed_is_drawn_before_it_is_stored(database) {
+        let (app, mut browser) = console(database).await;
+        let acme = app.organisation("acme").await;
+        brand(&app, &acme, "#8a1c5b").await;
+        let at = format!("/admin/organizations/{}/branding", acme.id);
+        let page = browser.get(&at).await;
+        assert!(page.html.contains("/look.js") && page.html.contains("data-shows=\"change-look\""));
+        let drawn = browser.get(&picture(&page)).await;
+        for stored in ["#8a1c5b", "Staff only", "help@acme.example", "acme &#38; Söhne", "stroke-dasharray"] {
+            assert!(drawn.html.contains(stored), "{stored}: {}", drawn.html);
+        }
         assert!(drawn.header("content-type").starts_with("image/svg+xml") && drawn.header("content-security-policy").contains("sandbox"));
-        assert!(drawn.html.contains("#1f3b8f") && drawn.html.contains("acme &#38; Söhne") && drawn.html.contains("Staff only"), "{}", drawn.html);
+
+        let message = format!("Grüße <b> {}", "ü".repeat(280));
+        let typed = [("accent", "#1f3b8f"), ("message", message.as_str()), ("support", "it@acme.example")];
+        let page = browser.submit(&page, "change-look", &typed, Some(("preview", "yes"))).await;
+        assert!(page.status == 200 && !page.has_id("done"), "{}", page.text());
+        assert!(page.text().contains("Nothing is saved yet") && page.text().contains("#1f3b8f can be read"), "{}", page.text());
+        for (name, value) in typed {
+            assert_eq!(page.form("change-look").field(name), Some(value));
+        }
+        let drawn = browser.get(&picture(&page)).await;
+        assert_eq!(drawn.status, 200, "{}", drawn.html);
+        for shown in ["#1f3b8f", "Grüße &#60;b&#62; üü", "it@acme.example"] {
+            assert!(drawn.html.contains(shown), "{shown}: {}", drawn.html);
+        }
+        assert!(!drawn.html.contains("Staff only") && !drawn.html.contains("#8a1c5b"), "{}", drawn.html);
+        let page = browser.submit(&page, "change-look", &[("message", ""), ("support", "")], Some(("preview", "yes"))).await;
+        let drawn = browser.get(&picture(&page)).await;
+        assert!(!drawn.html.contains("acme.example") && !drawn.html.contains("Staff only"), "empty is nothing: {}", drawn.html);
+        let page = browser.submit(&page, "change-look", &[("accent", "#ffee00")], Some(("preview", "yes"))).await;
+        assert!(page.status == 422 && page.has_id("accent-error"), "{}", page.text());
+        assert_eq!(page.form("change-look").field("accent"), Some("#ffee00"));
+
+        let look = app.read(move |db| branding::of(db, acme.id)).await.expect("a look");
+        assert_eq!((look.message.as_str(), look.support.as_str()), ("Staff only", "help@acme.example"), "nothing was stored");
+        let events = app.audit().await;
+        assert_eq!(events.iter().filter(|event| event.starts_with("branding.changed")).count(), 1, "{events:?}");
     }
 
     async fn ch_2_the_sign_in_page_of_an_organisation_looks_as_it_chose(database) {
@@ -150,8 +193,12 @@ on_both_databases! {
         let large = [PNG, &vec![0; 64 * 1024]].concat();
         let (status, html) = upload(&app, &browser, &page, &large).await;
         assert!(status == 422 && html.contains("more than 64 KiB"), "{html}");
-        let (status, _) = upload(&app, &browser, &page, &vec![0; 200 * 1024]).await;
-        assert_eq!(status, 400);
+        let (status, html) = upload(&app, &browser, &page, &vec![0; 200 * 1024]).await;
+        assert!(status == 422 && html.contains("more than 64 KiB"), "{html}");
+        let (status, html) = upload(&app, &browser, &page, &vec![0; 300 * 1024]).await;
+        assert!(status == 413 && html.contains("id=\"error-page\"") && html.contains("choose a smaller file"), "{html}");
+        let (status, html) = upload(&app, &browser, &page, b"\x89PNG\r\n\x1a\nnonsense").await;
+        assert!(status == 422 && html.contains("id=\"file-error\""), "{html}");
         let mut forged = page.clone();
         forged.html = forged.html.replace("name=\"csrf\" value=\"", "name=\"csrf\" value=\"x");
         let (status, _) = upload(&app, &browser, &forged, PNG).await;

@@ -79,11 +79,11 @@ on_both_databases! {
 
     async fn an_application_is_made_by_its_kind_and_each_address_is_told_what_is_wrong(database) {
         let (app, mut browser) = console(database).await;
-        let kinds = browser.get("/admin/clients/new").await;
+        let kinds = browser.get("/admin/new-client").await;
         for kind in ["server", "browser", "device", "machine", "api", "proxy"] {
             assert!(kinds.has_id(kind) && kinds.html.contains(&format!("?kind={kind}")), "{kind}");
         }
-        let page = browser.get("/admin/clients/new?kind=server").await;
+        let page = browser.get("/admin/new-client?kind=server").await;
         let typed = "https://app.example.com/cb\nhttp://app.example.com/cb\n  https://*.example.com/cb\n";
         let page = browser.submit(&page, "new-client", &[("name", "Kalender"), ("redirect_uris", typed)], None).await;
         assert_eq!(page.status, 422);
@@ -109,12 +109,12 @@ on_both_databases! {
         let page = browser.get(&format!("/admin/clients/{id}")).await;
         assert!(page.has_id("secrets") && !page.html.contains(&secret), "CA-2: {}", page.text());
         let again = [("name", "Other"), ("redirect_uris", "https://x.example/cb"), ("client_id", &*id)];
-        let page = browser.get("/admin/clients/new?kind=browser").await;
+        let page = browser.get("/admin/new-client?kind=browser").await;
         let page = browser.submit(&page, "new-client", &again, None).await;
         assert!(page.status == 422 && page.has_id("client_id-error"), "{}", page.text());
         let page = browser.submit(&page, "new-client", &[("client_id", "spa")], None).await;
         assert!(page.has_id("done") && !page.has_id("secrets") && page.text().contains("Single-page"), "{}", page.text());
-        let page = browser.get("/admin/clients/new?kind=device").await;
+        let page = browser.get("/admin/new-client?kind=device").await;
         let phone = [("name", "Phone"), ("redirect_uris", "com.example.app:/cb")];
         assert!(browser.submit(&page, "new-client", &phone, None).await.has_id("done"));
 
@@ -124,7 +124,7 @@ on_both_databases! {
 
     async fn ca_2_a_secret_is_replaced_with_an_overlap_and_the_former_one_ended(database) {
         let (app, mut browser) = console(database).await;
-        let page = browser.get("/admin/clients/new?kind=machine").await;
+        let page = browser.get("/admin/new-client?kind=machine").await;
         let page = browser.submit(&page, "new-client", &[("name", "Reports")], None).await;
         let (id, first) = (copied(&page, "client_id"), copied(&page, "client_secret"));
         assert!(is_taken(&app, &id, &first).await);
@@ -188,6 +188,54 @@ on_both_databases! {
         let page = browser.get(&format!("{at}/remove")).await;
         press(&mut browser, &page, "/remove").await;
         assert_eq!(browser.get(at).await.status, 404);
+    }
+
+    async fn what_is_long_is_judged_by_its_own_field_and_never_lost(database) {
+        let (app, mut browser) = console(database).await;
+        registered(&app, "calendar", "Calendar", "https://calendar.example.com/cb").await;
+        let at = "/admin/clients/calendar/edit";
+        let page = browser.get(at).await;
+        let many: Vec<String> =
+            (0..11).map(|at| format!("https://calendar.example.com/a-rather-long-way/to-{at}/callback")).collect();
+        let page = browser.submit(&page, "edit-client", &[("redirect_uris", &many.join("\n"))], None).await;
+        assert!(page.has_id("done"), "{}", page.text());
+        let client = app.read(|db| countersign::store::clients::find_by_client_id(db, "calendar")).await.expect("it is there");
+        assert_eq!(client.redirect_uris, many);
+
+        let page = browser.get(at).await;
+        let long = "x".repeat(5_000);
+        let page = browser.submit(&page, "edit-client", &[("name", &long)], None).await;
+        assert!(page.status == 422 && page.has_id("name-error"), "{} {}", page.status, page.text());
+        assert_eq!(page.form("edit-client").field("name"), Some(long.as_str()));
+        let new = browser.get("/admin/users/new").await;
+        let typed = [("name", long.as_str()), ("email", "ada@example.com")];
+        let new = browser.submit(&new, "new-user", &typed, None).await;
+        assert!(new.status == 422 && new.has_id("name-error"), "{} {}", new.status, new.text());
+
+        for (name, value, status, said) in [
+            ("name", "a\0b".to_owned(), 400, "cannot be read"),
+            ("name", "x".repeat(65 * 1024), 413, "too large"),
+            ("name", "x".repeat(255 * 1024), 413, "too large"),
+            ("name", "x".repeat(300 * 1024), 413, "too large"),
+        ] {
+            browser.headers = vec![("accept", "text/html".to_owned())];
+            let refused = browser.submit(&page, "edit-client", &[(name, &value)], None).await;
+            assert!(refused.status == status && refused.text().contains(said), "{} {}", refused.status, refused.text());
+            assert!(refused.text().contains("Nothing was saved") && !refused.text().contains("An application"), "{}", refused.text());
+        }
+        let sought = browser.get(&format!("/admin/clients?q={}", "x".repeat(2_000))).await;
+        assert_eq!(sought.status, 200, "{}", sought.text());
+    }
+
+    async fn an_application_called_new_is_one_as_any(database) {
+        let (app, mut browser) = console(database).await;
+        registered(&app, "new", "Brought along", "https://calendar.example.com/cb").await;
+        let page = browser.get("/admin/clients/new").await;
+        assert!(page.text().contains("Brought along") && page.has_id("secrets"), "{}", page.text());
+        let page = browser.get("/admin/clients/new/edit").await;
+        let page = browser.submit(&page, "edit-client", &[("name", "Newer")], None).await;
+        assert!(page.has_id("done") && page.text().contains("Newer"), "{}", page.text());
+        assert!(browser.get("/admin/new-client").await.has_id("server"));
     }
 
     async fn ar_2_a_test_tells_what_a_sign_in_would_come_to_and_does_nothing(database) {

@@ -22,7 +22,7 @@ on_both_databases! {
         let (app, mut browser) = console(database).await;
         let page = browser.get("/admin").await;
         assert!(page.has_id("start"), "{}", page.text());
-        for next in ["/admin/clients/new", "/admin/users/invite", "/admin/mail/test"] {
+        for next in ["/admin/new-client", "/admin/users/invite", "/admin/mail/test"] {
             assert!(page.links().iter().any(|link| link == next), "{next}");
         }
         assert!(numbers(&page, "tokens").contains("Create an application"), "{}", page.text());

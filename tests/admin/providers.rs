@@ -88,6 +88,10 @@ on_both_databases! {
         let page = submit(&mut browser, &page, "new-provider", &[("id", "Corp!".into()), ("issuer", "ftp://x".into()), ("client_id", "a".into())]).await;
         assert!(page.status == 422 && page.has_id("id-error") && page.has_id("issuer-error"), "{}", page.text());
 
+        let page = submit(&mut browser, &page, "new-provider", &[("id", "new".into()), ("issuer", mock.issuer())]).await;
+        assert!(page.status == 422 && page.has_id("id-error") && page.text().contains("new is reserved"), "{}", page.text());
+        assert!(providers::find(&app.app, "new").await.unwrap().is_none());
+
         // One that does not answer is kept, disabled, and said so.
         let mut wrong = typed(mock.settings());
         wrong.retain(|(name, _)| *name != "issuer");

@@ -29,10 +29,10 @@ on_both_databases! {
         assert!(python.contains("https://api.example.com") && python.contains(&app.issuer), "{python}");
         let shown = page.url.clone();
 
-        let page = browser.get("/admin/clients/new?kind=machine").await;
+        let page = browser.get("/admin/new-client?kind=machine").await;
         let page = browser.submit(&page, "new-client", &[("name", "Reports"), ("scopes.calendar:read", "yes")], None).await;
         assert_eq!(page.status, 200, "{}", page.text());
-        let page = browser.get("/admin/clients/new?kind=api").await;
+        let page = browser.get("/admin/new-client?kind=api").await;
         let page = browser.submit(&page, "new-client", &[("name", "Server")], None).await;
         assert!(page.status == 422 && page.has_id("audiences-error"), "{}", page.text());
         let page = browser.submit(&page, "new-client", &[("audiences.https://api.example.com", "yes")], None).await;

@@ -16,10 +16,11 @@ use crate::app::App;
 use crate::audit::Origin;
 use crate::identity::session::SignedIn;
 use crate::model::{InstanceRole, Language, Zone};
-use crate::protocol::Params;
+use crate::protocol::{Bounds, Params};
 use crate::tenancy::actor::Actor;
 use crate::tenancy::console::{self, Act, Entered, Refusal};
-use crate::web::extract::PageForm;
+use crate::web::csrf;
+use crate::web::extract::{ConsoleForm, not_taken};
 use crate::web::failure::PageFailure;
 use crate::web::login::visitor::{Visitor, person, proof_page};
 use crate::web::page::admin::{ConsolePage, Place, Sheet};
@@ -101,7 +102,8 @@ impl Console {
 
     /// The parameters in the address.
     pub fn query(&self) -> Result<Params, PageFailure> {
-        self.visitor.query()
+        let text = self.visitor.request.query_string();
+        Params::parse_within(text.as_bytes(), &Bounds::GENEROUS).map_err(not_taken)
     }
 
     /// What the path names. Malformed is as unknown.
@@ -156,6 +158,26 @@ impl Console {
     }
 }
 
+/// Somebody who takes something along, which is written down in their name: a link on another site does not do it for
+/// them.
+pub struct Taking(pub Console);
+
+impl FromRequest for Taking {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (is_led_by_us, console) =
+            (csrf::is_led_by_us(request.headers()), Console::from_request(request, payload));
+        Box::pin(async move {
+            if !is_led_by_us {
+                return Err(PageFailure::FromElsewhere.into());
+            }
+            Ok(Self(console.await?))
+        })
+    }
+}
+
 /// A form of ours, sent by somebody who may change what the route is about.
 pub struct Change {
     console: Console,
@@ -169,7 +191,7 @@ impl FromRequest for Change {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (form, console) =
-            (PageForm::from_request(request, payload), Console::from_request(request, payload));
+            (ConsoleForm::from_request(request, payload), Console::from_request(request, payload));
         Box::pin(async move {
             // Who is not let in learns so whatever the form says.
             let console = console.await?;
@@ -177,7 +199,7 @@ impl FromRequest for Change {
                 let why = "a route that only looks takes a form";
                 return Err(PageFailure::Internal(why.to_owned()).into());
             }
-            let PageForm(typed) = form.await?;
+            let ConsoleForm(typed) = form.await?;
             Ok(Self { console, typed })
         })
     }

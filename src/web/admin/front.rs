@@ -39,7 +39,7 @@ async fn front(console: Console) -> Result<HttpResponse, PageFailure> {
     if console.entered().instance_role().is_none() {
         let own = console.entered().administered();
         return Ok(match own {
-            [only] => console.go(&format!("/admin/organizations/{}", only.slug)),
+            [only] => console.go(&format!("/admin/organizations/{}", only.id)),
             _ => console.go("/admin/organizations"),
         });
     }
@@ -96,7 +96,7 @@ fn start(ui: &Ui<'_>, may: bool) -> Card {
     }
     card.links(vec![
         Link::primary(ui.t("setup_guide.title"), "/admin/setup"),
-        Link::new(ui.t("overview.make_client"), "/admin/clients/new"),
+        Link::new(ui.t("overview.make_client"), "/admin/new-client"),
         Link::new(ui.t("users.invite"), "/admin/users/invite"),
         Link::new(ui.t("mail_console.test"), "/admin/mail/test"),
     ])

@@ -265,7 +265,7 @@ fn scopes(ui: &Ui<'_>, resource: &Resource, may: bool) -> Card {
 fn applications(ui: &Ui<'_>, related: &[Related], may: bool) -> Card {
     let card = Card::new("applications", ui.t("resources.applications"));
     if related.is_empty() {
-        let make = Link::new(ui.t("clients.new"), "/admin/clients/new");
+        let make = Link::new(ui.t("clients.new"), "/admin/new-client");
         return card.empty(ui.t("resources.no_applications"), may.then_some(make));
     }
     let head = [ui.t("resources.application"), ui.t("resources.may_ask"), ui.t("resources.serves")];

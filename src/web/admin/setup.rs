@@ -78,9 +78,7 @@ fn organisation_form(ui: &Ui<'_>) -> Form {
 fn organisation_step(ui: &Ui<'_>, begun: &Beginning, form: Form, may: bool) -> Card {
     let card = step(ui, "step-organisation", "setup_guide.organisation", begun.organisation.is_some());
     match &begun.organisation {
-        Some(found) => {
-            card.links(vec![Link::new(&found.name, format!("/admin/organizations/{}", found.slug))])
-        }
+        Some(found) => card.links(vec![Link::new(&found.name, format!("/admin/organizations/{}", found.id))]),
         None if may => card.text(ui.t("setup_guide.organisation_text")).form(form),
         None => card.text(ui.t("setup_guide.organisation_text")),
     }
@@ -109,7 +107,7 @@ fn application(ui: &Ui<'_>, begun: &Beginning, may: bool) -> Card {
             format!("/admin/clients/{}", client.client_id),
         )]),
         None => card.text(ui.t("setup_guide.application_text")).links(
-            may.then(|| Link::primary(ui.t("setup_guide.add_application"), "/admin/clients/new"))
+            may.then(|| Link::primary(ui.t("setup_guide.add_application"), "/admin/new-client"))
                 .into_iter()
                 .collect(),
         ),

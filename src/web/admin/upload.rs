@@ -10,13 +10,12 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::access::{Change, Console};
-use crate::protocol::{OAuthError, Params};
+use crate::protocol::Params;
 use crate::web::csrf;
 use crate::web::extract::Browser;
 use crate::web::failure::PageFailure;
+use crate::web::guard::MAX_BODY;
 
-/// The longest body: a picture and what stands around it.
-const MAX_BODY: usize = 128 * 1024;
 const MAX_PARTS: usize = 8;
 const BODY_TIME: Duration = Duration::from_secs(15);
 
@@ -57,8 +56,7 @@ impl FromRequest for Upload {
 }
 
 fn malformed() -> PageFailure {
-    let what = "the body must be multipart/form-data of at most 128 KiB";
-    PageFailure::request(&OAuthError::invalid_request(what), None)
+    PageFailure::Unreadable("the body must be multipart/form-data, whole and within 15 seconds".to_owned())
 }
 
 async fn collect(mut payload: Payload) -> Result<Vec<u8>, PageFailure> {
@@ -66,7 +64,7 @@ async fn collect(mut payload: Payload) -> Result<Vec<u8>, PageFailure> {
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| malformed())?;
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(malformed());
+            return Err(PageFailure::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }

@@ -32,6 +32,12 @@ pub enum Problem<'a> {
     RequestExpired,
     /// The form's token is missing, old or from another browser (CH-1).
     FormExpired,
+    /// What a form of ours sent is larger than any of them takes.
+    TooLarge,
+    /// A form of ours arrived cut short, or with what is no text.
+    Unreadable,
+    /// Something is done at this address, and a page of another site led to it.
+    FromElsewhere,
     Forbidden,
     NotFound,
     MethodNotAllowed,
@@ -47,10 +53,11 @@ impl<'a> Problem<'a> {
     /// The HTTP status of the answer.
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Request { .. } | Self::RequestExpired => 400,
-            Self::FormExpired | Self::Forbidden => 403,
+            Self::Request { .. } | Self::RequestExpired | Self::Unreadable => 400,
+            Self::FormExpired | Self::FromElsewhere | Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::TooLarge => 413,
             Self::TooManyRequests { .. } => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
@@ -63,6 +70,9 @@ impl<'a> Problem<'a> {
             Self::Request { code, .. } => code,
             Self::RequestExpired => "request_expired",
             Self::FormExpired => "form_expired",
+            Self::TooLarge => "too_large",
+            Self::Unreadable => "unreadable",
+            Self::FromElsewhere => "from_elsewhere",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -85,6 +95,9 @@ impl<'a> Problem<'a> {
             Self::Request { .. } => "error.request_title",
             Self::RequestExpired => "error.request_expired_title",
             Self::FormExpired => "error.form_expired_title",
+            Self::TooLarge => "error.too_large_title",
+            Self::Unreadable => "error.unreadable_title",
+            Self::FromElsewhere => "error.from_elsewhere_title",
             Self::Forbidden => "error.forbidden_title",
             Self::NotFound => "error.not_found_title",
             Self::MethodNotAllowed => "error.method_title",
@@ -100,6 +113,9 @@ impl<'a> Problem<'a> {
             Self::Request { .. } => "error.request_user",
             Self::RequestExpired => "error.request_expired_user",
             Self::FormExpired => "error.form_expired_user",
+            Self::TooLarge => "error.too_large_user",
+            Self::Unreadable => "error.unreadable_user",
+            Self::FromElsewhere => "error.from_elsewhere_user",
             Self::Forbidden => "error.forbidden_user",
             Self::NotFound => "error.not_found_user",
             Self::MethodNotAllowed => "error.method_user",
@@ -121,9 +137,13 @@ impl<'a> Problem<'a> {
             Self::RequestExpired => "error.request_expired_developer",
             Self::MethodNotAllowed => "error.method_developer",
             Self::Internal | Self::Unavailable => "error.operator",
-            Self::FormExpired | Self::Forbidden | Self::NotFound | Self::TooManyRequests { .. } => {
-                return None;
-            }
+            Self::FormExpired
+            | Self::TooLarge
+            | Self::Unreadable
+            | Self::FromElsewhere
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::TooManyRequests { .. } => return None,
         };
         Some(ui.t(key))
     }
@@ -145,6 +165,9 @@ mod tests {
                     (Problem::Request { code: text, parameter: None, detail: None }, 400),
                     (Problem::RequestExpired, 400),
                     (Problem::FormExpired, 403),
+                    (Problem::TooLarge, 413),
+                    (Problem::Unreadable, 400),
+                    (Problem::FromElsewhere, 403),
                     (Problem::Forbidden, 403),
                     (Problem::NotFound, 404),
                     (Problem::MethodNotAllowed, 405),

@@ -199,7 +199,7 @@ on_both_databases! {
 
         let logo = format!("{at}/logo");
         api.get(&logo, &token).await.is(404);
-        let mut picture = b"\x89PNG\r\n\x1a\n".to_vec();
+        let mut picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x60\0\0\0\x20".to_vec();
         picture.resize(64 * 1024, 7);
         let sent = |bytes: &[u8]| json!({ "picture": BASE64_STANDARD.encode(bytes) });
         assert_eq!(api.call("put", &logo, &token, sent(&picture)).await.is(200)["logo"], "image/png");
@@ -208,6 +208,7 @@ on_both_databases! {
         picture.push(7);
         api.call("put", &logo, &token, sent(&picture)).await.refused(422, "64 KiB");
         api.call("put", &logo, &token, sent(b"<svg onload=alert(1)>")).await.refused(422, "PNG, JPEG or WebP");
+        api.call("put", &logo, &token, sent(b"\x89PNG\r\n\x1a\nnonsense")).await.refused(422, "PNG, JPEG or WebP");
         api.call("put", &logo, &token, json!({ "picture": "no base64" })).await.refused(422, "base64");
         picture.resize(128 * 1024, 7);
         api.call("put", &logo, &token, sent(&picture)).await.is(413);

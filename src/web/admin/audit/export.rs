@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::audit::{Taken, note_export, told};
 use crate::store;
 use crate::store::audit::{self, Sought};
-use crate::web::admin::access::Console;
+use crate::web::admin::access::Taking;
 use crate::web::failure::PageFailure;
 use crate::web::respond;
 
@@ -35,7 +35,7 @@ const COLUMNS: [&str; 12] = [
 ];
 
 /// `GET …/export`: everything that the filter lets through, the newest first, as it is read.
-pub(super) async fn send(console: Console) -> Result<HttpResponse, PageFailure> {
+pub(super) async fn send(Taking(console): Taking) -> Result<HttpResponse, PageFailure> {
     let query = console.query()?;
     let sought = sought(&console, &within(&console), &query).await?;
     let is_csv = match query.get("format") {

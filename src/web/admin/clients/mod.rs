@@ -28,8 +28,8 @@ use crate::web::ui::Ui;
 
 pub const ROUTES: &[Route] = table! {
     get "/admin/clients" instance see list;
-    get "/admin/clients/new" instance change new::show;
-    post "/admin/clients/new" instance change new::create;
+    get "/admin/new-client" instance change new::show;
+    post "/admin/new-client" instance change new::create;
     get "/admin/clients/{client}" instance see show;
     get "/admin/clients/{client}/edit" instance change edit::show;
     post "/admin/clients/{client}/edit" instance change edit::save;
@@ -113,7 +113,7 @@ async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
     let (next, first) = list.cut(&mut found, |client| client.key);
     let may = console.may_change();
     Ok(console.show(|ui| {
-        let make = Link::primary(ui.t("clients.new"), "/admin/clients/new");
+        let make = Link::primary(ui.t("clients.new"), "/admin/new-client");
         let head = [
             ui.t("clients.name"),
             ui.t("clients.kind_head"),

@@ -1,4 +1,4 @@
-//! `/admin/clients/new`: first what kind of application it is, with what each kind is given and why; then its name and
+//! `/admin/new-client`: first what kind of application it is, with what each kind is given and why; then its name and
 //! its addresses.
 
 use actix_web::HttpResponse;
@@ -18,9 +18,9 @@ use crate::web::ui::Ui;
 const METHODS: [ClientAuthMethod; 3] =
     [ClientAuthMethod::SecretBasic, ClientAuthMethod::SecretPost, ClientAuthMethod::PrivateKeyJwt];
 
-const AT: &str = "/admin/clients/new";
+const AT: &str = "/admin/new-client";
 
-/// `GET /admin/clients/new`: the kinds, or the form of one.
+/// `GET /admin/new-client`: the kinds, or the form of one.
 pub(super) async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
     let kind = match console.query()?.get("kind") {
         Some(word) => Some(Kind::parse(word).ok_or(PageFailure::NotFound)?),
@@ -114,7 +114,7 @@ fn form(ui: &Ui<'_>, kind: Kind, resources: &[Resource]) -> Form {
         .cancel(AT)
 }
 
-/// `POST /admin/clients/new`: the secret is in the answer, and nowhere later.
+/// `POST /admin/new-client`: the secret is in the answer, and nowhere later.
 pub(super) async fn create(change: Change) -> Result<HttpResponse, PageFailure> {
     let kind = Kind::parse(change.text("kind")).ok_or(PageFailure::NotFound)?;
     let resources = usable(&change).await?;

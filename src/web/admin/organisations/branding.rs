@@ -27,6 +27,8 @@ pub const ROUTES: &[Route] = table! {
     post "/admin/organizations/{organization}/branding/remove-logo" organisation change remove_logo;
 };
 
+/// The form whose words the picture shows.
+const FORM: &str = "change-look";
 /// A picture that runs and loads nothing, with the logo inside.
 const PICTURE_POLICY: &str = "default-src 'none'; img-src data:; sandbox";
 
@@ -38,17 +40,16 @@ async fn stored(console: &Console) -> Result<Option<Branding>, PageFailure> {
 /// What stands on the page besides what is stored.
 #[derive(Default)]
 struct Shown<'a> {
-    /// A colour to look at before it is stored.
-    tried: Option<Colour>,
+    /// To look at before it is stored.
+    tried: Option<&'a Words>,
     form: Option<Form>,
     logo_problem: Option<&'a str>,
 }
 
 /// `GET /admin/organizations/{organization}/branding`.
 async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
-    let (look, query) = (stored(&console).await?, console.query()?);
-    let tried = query.get("colour").and_then(Colour::parse);
-    Ok(console.show(|ui| page(ui, &console, look.as_ref(), Shown { tried, ..Shown::default() })))
+    let look = stored(&console).await?;
+    Ok(console.show(|ui| page(ui, &console, look.as_ref(), Shown::default())))
 }
 
 fn page(ui: &Ui<'_>, console: &Console, look: Option<&Branding>, shown: Shown<'_>) -> Sheet {
@@ -59,37 +60,45 @@ fn page(ui: &Ui<'_>, console: &Console, look: Option<&Branding>, shown: Shown<'_
     if !console.may_change() {
         return sheet;
     }
-    let form = shown.form.unwrap_or_else(|| words_form(ui, &at, look, shown.tried));
-    sheet
-        .card(Card::new("try", ui.t("branding.try")).form(try_form(ui, &at, look, shown.tried)))
-        .card(Card::new("words", ui.t("branding.words")).form(form))
-        .card(logo(ui, &at, look, shown.logo_problem))
+    let form = shown.form.unwrap_or_else(|| words_form(ui, &at, look));
+    sheet.card(Card::new("words", ui.t("branding.words")).form(form)).card(logo(
+        ui,
+        &at,
+        look,
+        shown.logo_problem,
+    ))
 }
 
-/// As the sign-in page will look, in light and dark; with a colour that is tried, what is to be said of it.
-fn picture(ui: &Ui<'_>, at: &str, look: Option<&Branding>, tried: Option<Colour>) -> Card {
-    let judged = tried.map(Palette::of);
-    let (query, note) = match (tried, judged) {
-        (Some(colour), Some(Ok(palette))) => {
-            let ground = Colour::parse("#ffffff").map(|white| palette.light.accent.contrast(white));
-            let contrast = format!("{:.1}", ground.unwrap_or_default());
-            let text = ui.with("branding.good", &[("colour", colour.to_string()), ("contrast", contrast)]);
-            (format!("?colour=%23{}", &colour.to_string()[1..]), Some((Tone::Good, text)))
+/// As the sign-in page will look, in light and dark; of what is tried, also how its colour can be read.
+fn picture(ui: &Ui<'_>, at: &str, look: Option<&Branding>, tried: Option<&Words>) -> Card {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let mut card = Card::new("look", ui.t("branding.look"));
+    if let Some(words) = tried {
+        card = card.item(Item::Note(Tone::Plain, ui.t("branding.tried").to_owned()));
+        card = match words.accent.as_deref().and_then(|accent| readable(ui, accent)) {
+            Some(text) => card.item(Item::Note(Tone::Good, text)),
+            None => card,
+        };
+        query.append_pair("typed", "yes");
+        for (name, value) in
+            [("accent", &words.accent), ("message", &words.message), ("support", &words.support)]
+        {
+            query.append_pair(name, value.as_deref().unwrap_or_default());
         }
-        (_, Some(Err(pale))) => (String::new(), Some((Tone::Bad, too_pale(ui, pale)))),
-        _ => (String::new(), None),
-    };
+    }
     // The address changes with what is stored, so that no old picture is shown.
-    let hash = look.map(|look| look.hash.as_str()).unwrap_or_default();
-    let query = if query.is_empty() { format!("?v={hash}") } else { format!("{query}&v={hash}") };
-    let card = Card::new("look", ui.t("branding.look"));
-    let card = match note {
-        Some((tone, text)) => card.item(Item::Note(tone, text)),
-        None => card,
-    };
-    let source = format!("{}{at}/preview{query}", ui.base);
+    query.append_pair("v", look.map(|look| look.hash.as_str()).unwrap_or_default());
+    let source = format!("{}{at}/preview?{}", ui.base, query.finish());
     let facts = vec![fact(ui, "branding.shown", Cell::text(ui.t("branding.shown_when")))];
-    card.item(Item::Preview { source, alt: ui.t("branding.alt").to_owned() }).facts(facts)
+    card.item(Item::Preview { source, form: FORM, alt: ui.t("branding.alt").to_owned() }).facts(facts)
+}
+
+/// How well this colour can be read.
+fn readable(ui: &Ui<'_>, accent: &str) -> Option<String> {
+    let (colour, white) = (Colour::parse(accent.trim())?, Colour::parse("#ffffff")?);
+    let contrast = Palette::of(colour).ok()?.light.accent.contrast(white);
+    let values = [("colour", colour.to_string()), ("contrast", format!("{contrast:.1}"))];
+    Some(ui.with("branding.good", &values))
 }
 
 fn too_pale(ui: &Ui<'_>, pale: Pale) -> String {
@@ -97,28 +106,15 @@ fn too_pale(ui: &Ui<'_>, pale: Pale) -> String {
     ui.with("branding.pale", &values)
 }
 
-fn accent_of(look: Option<&Branding>, tried: Option<Colour>) -> String {
-    let stored = look.and_then(|look| look.accent.clone());
-    tried.map(|colour| colour.to_string()).or(stored).unwrap_or_default()
-}
-
-/// A picker, which always holds some colour: to look at, not to store.
-fn try_form(ui: &Ui<'_>, at: &str, look: Option<&Branding>, tried: Option<Colour>) -> Form {
-    let value = match accent_of(look, tried) {
-        none if none.is_empty() => Palette::ours().light.accent.to_string(),
-        accent => accent,
-    };
-    Form::search("try-colour", at, ui.t("branding.try"))
-        .field(Field::new(Kind::Colour, "colour", ui.t("branding.accent")).value(value))
-}
-
-fn words_form(ui: &Ui<'_>, at: &str, look: Option<&Branding>, tried: Option<Colour>) -> Form {
+fn words_form(ui: &Ui<'_>, at: &str, look: Option<&Branding>) -> Form {
     let message = look.map(|look| look.message.as_str()).unwrap_or_default();
     let support = look.map(|look| look.support.as_str()).unwrap_or_default();
-    let mut accent = Field::text("accent", ui.t("branding.accent"));
-    accent.value = accent_of(look, tried);
-    Form::new("change-look", at, ui.t("users.save"))
-        .field(accent.hint(ui.t("branding.accent_hint")))
+    let accent = look.and_then(|look| look.accent.as_deref()).unwrap_or_default();
+    Form::new(FORM, at, ui.t("users.save"))
+        .also("preview", ui.t("branding.try"))
+        .field(
+            Field::text("accent", ui.t("branding.accent")).hint(ui.t("branding.accent_hint")).value(accent),
+        )
         .field(
             Field::text("message", ui.t("branding.message"))
                 .hint(ui.t("branding.message_hint"))
@@ -141,17 +137,22 @@ fn logo(ui: &Ui<'_>, at: &str, look: Option<&Branding>, problem: Option<&str>) -
     }
 }
 
-/// `GET /admin/organizations/{organization}/branding/preview`: the sign-in page, drawn.
+/// `GET /admin/organizations/{organization}/branding/preview`: the sign-in page, drawn as it is stored, or with what is typed.
 async fn preview(console: Console) -> Result<HttpResponse, PageFailure> {
     let (look, query) = (stored(&console).await?, console.query()?);
-    let accent = look.as_ref().and_then(|look| look.accent.as_deref());
-    let chosen = query.get("colour").or(accent).and_then(Colour::parse);
+    let words = match (query.get("typed"), &look) {
+        (Some(_), _) => ["accent", "message", "support"].map(|name| query.get(name).unwrap_or_default()),
+        (None, Some(look)) => [look.accent.as_deref().unwrap_or_default(), &look.message, &look.support],
+        (None, None) => [""; 3],
+    };
+    let [accent, message, support] = words.map(str::trim);
+    let chosen = Colour::parse(accent);
     let palette = chosen.and_then(|colour| Palette::of(colour).ok()).unwrap_or(Palette::ours());
     let logo = look.as_ref().and_then(|look| Some((look.logo.as_ref()?, look.logo_type.as_ref()?)));
     let logo = logo.map(|(bytes, kind)| format!("data:{kind};base64,{}", BASE64_STANDARD.encode(bytes)));
-    let message = look.as_ref().map(|look| look.message.clone()).unwrap_or_default();
-    let name = console.entered().organisation().name.clone();
-    let drawn = console.draw(|ui| LookPicture::new(ui, &palette, &name, logo.as_deref(), &message).render());
+    let name = &console.entered().organisation().name;
+    let drawn =
+        console.draw(|ui| LookPicture::new(ui, &palette, name, logo.as_deref(), message, support).render());
     let drawn = drawn.map_err(|error| PageFailure::Internal(error.to_string()))?;
     Ok(respond::no_store(StatusCode::OK)
         .insert_header((CONTENT_TYPE, "image/svg+xml"))
@@ -188,21 +189,35 @@ impl Complaint {
     }
 }
 
-/// `POST /admin/organizations/{organization}/branding`.
+/// `POST /admin/organizations/{organization}/branding`: stores what was typed, or only shows it.
 async fn save(change: Change) -> Result<HttpResponse, PageFailure> {
     let of = change.entered().organisation();
     let at = Tab::Branding.path(of.id);
     let typed = |name: &str| Some(change.text(name).to_owned());
     let words = Words { accent: typed("accent"), message: typed("message"), support: typed("support") };
-    match looks::change(change.app(), change.actor(), of.id, words, &change.origin).await {
+    let looks_only = change.is_checked("preview");
+    let outcome = match looks_only {
+        true => looks::check(&words),
+        false => looks::change(change.app(), change.actor(), of.id, words.clone(), &change.origin).await,
+    };
+    let form = |ui: &Ui<'_>, look: Option<&Branding>, wrong: &[(&str, String)]| {
+        Some(words_form(ui, &at, look).typed(Some(&change.typed), wrong))
+    };
+    match outcome {
+        Ok(()) if looks_only => {
+            let look = stored(&change).await?;
+            Ok(change.show(|ui| {
+                let form = form(ui, look.as_ref(), &[]);
+                page(ui, &change, look.as_ref(), Shown { tried: Some(&words), form, ..Shown::default() })
+            }))
+        }
         Ok(()) => Ok(change.done(&at, "saved")),
         Err(error) => {
             let complaint = said(error)?;
             let look = stored(&change).await?;
             Ok(change.again(|ui| {
-                let wrong = [complaint.words(ui)];
-                let form = words_form(ui, &at, look.as_ref(), None).typed(Some(&change.typed), &wrong);
-                page(ui, &change, look.as_ref(), Shown { form: Some(form), ..Shown::default() })
+                let form = form(ui, look.as_ref(), &[complaint.words(ui)]);
+                page(ui, &change, look.as_ref(), Shown { form, ..Shown::default() })
             }))
         }
     }

@@ -150,7 +150,7 @@ async fn show(console: Console) -> Result<HttpResponse, PageFailure> {
         let settings = &upstream.settings;
         let fact = |key: &'static str, cell: Cell| (ui.t(key).to_owned(), cell);
         let owner = owner.as_ref().map_or(Cell::text(ui.t("upstream_console.everybody")), |owner| {
-            Cell::link(&owner.name, format!("/admin/organizations/{}", owner.slug))
+            Cell::link(&owner.name, format!("/admin/organizations/{}", owner.id))
         });
         let facts = vec![
             fact("upstream_console.state", state(ui, upstream.status)),

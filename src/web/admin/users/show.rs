@@ -133,7 +133,7 @@ fn places(ui: &Ui<'_>, dossier: &Dossier) -> Card {
         vec![
             Cell::link(
                 &membership.organisation.name,
-                format!("/admin/organizations/{}", membership.organisation.slug),
+                format!("/admin/organizations/{}", membership.organisation.id),
             ),
             Cell::Many(roles.chain(parts).collect()),
         ]

@@ -75,6 +75,12 @@ impl Sheet {
         self.cards.iter().any(|card| card.is_watched)
     }
 
+    /// Whether a picture of what is typed stands on this page.
+    pub fn has_preview(&self) -> bool {
+        let mut items = self.cards.iter().flat_map(|card| &card.items);
+        items.any(|item| matches!(item, Item::Preview { .. }))
+    }
+
     /// Whether a form of this page is to be filled in anew.
     pub fn has_problem(&self) -> bool {
         let mut items = self.cards.iter().flat_map(|card| &card.items);
@@ -211,9 +217,11 @@ pub enum Item {
         label: String,
         text: String,
     },
-    /// A wide picture of ours, which shrinks where there is little room.
+    /// A wide picture of ours, which shrinks where there is little room. It shows what is typed in `form` as soon as
+    /// scripts may run.
     Preview {
         source: String,
+        form: &'static str,
         alt: String,
     },
     /// A way to another site, in a window of its own.

@@ -15,6 +15,8 @@ pub struct Form {
     pub is_search: bool,
     /// What is wrong with the form as a whole.
     pub problem: Option<String>,
+    /// A second button, by its name and its words: does something else with what was typed.
+    pub also: Option<(String, String)>,
     /// Where somebody goes who does not want this after all.
     pub cancel: Option<String>,
 }
@@ -38,6 +40,12 @@ impl Form {
     pub fn fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
         self.fields.extend(fields);
         self
+    }
+
+    /// A second button, sent as `yes`.
+    #[must_use]
+    pub fn also(self, name: &str, words: impl Into<String>) -> Self {
+        Self { also: Some((name.to_owned(), words.into())), ..self }
     }
 
     #[must_use]
@@ -110,7 +118,6 @@ pub enum Kind {
     Hidden,
     /// Typed, never shown.
     Secret,
-    Colour,
     /// A file of one of these types; its form is sent in parts.
     File(&'static str),
 }
@@ -213,7 +220,6 @@ impl Field {
             Kind::Search => "search",
             Kind::Number => "number",
             Kind::Secret => "password",
-            Kind::Colour => "color",
             Kind::File(_) => "file",
             _ => "text",
         }

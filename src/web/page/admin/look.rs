@@ -15,6 +15,7 @@ pub struct LookPicture<'a> {
     /// The logo itself, as an address of its own: what is drawn loads nothing.
     pub logo: Option<&'a str>,
     pub message: String,
+    pub support: String,
 }
 
 impl<'a> LookPicture<'a> {
@@ -24,13 +25,15 @@ impl<'a> LookPicture<'a> {
         name: &str,
         logo: Option<&'a str>,
         message: &str,
+        support: &str,
     ) -> Self {
         Self {
             ui,
             palette,
-            name: short(name, if logo.is_some() { 22 } else { 34 }),
+            name: short(name, if logo.is_some() { 22 } else { 26 }),
             logo,
             message: short(message, 48),
+            support: short(support, 36),
         }
     }
 }
