@@ -77,7 +77,7 @@ on_both_databases! {
         let page = browser.get(&event).await;
         assert!(page.has_id("event"), "{}", page.text());
         let page = browser.get("/admin/audit?user=somebody").await;
-        assert!(page.text().contains("That is no id"), "{}", page.text());
+        assert!(page.text().contains("Nobody here has this id"), "{}", page.text());
 
         for (format, kind, lines) in [("csv", "text/csv", "\r\n"), ("jsonl", "application/x-ndjson", "\n")] {
             let page = browser.get(&format!("/admin/audit/export?format={format}&user={ada}")).await;
