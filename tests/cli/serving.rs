@@ -6,8 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use countersign::audit::{Origin, Taken, note_export};
 use countersign::store::audit;
-use countersign::tenancy::links;
 use serde_json::{Value, json};
 
 use super::{Instance, PASSWORD, block_on, on_every_database};
@@ -212,13 +212,11 @@ fn lo_1_the_audit_is_signed_up_to_its_end_at_start_and_stop() {
         let (head, newest, waiting) = signed();
         assert!(head.is_some() && head == newest && waiting == 0, "{head:?} {newest:?} {waiting}");
         // Without a command that would sign it.
-        block_on(links::first_administrator(&app)).unwrap();
-        let written = || block_on(app.db.read(|db| audit::newest(db, 100))).unwrap().len();
-        let events = written();
+        let scribe = app.scribe(&Origin::command_line());
+        block_on(note_export(&app.db, scribe, Taken::Ledger { after: 0 })).unwrap();
         assert!(server.stop().0.success());
         let (end, newest, waiting) = signed();
         assert!(end == newest && waiting == 0, "{end:?} {newest:?} {waiting}");
-        assert_eq!(i64::try_from(written()).ok(), end);
-        assert!(end > head && written() >= events, "nothing came in between");
+        assert!(end > head, "the server had it to sign");
     });
 }
