@@ -6,6 +6,8 @@
 //! only the database's own guard protects them. An address is in the chain by a salted digest, so that it can be
 //! forgotten with its person.
 
+mod verify;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,10 +15,12 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::crypto::{Digest, Random};
-use crate::keys::{Expect, Keyring, PublicKeys, SignError};
+use crate::keys::{Keyring, SignError};
 use crate::model::SigningAlg;
 use crate::store::audit::{self, Checkpoint, Event, Link};
 use crate::store::{self, Conn, Db};
+
+pub use verify::{Audit, Premises, Report, Span, Subject, check};
 
 /// The first line of an export names it.
 pub const FORMAT: &str = "countersign-audit-1";
@@ -30,7 +34,8 @@ const BATCH: i64 = 500;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5 * 60);
 /// For as long a checkpoint says of itself that it is good: longer than anybody keeps an audit.
 const TEN_YEARS: i64 = 10 * 366 * 24 * 60 * 60;
-/// Why the ledger was not extended.
+
+/// Why the ledger was not extended, or not exported.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     #[error(transparent)]
@@ -39,13 +44,18 @@ pub enum LedgerError {
     Sign(#[from] SignError),
     #[error("no {ALG} key may sign at the moment")]
     NoKey,
+    /// The chain goes on from this event, which is not there.
+    #[error(
+        "event {0} is not there, and has to stay as the link to those after it: choose the number of an event that is"
+    )]
+    NoLink(i64),
 }
 
 /// When a checkpoint is to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sealing {
     WhenDue,
-    /// For an export, which it ends.
+    /// For an export, which it ends, and wherever a process ends that wrote events.
     Now,
 }
 
@@ -233,21 +243,47 @@ struct Sealed {
     checkpoint: String,
 }
 
-/// Hands the lines of an export to `line`, from the event after this place on.
+/// How far an export goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// To the newest checkpoint, so that it ends signed whatever other nodes write meanwhile.
+    Signed,
+    /// To the last event that has its place.
+    Everything,
+}
+
+/// The chain up to this place.
 ///
 /// # Errors
-/// If the database cannot be read, or `line` fails.
-pub async fn export<E: From<store::Error>>(
+/// [`LedgerError::NoLink`] if no event has it.
+pub async fn link(db: &Db, after: i64) -> Result<Digest, LedgerError> {
+    if after == 0 {
+        return Ok(BEGINNING);
+    }
+    let found = db.read(move |db| audit::placed(db, after - 1, 1)).await?;
+    let found = found.first().filter(|(_, link)| link.seq == after);
+    found.map(|(_, link)| link.chain).ok_or(LedgerError::NoLink(after))
+}
+
+/// Hands the lines of an export to `line`, from the event after this place on. Events at places that there are not
+/// (0 and below) come first: the verifier is to see them.
+///
+/// # Errors
+/// If the event at `after` is not there, the database cannot be read, or `line` fails.
+pub async fn export<E: From<LedgerError>>(
     db: &Db,
     issuer: &str,
     after: i64,
+    extent: Extent,
     mut line: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (keys, before) =
-        db.read(move |db| Ok((store::signing_keys::all(db)?, audit::placed(db, after - 1, 1)?))).await?;
+    let chain = link(db, after).await?;
+    let begun = db.read(|db| {
+        let below = audit::placed(db, i64::MIN, BATCH)?.into_iter().take_while(|(_, link)| link.seq < 1);
+        Ok((store::signing_keys::all(db)?, audit::newest_checkpoint(db)?, below.collect::<Vec<_>>()))
+    });
+    let (keys, newest, below) = begun.await.map_err(LedgerError::from)?;
     let keys: Vec<Value> = keys.iter().filter_map(|key| serde_json::from_str(&key.public_jwk).ok()).collect();
-    let chain =
-        before.first().filter(|(_, link)| link.seq == after).map_or(BEGINNING, |(_, link)| link.chain);
     let head = Head {
         format: FORMAT.to_owned(),
         issuer: issuer.to_owned(),
@@ -256,15 +292,31 @@ pub async fn export<E: From<store::Error>>(
         keys: json!({ "keys": keys }),
     };
     line(&written(&head))?;
+    for (event, link) in below {
+        line(&written(&Line::of(event, link)))?;
+    }
+    let end = match extent {
+        Extent::Signed => newest.map_or(after, |newest| newest.seq),
+        Extent::Everything => i64::MAX,
+    };
     let mut reached = after;
     loop {
         let page = db.read(move |db| {
-            let events = audit::placed(db, reached, BATCH)?;
+            // First: one that is made after the events were read vouches for events that came since.
+            let newest = audit::newest_checkpoint(db)?;
+            let mut events = audit::placed(db, reached, BATCH)?;
+            events.retain(|(_, link)| link.seq <= end);
             let up_to = events.last().map_or(reached, |(_, link)| link.seq);
-            Ok((events, audit::checkpoints(db, reached, up_to)?))
+            Ok((newest, events, audit::checkpoints(db, reached, up_to)?))
         });
-        let (events, checkpoints) = page.await?;
-        let Some(last) = events.last().map(|(_, link)| link.seq) else { return Ok(()) };
+        let (newest, events, checkpoints) = page.await.map_err(LedgerError::from)?;
+        let Some(last) = events.last().map(|(_, link)| link.seq) else {
+            // What it vouches for was cut off, which the verifier is to see.
+            return match newest.filter(|newest| newest.seq > reached && reached < end) {
+                Some(newest) => line(&written(&Sealed { checkpoint: newest.token })),
+                None => Ok(()),
+            };
+        };
         let mut checkpoints = checkpoints.into_iter().peekable();
         for (event, link) in events {
             let seq = link.seq;
@@ -283,147 +335,4 @@ pub async fn export<E: From<store::Error>>(
 
 fn written(line: &impl Serialize) -> String {
     serde_json::to_string(line).expect("plain data is written")
-}
-
-/// What an export proves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
-    pub issuer: String,
-    pub events: u64,
-    /// The last place that a signed checkpoint vouches for.
-    pub proven_up_to: Option<i64>,
-    /// Events after it.
-    pub unproven: u64,
-    /// Events whose address was forgotten with its person.
-    pub forgotten: u64,
-    /// What is wrong, in the order of the lines. Nothing, if the export is whole.
-    pub faults: Vec<String>,
-}
-
-/// Goes through an export line by line.
-#[derive(Debug)]
-pub struct Audit {
-    trusted: Option<PublicKeys>,
-    keys: PublicKeys,
-    now: Timestamp,
-    begun: bool,
-    seq: i64,
-    chain: Digest,
-    report: Report,
-}
-
-impl Audit {
-    /// `trusted` are keys that were got from the issuer; without, those that the export names are believed, which then
-    /// proves that it is whole and not who signed it.
-    pub fn new(trusted: Option<PublicKeys>, now: Timestamp) -> Self {
-        Self {
-            trusted,
-            keys: PublicKeys::default(),
-            now,
-            begun: false,
-            seq: 0,
-            chain: BEGINNING,
-            report: Report::default(),
-        }
-    }
-
-    pub fn line(&mut self, line: &str) {
-        if line.trim().is_empty() {
-            return;
-        }
-        if !self.begun {
-            self.begun = true;
-            self.head(line);
-        } else if let Ok(sealed) = serde_json::from_str::<Sealed>(line) {
-            self.checkpoint(&sealed.checkpoint);
-        } else {
-            match serde_json::from_str::<Line>(line) {
-                Ok(event) => self.event(&event),
-                Err(error) => {
-                    self.fault(format!("after event {}: not a line of an export: {error}", self.seq))
-                }
-            }
-        }
-    }
-
-    pub fn finish(mut self) -> Report {
-        if !self.begun {
-            self.fault("there is nothing in it".to_owned());
-        }
-        self.report
-    }
-
-    fn fault(&mut self, what: String) {
-        self.report.faults.push(what);
-    }
-
-    fn head(&mut self, line: &str) {
-        let head = serde_json::from_str::<Head>(line).ok().filter(|head| head.format == FORMAT);
-        let Some(head) = head else {
-            return self.fault(format!("the first line is not that of a {FORMAT} export"));
-        };
-        let named = PublicKeys::parse(head.keys.to_string().as_bytes());
-        match self.trusted.take().map_or(named, Ok) {
-            Ok(keys) => self.keys = keys,
-            Err(error) => self.fault(format!("the keys of the first line: {error}")),
-        }
-        self.report.issuer = head.issuer;
-        (self.seq, self.chain) = (head.after, head.chain);
-    }
-
-    fn event(&mut self, line: &Line) {
-        let (expected, seq) = (self.seq + 1, line.seq);
-        if seq < expected {
-            return self
-                .fault(format!("event {seq} stands after event {}: it was moved or repeated", self.seq));
-        }
-        if seq > expected {
-            let missing = if seq == expected + 1 {
-                format!("event {expected} is missing")
-            } else {
-                format!("events {expected} to {} are missing", seq - 1)
-            };
-            self.fault(missing);
-        } else if line.chained(&self.chain) != line.chain {
-            self.fault(format!("event {seq} ({}) was altered", line.id));
-        }
-        if !line.has_its_address() {
-            self.fault(format!("the address of event {seq} ({}) was altered", line.id));
-        }
-        self.report.forgotten += u64::from(line.ip_digest.is_some() && line.ip.is_none());
-        self.report.events += 1;
-        self.report.unproven += 1;
-        (self.seq, self.chain) = (seq, line.chain);
-    }
-
-    fn checkpoint(&mut self, token: &str) {
-        let issuer = self.report.issuer.clone();
-        let expect = Expect {
-            types: &[CHECKPOINT_TYP],
-            algs: &[ALG],
-            issuer: &issuer,
-            now: self.now,
-            leeway: Duration::ZERO,
-            check_expiry: true,
-        };
-        let claims = match self.keys.verify(token, &expect) {
-            Ok(verified) => verified.claims,
-            Err(error) => {
-                return self
-                    .fault(format!("the checkpoint after event {} proves nothing: {error}", self.seq));
-            }
-        };
-        let chain =
-            claims.get("chain").and_then(|chain| serde_json::from_value::<Digest>(chain.clone()).ok());
-        let seq = claims.get("seq").and_then(Value::as_i64);
-        if seq != Some(self.seq) || chain != Some(self.chain) {
-            return self.fault(format!(
-                "the checkpoint after event {} vouches for another chain, up to event {}",
-                self.seq,
-                seq.unwrap_or_default()
-            ));
-        }
-        self.report.proven_up_to = seq;
-        self.report.unproven = 0;
-    }
 }

@@ -12,7 +12,7 @@ use super::{Failure, Shell};
 use crate::audit::{Origin, Taken, note_export, told};
 use crate::clock::Clock;
 use crate::keys::PublicKeys;
-use crate::ledger::{self, Audit, Report, Sealing};
+use crate::ledger::{self, Audit, Extent, Premises, Report, Sealing, Span, Subject};
 use crate::model::{OrganisationId, UserId};
 use crate::store::audit::{self, Sought};
 use crate::tenancy::organisations;
@@ -23,7 +23,7 @@ pub enum Command {
     List(Filter),
     /// Print every event as JSON lines, chained and signed: `countersign audit export > audit.jsonl`
     Export {
-        /// Begin after the event with this number
+        /// Begin after the event with this number, which has to be there
         #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
         after: i64,
     },
@@ -35,6 +35,12 @@ pub enum Command {
         /// Believe only these keys: what the issuer publishes at /.well-known/jwks.json
         #[arg(long, value_name = "FILE")]
         jwks: Option<PathBuf>,
+        /// Begin after the event with this number: of a file, the one that it was exported after
+        #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+        after: i64,
+        /// You know why these events, from the first to the last, were signed late; may be given several times
+        #[arg(long, value_name = "FIRST-LAST")]
+        accept_late: Vec<Span>,
     },
 }
 
@@ -62,25 +68,34 @@ pub async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
         Command::List(filter) => list(shell, filter).await,
         Command::Export { after } => {
             let app = shell.open().await?;
+            // What waits may be the event to begin after, and nothing is noted that is then refused.
+            app.extend_ledger(Sealing::Now).await?;
+            ledger::link(&app.db, after).await?;
             let scribe = app.scribe(&Origin::command_line());
             note_export(&app.db, scribe, Taken::Ledger { after }).await?;
             app.extend_ledger(Sealing::Now).await?;
-            ledger::export(&app.db, app.config.issuer.as_str(), after, |line| shell.out.line(line)).await
+            let issuer = app.config.issuer.as_str();
+            ledger::export(&app.db, issuer, after, Extent::Signed, |line| shell.out.line(line)).await
         }
-        Command::Verify { file, jwks } => {
+        Command::Verify { file, jwks, after, accept_late } => {
+            let subject = if file.is_some() { Subject::File } else { Subject::Database };
             let trusted = jwks.as_deref().map(keys).transpose()?;
-            let audit = Audit::new(trusted, Clock::system().now());
+            let now = Clock::system().now();
+            let premises = Premises { subject, trusted, after, known_late: accept_late, now };
             let report = match file.as_deref() {
-                Some(path) => read(audit, path)?,
-                None => stored(shell, audit).await?,
+                Some(path) => read(Audit::new(premises), path)?,
+                None => {
+                    let app = shell.look().await?;
+                    ledger::check(&app.db, app.config.issuer.as_str(), premises).await?
+                }
             };
-            tell(shell, &report)
+            tell(shell, subject, &report)
         }
     }
 }
 
 async fn list(shell: &Shell, filter: Filter) -> Result<(), Failure> {
-    let app = shell.open().await?;
+    let app = shell.look().await?;
     let user: Option<UserId> = match &filter.user {
         Some(who) => Some(known(&app, who).await?.id),
         None => None,
@@ -130,30 +145,39 @@ fn read(mut audit: Audit, path: &Path) -> Result<Report, Failure> {
     Ok(audit.finish())
 }
 
-async fn stored(shell: &Shell, mut audit: Audit) -> Result<Report, Failure> {
-    let app = shell.open().await?;
-    app.extend_ledger(Sealing::Now).await?;
-    let feed = |line: &str| {
-        audit.line(line);
-        Ok::<(), Failure>(())
-    };
-    ledger::export(&app.db, app.config.issuer.as_str(), 0, feed).await?;
-    Ok(audit.finish())
-}
-
-fn tell(shell: &Shell, report: &Report) -> Result<(), Failure> {
+fn tell(shell: &Shell, subject: Subject, report: &Report) -> Result<(), Failure> {
+    let Report { issuer, events, from, .. } = report;
     let mut lines = report.faults.clone();
-    let up_to = report.proven_up_to.map_or_else(|| "no event".to_owned(), |seq| format!("event {seq}"));
-    lines.push(match report.faults.len() {
-        0 => format!("{} events of {}: whole, signed up to {up_to}.", report.events, report.issuer),
-        1 => format!("{} events of {}: 1 fault.", report.events, report.issuer),
-        faults => format!("{} events of {}: {faults} faults.", report.events, report.issuer),
-    });
+    lines.extend(report.remarks.iter().map(|remark| format!("Accepted: {remark}.")));
+    let faults = match report.faults.len() {
+        0 => "whole".to_owned(),
+        1 => "1 fault".to_owned(),
+        faults => format!("{faults} faults"),
+    };
+    let signed = report.proven_up_to.map_or_else(
+        || "nothing is signed".to_owned(),
+        |up_to| format!("signed from event {from} to event {up_to}"),
+    );
+    lines.push(format!("{events} events of {issuer}: {faults}, {signed}."));
     if report.unproven > 0 {
         lines.push(format!("{} after that have no signature yet.", report.unproven));
     }
+    if report.waiting > 0 {
+        lines.push(format!("{} wait to be chained.", report.waiting));
+    }
     if report.forgotten > 0 {
         lines.push(format!("Of {} the address was forgotten with its person.", report.forgotten));
+    }
+    if !report.keys_are_trusted {
+        let (theirs, who) = match subject {
+            Subject::File => ("that the file itself names", "made the file"),
+            Subject::Database => ("in the database itself", "can write it"),
+        };
+        lines.push(format!(
+            "Nobody vouches for the keys: they are those {theirs}, and whoever {who} may have put in their own. Give \
+             `--jwks FILE` with what {} answered when these events were signed.",
+            format_args!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'))
+        ));
     }
     shell.out.answer(&lines.join("\n"), report)?;
     if report.faults.is_empty() { Ok(()) } else { Err(Failure::Told) }

@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use super::{Failure, Shell};
-use crate::app::{App, Opening};
-use crate::clock::Clock;
+use crate::app::Opening;
 use crate::store::signing_keys;
 use crate::tenancy::links;
 
@@ -15,7 +14,7 @@ pub async fn run(shell: &Shell) -> Result<(), Failure> {
     let keys_dir = config.keys.dir.display().to_string();
     let own_file = config.keys.master_key.is_none();
     let had_key = config.keys.dir.join("master.key").exists();
-    let app = App::open(config, Clock::system(), Opening::Create).await?;
+    let app = shell.begin(config, Opening::Create).await?;
     let signing_keys = app.db.read(signing_keys::all).await?.len();
     let link = links::first_administrator(&app).await?;
     let link = link.map(|secret| app.config.issuer.at(&format!("/setup/{}", secret.expose())));

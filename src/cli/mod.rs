@@ -28,18 +28,20 @@ mod session;
 mod user;
 mod workspace;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::app::{App, Opening, StartError};
 use crate::clock::Clock;
-use crate::config::{self, Loaded, Problems};
+use crate::config::{self, Config, Loaded, Problems};
 use crate::identity::federation::providers::ProviderError;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Sealing};
 use crate::signing::SigningError;
 use crate::store;
 use crate::tenancy::api_keys::ApiKeyError;
@@ -208,6 +210,8 @@ impl From<crate::dialect::Problems> for Failure {
 struct Shell {
     config: Option<PathBuf>,
     out: Output,
+    /// What the command opened to change something: its audit is signed at the end.
+    opened: OnceCell<Arc<App>>,
 }
 
 impl Shell {
@@ -216,9 +220,39 @@ impl Shell {
     }
 
     /// Opens the instance as it is: nothing is created.
-    async fn open(&self) -> Result<App, Failure> {
+    async fn open(&self) -> Result<Arc<App>, Failure> {
+        match self.opened.get() {
+            Some(app) => Ok(Arc::clone(app)),
+            None => self.begin(self.load()?.config, Opening::Existing).await,
+        }
+    }
+
+    async fn begin(&self, config: Config, opening: Opening) -> Result<Arc<App>, Failure> {
+        let app = Arc::new(App::open(config, Clock::system(), opening).await?);
+        Ok(Arc::clone(self.opened.get_or_init(|| app)))
+    }
+
+    /// Opens the instance for a command that leaves the audit as it is.
+    async fn look(&self) -> Result<App, Failure> {
         Ok(App::open(self.load()?.config, Clock::system(), Opening::Existing).await?)
     }
+
+    /// Chains and signs what the command wrote to the audit. It is done by now, so that this failing is said and no
+    /// failure of the command; a server then signs it, or the next command.
+    async fn sign_audit(&self) {
+        let Some(app) = self.opened.get() else { return };
+        if let Err(error) = sign_waiting(app).await {
+            complain(&format!("what was done is not signed in the audit yet: {error}"), ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// Nothing waits after a command that wrote nothing: it signs nothing either.
+async fn sign_waiting(app: &App) -> Result<(), LedgerError> {
+    if app.db.read(|db| store::audit::without_place(db, 1)).await?.is_empty() {
+        return Ok(());
+    }
+    app.extend_ledger(Sealing::Now).await
 }
 
 /// Runs the command that the arguments name.
@@ -231,7 +265,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if answer.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    let shell = Shell { config: arguments.config, out: Output { json: arguments.json } };
+    let shell =
+        Shell { config: arguments.config, out: Output { json: arguments.json }, opened: OnceCell::new() };
     match start(&shell, arguments.command) {
         Ok(()) | Err(Failure::ReaderGone) => ExitCode::SUCCESS,
         Err(Failure::Told) => ExitCode::FAILURE,
@@ -254,7 +289,7 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
     };
     let runtime = builder.enable_all().build()?;
     let done = runtime.block_on(async {
-        match command {
+        let done = match command {
             Command::Serve => serve::run(shell).await,
             Command::Init => init::run(shell).await,
             Command::Check(arguments) => check::run(shell, &arguments),
@@ -276,7 +311,9 @@ fn start(shell: &Shell, command: Command) -> Result<(), Failure> {
             Command::Explain(arguments) => explain::run(shell, arguments).await,
             Command::Keys(command) => keys::run(shell, command).await,
             Command::Session(command) => session::run(shell, command).await,
-        }
+        };
+        shell.sign_audit().await;
+        done
     });
     // A query that its caller gave up on must not hold up the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

@@ -13,6 +13,7 @@ use crate::audit::Origin;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::identity::federation::providers;
+use crate::ledger::Sealing;
 use crate::store::{self, DatabaseUrl};
 use crate::tenancy::links;
 use crate::web;
@@ -33,6 +34,7 @@ pub async fn run(shell: &Shell) -> Result<(), Failure> {
     app.sources = sources;
     // Of providers that were taken out of the configuration while nobody served (FE-10).
     providers::end_of_removed(&app, &Origin::system()).await?;
+    sign_audit(&app).await;
     let link = links::first_administrator(&app).await?;
     let link = link.map(|secret| app.config.issuer.at(&format!("/setup/{}", secret.expose())));
     let at = (listener.local_addr()?, console.as_ref().map(TcpListener::local_addr).transpose()?);
@@ -49,11 +51,20 @@ pub async fn run(shell: &Shell) -> Result<(), Failure> {
         "serving"
     );
     let listeners = Listeners { main: listener, metrics, console };
-    web::server::serve(Arc::new(app), listeners, stopped)
-        .await
-        .map_err(|error| Failure::Failed(format!("the server ended: {error}")))?;
+    let app = Arc::new(app);
+    let ended = web::server::serve(Arc::clone(&app), listeners, stopped).await;
+    sign_audit(&app).await;
+    ended.map_err(|error| Failure::Failed(format!("the server ended: {error}")))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// At the start, what a node left that was killed; at the stop, what was written since the last checkpoint. Events that
+/// nobody signs for long are a fault to `countersign audit verify`.
+async fn sign_audit(app: &App) {
+    if let Err(error) = app.extend_ledger(Sealing::Now).await {
+        tracing::warn!(%error, "the audit is not signed up to its end");
+    }
 }
 
 /// Ready when the process is asked to stop. It listens from now on, so that no signal is lost while starting.

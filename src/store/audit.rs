@@ -191,6 +191,13 @@ pub fn without_place(db: &mut Conn, limit: i64) -> Result<Vec<Event>, Error> {
         .load(db)?)
 }
 
+/// How many events have no place yet, and when the oldest of them happened.
+pub fn waiting(db: &mut Conn) -> Result<(i64, Option<Timestamp>), Error> {
+    let oldest = without_place(db, 1)?.first().map(|event| event.at);
+    let waiting = audit_events::table.filter(audit_events::seq.is_null()).count().get_result(db)?;
+    Ok((waiting, oldest))
+}
+
 /// Gives the event its place. `false` if it has one.
 pub fn place(db: &mut Conn, id: AuditEventId, link: &Link) -> Result<bool, Error> {
     let unplaced = audit_events::table.filter(audit_events::id.eq(id)).filter(audit_events::seq.is_null());
@@ -203,9 +210,9 @@ pub fn place(db: &mut Conn, id: AuditEventId, link: &Link) -> Result<bool, Error
     Ok(diesel::update(unplaced).set(set).execute(db)? == 1)
 }
 
-/// The last place that is taken, with the chain up to it.
+/// The last place that is taken, with the chain up to it. What stands before the first place counts for nothing.
 pub fn head(db: &mut Conn) -> Result<Option<(i64, Digest)>, Error> {
-    let placed = audit_events::table.filter(audit_events::seq.is_not_null()).order(audit_events::seq.desc());
+    let placed = audit_events::table.filter(audit_events::seq.gt(0)).order(audit_events::seq.desc());
     let columns = (audit_events::seq.assume_not_null(), audit_events::chain.assume_not_null());
     Ok(placed.select(columns).first(db).optional()?)
 }

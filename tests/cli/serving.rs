@@ -6,9 +6,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use countersign::audit::{Origin, Taken, note_export};
+use countersign::store::audit;
 use serde_json::{Value, json};
 
-use super::{Instance, PASSWORD, on_every_database};
+use super::{Instance, PASSWORD, block_on, on_every_database};
 
 /// A running server; it ends with this value at the latest.
 struct Server {
@@ -193,4 +195,28 @@ fn cr_2_a_sqlite_file_has_one_server() {
     let taken = super::answer(serve(&other, server.port).output().unwrap());
     taken.fails(1, "set server.listen to another address");
     assert!(server.stop().0.success());
+}
+
+#[test]
+fn lo_1_the_audit_is_signed_up_to_its_end_at_start_and_stop() {
+    on_every_database(|instance| {
+        let server = Server::start(instance, free_port());
+        let app = instance.app();
+        let signed = || {
+            let ends = app
+                .db
+                .read(|db| Ok((audit::head(db)?, audit::newest_checkpoint(db)?, audit::waiting(db)?.0)));
+            let (head, newest, waiting) = block_on(ends).unwrap();
+            (head.map(|(seq, _)| seq), newest.map(|newest| newest.seq), waiting)
+        };
+        let (head, newest, waiting) = signed();
+        assert!(head.is_some() && head == newest && waiting == 0, "{head:?} {newest:?} {waiting}");
+        // Without a command that would sign it.
+        let scribe = app.scribe(&Origin::command_line());
+        block_on(note_export(&app.db, scribe, Taken::Ledger { after: 0 })).unwrap();
+        assert!(server.stop().0.success());
+        let (end, newest, waiting) = signed();
+        assert!(end == newest && waiting == 0, "{end:?} {newest:?} {waiting}");
+        assert!(end > head, "the server had it to sign");
+    });
 }

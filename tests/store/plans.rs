@@ -50,7 +50,7 @@ const QUERIES: &[&str] = &[
     "SELECT * FROM client_secrets WHERE client_id = X",
     "SELECT * FROM outbox WHERE due_at <= 5 AND sent_at IS NULL AND failed_at IS NULL ORDER BY attempts, due_at, id LIMIT 10",
     "SELECT * FROM audit_events WHERE seq IS NULL ORDER BY at, id LIMIT 1",
-    "SELECT seq, chain FROM audit_events WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1",
+    "SELECT seq, chain FROM audit_events WHERE seq > 0 ORDER BY seq DESC LIMIT 1",
     "SELECT * FROM audit_events WHERE seq > 5 ORDER BY seq LIMIT 500",
     "SELECT * FROM audit_checkpoints ORDER BY seq DESC LIMIT 1",
     "SELECT * FROM outbox ORDER BY created_at DESC, id DESC LIMIT 10",

@@ -101,7 +101,7 @@ async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
 fn proof(ui: &Ui<'_>) -> Card {
     Card::new("proof", ui.t("audit.proof")).text(ui.t("audit.proof_text")).code(
         ui.t("audit.proof_command"),
-        "countersign audit export > audit.jsonl\ncountersign audit verify audit.jsonl",
+        "countersign audit export > audit.jsonl\ncountersign audit verify audit.jsonl --jwks jwks.json",
     )
 }
 
