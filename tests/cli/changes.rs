@@ -109,7 +109,7 @@ fn how_an_organisation_looks_is_changed_and_shown() {
             .run(&["org", "brand", "acme", "--logo", "logo.png", "--message", "X"])
             .fails(1, "PNG, JPEG or WebP");
         assert_eq!(instance.json(&["org", "brand", "acme"])["message"], "", "nothing was changed");
-        instance.write("logo.webp", "RIFF\0\0\0\0WEBPVP8 ");
+        instance.write("logo.webp", "RIFF\0\0\0\0WEBPVP8X\n\0\0\0\0\0\0\0\u{f}\0\0\u{f}\0\0");
         let brand = ["org", "brand", "acme", "--accent", "#146150", "--message", "Staff only"];
         let look =
             instance.json(&[&brand[..], &["--support", "help@acme.example", "--logo", "logo.webp"]].concat());
