@@ -133,8 +133,6 @@ fn max_len(name: &str) -> usize {
         "client_assertion" | "request" | "access_token" => 16 * 1024,
         // What an authenticator answers, with a certificate if it insists.
         "credential" => 16 * 1024,
-        // Of a call of a login API that is tried in the console.
-        "body" => 16 * 1024,
         "id_token_hint" => 8 * 1024,
         "claims" => 4 * 1024,
         "state" | "redirect_uri" | "post_logout_redirect_uri" | "request_uri" | "resource" => 2 * 1024,
