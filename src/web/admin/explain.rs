@@ -49,7 +49,8 @@ async fn list(console: Console) -> Result<HttpResponse, PageFailure> {
         let card =
             Card::new("latest", ui.t("explain.latest")).form(seek(ui, &within).typed(Some(&query), &[]));
         let card = match found.is_empty() {
-            true if !is_known => card.empty(ui.t("explain.nobody"), None),
+            // Which applications there are, an organisation's administrators are not told.
+            true if !is_known && within.only().is_none() => card.empty(ui.t("explain.nobody"), None),
             true => card.empty(ui.t("explain.none"), None),
             false => card.table(latest(ui, &within, &found).pages(next, first)),
         };
@@ -88,7 +89,7 @@ async fn sought(console: &Console, within: &Within, query: &Params) -> Result<Op
         None => Some(None),
     };
     let user = match text("user") {
-        Some(typed) => named::user(app, typed).await?.map(Some),
+        Some(typed) => named::user(app, within.only(), typed).await?.map(Some),
         None => Some(None),
     };
     let organisation = match text("organization") {

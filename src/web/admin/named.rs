@@ -2,17 +2,31 @@
 
 use crate::app::App;
 use crate::model::{ClientKey, OrganisationId, UserId};
-use crate::store;
 use crate::store::clients::Sought;
+use crate::store::{self, memberships};
 use crate::tenancy::{clients, organisations, users};
 
-/// By id, address or user name.
-pub async fn user(app: &App, typed: &str) -> Result<Option<UserId>, store::Error> {
+/// By id, address or user name. Within an organisation names are those of its members: who else has an account here is
+/// nothing that its administrators are told (OR-1, PW-6).
+pub async fn user(
+    app: &App,
+    within: Option<OrganisationId>,
+    typed: &str,
+) -> Result<Option<UserId>, store::Error> {
     if let Ok(id) = typed.parse() {
         return Ok(Some(id));
     }
     let typed = typed.to_owned();
-    Ok(app.db.read(move |db| users::find(db, &typed)).await?.map(|user| user.id))
+    app.db
+        .read(move |db| {
+            let Some(user) = users::find(db, &typed)? else { return Ok(None) };
+            let is_told = match within {
+                Some(of) => memberships::find(db, of, user.id)?.is_some(),
+                None => true,
+            };
+            Ok(is_told.then_some(user.id))
+        })
+        .await
 }
 
 /// By id or short name.

@@ -40,7 +40,7 @@ async fn sought(console: &Console, within: &Within, query: &Params) -> Result<So
     let text = |name: &str| query.get(name).map(str::trim).filter(|text| !text.is_empty());
     let app = console.app();
     let user = match text("user") {
-        Some(typed) => Some(named::user(app, typed).await?.ok_or(PageFailure::NotFound)?),
+        Some(typed) => Some(named::user(app, within.only(), typed).await?.ok_or(PageFailure::NotFound)?),
         None => None,
     };
     let organisation = match (within.only(), text("organization")) {
